@@ -1,0 +1,92 @@
+/**
+ * The error classes, each with a stable `code`.
+ */
+
+export interface ParallelErrorOptions extends ErrorOptions {
+  /** Readable name of the task's function, when one is concerned. */
+  task?: string;
+}
+
+/** Base class of every error that makeparallel itself raises. A task's own errors keep their own classes. */
+export class ParallelError extends Error {
+  /** Stable, machine-readable: `MP_TIMEOUT`, `MP_CANCELLED`, … */
+  readonly code: string = "MP_ERROR";
+  /** Readable name of the function whose task failed, if one is concerned. */
+  readonly task: string | undefined;
+
+  constructor(message: string, options?: ParallelErrorOptions) {
+    super(message, options);
+    this.task = options?.task;
+  }
+}
+
+/** On the prototype rather than the instance, as the built-in errors have it: `name` is then no own property that travels or prints. */
+function named(constructor: Function): void {
+  Object.defineProperty(constructor.prototype, "name", { value: constructor.name, configurable: true, writable: true });
+}
+
+/** A task's `timeout`, or the limit of a `get(timeoutMs)`, has passed. */
+export class TimeoutError extends ParallelError {
+  override readonly code = "MP_TIMEOUT";
+}
+
+/** The task was cancelled through its handle, its signal, its scope or a shutdown. `cause` is the reason that was given. */
+export class CancelledError extends ParallelError {
+  override readonly code = "MP_CANCELLED";
+}
+
+/** The worker ended while the task ran on it. `cause` holds what ended it, `exitCode` its exit code, where known. */
+export class WorkerCrashedError extends ParallelError {
+  override readonly code = "MP_WORKER_CRASHED";
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, options?: ParallelErrorOptions & { exitCode?: number }) {
+    super(message, options);
+    this.exitCode = options?.exitCode;
+  }
+}
+
+/** A task that this one waits for failed or was cancelled. `cause` is that task's error. */
+export class DependencyError extends ParallelError {
+  override readonly code = "MP_DEPENDENCY";
+}
+
+/** A value cannot cross between threads. `path` names it: `args[0].user.onClick`. Nothing has been detached. */
+export class TransferError extends ParallelError {
+  override readonly code = "MP_TRANSFER";
+  readonly path: string;
+
+  constructor(message: string, options: ParallelErrorOptions & { path: string }) {
+    super(message, options);
+    this.path = options.path;
+  }
+}
+
+/** A parallel function was called in a program that the transformer has not seen. */
+export class NotTransformedError extends ParallelError {
+  override readonly code = "MP_NOT_TRANSFORMED";
+}
+
+/** The queue is at its `maxQueue` limit. */
+export class QueueFullError extends ParallelError {
+  override readonly code = "MP_QUEUE_FULL";
+}
+
+/** A chunk or manifest is missing, changed since it was built, of another version, or fails while it loads. */
+export class ChunkError extends ParallelError {
+  override readonly code = "MP_CHUNK";
+}
+
+for (const constructor of [
+  ParallelError,
+  TimeoutError,
+  CancelledError,
+  WorkerCrashedError,
+  DependencyError,
+  TransferError,
+  NotTransformedError,
+  QueueFullError,
+  ChunkError,
+]) {
+  named(constructor);
+}
