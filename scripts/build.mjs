@@ -1,0 +1,54 @@
+/**
+ * Builds everything into dist/:
+ *
+ * 1. TypeScript to CommonJS (incremental, so that a second build takes a second or two)
+ * 2. the ES module wrappers of the entry points
+ * 3. the native backend, where cargo is on the PATH
+ *
+ * A type error fails the build, but after the other steps have run: they do not depend on it.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { entries, writeWrapper } from "./lib/entries.mjs";
+import { binOf, root, runNode } from "./lib/project.mjs";
+
+const projects = ["runtime-ts", "transformer"];
+let status = 0;
+
+prune();
+for (const project of projects) {
+  status ||= runNode([binOf("typescript", "tsc"), "-p", project, "--incremental", "--tsBuildInfoFile", `dist/.buildinfo/${project}.tsbuildinfo`], {
+    allowFailure: true,
+  });
+}
+
+for (const entry of entries()) {
+  if (fs.existsSync(entry.cjs)) {
+    writeWrapper(entry);
+  } else {
+    console.error(`The entry point ${entry.subpath} of package.json has no source.`);
+    status ||= 1;
+  }
+}
+
+if (fs.existsSync(path.join(root, "scripts/build-native.mjs"))) {
+  status = runNode(["scripts/build-native.mjs"], { allowFailure: true }) || status;
+}
+
+process.exit(status);
+
+/** Removes what an earlier build wrote for sources that are gone; the compiler leaves it lying and `npm pack` would ship it. */
+function prune() {
+  for (const project of projects) {
+    const output = path.join(root, "dist", project, "src");
+    if (!fs.existsSync(output)) {
+      // The compiler's notes would keep it from writing the files again.
+      fs.rmSync(path.join(root, `dist/.buildinfo/${project}.tsbuildinfo`), { force: true });
+      continue;
+    }
+    for (const name of fs.readdirSync(output, { recursive: true })) {
+      const match = /^(.*?)\.(?:d\.ts|js|js\.map)$/.exec(name);
+      if (match && !fs.existsSync(path.join(root, project, "src", `${match[1]}.ts`))) fs.rmSync(path.join(output, name));
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The package's entry points, read from `exports` of package.json.
+ *
+ * The CommonJS build is the only implementation, so that a process has one instance of it whether it is imported or required. What the `import`
+ * condition names is a generated module that re-exports it, and a `.d.mts` that says the same to TypeScript.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { root, require } from "./project.mjs";
+
+/** `{ subpath, cjs, esm, types }` of each entry that is code; paths absolute. */
+export function entries() {
+  const { exports } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
+  return Object.entries(exports)
+    .filter(([, target]) => typeof target === "object")
+    .map(([subpath, target]) => ({
+      subpath,
+      cjs: path.resolve(root, target.require.default),
+      esm: path.resolve(root, target.import.default),
+      types: path.resolve(root, target.import.types),
+    }));
+}
+
+/** Writes the ES module and the typings of an entry whose CommonJS file is there. Unchanged files keep their time. */
+export function writeWrapper(entry) {
+  const exported = require(entry.cjs);
+  const names = Object.keys(exported).filter((name) => name !== "default" && name !== "__esModule");
+  const hasDefault = Object.hasOwn(exported, "default");
+  const from = specifier(entry.esm, entry.cjs);
+
+  const code = [`import cjs from ${from};`];
+  if (names.length > 0) code.push(`export const { ${names.sort().join(", ")} } = cjs;`);
+  if (hasDefault) code.push("export default cjs.default;");
+
+  const types = [`export * from ${from};`];
+  if (hasDefault) {
+    // `export *` leaves the default out, and what a default import of a CommonJS module means differs among the module resolutions; `require` does not.
+    types.push(`import cjs = require(${from});`, "declare const _default: typeof cjs.default;", "export default _default;");
+  }
+  write(entry.esm, code);
+  write(entry.types, types);
+}
+
+function specifier(fromFile, toFile) {
+  const relative = path.relative(path.dirname(fromFile), toFile).split(path.sep).join("/");
+  return JSON.stringify(relative.startsWith(".") ? relative : `./${relative}`);
+}
+
+function write(file, lines) {
+  const text = `${lines.join("\n")}\n`;
+  if (fs.existsSync(file) && fs.readFileSync(file, "utf8") === text) return;
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, text);
+}
