@@ -121,6 +121,9 @@ export interface Backend {
 
   phase(ticket: Ticket): Phase;
 
+  /** Time for which the task has run so far, in ms; 0 while it has not started. */
+  elapsed(ticket: Ticket): number;
+
   /**
    * Delivers what has settled so far (calls sinks), without blocking. Called before `isReady`/`tryGet` answer "no".
    */
@@ -136,6 +139,7 @@ export interface Backend {
    * Cancels: a waiting or queued task is settled at once as cancelled; a running one is settled as cancelled at once too, its flag is set, and
    * if it still runs after `grace` ms its worker is stopped and replaced. Returns false when it had already been settled otherwise.
    * The sink is called before this returns.
+   * @param grace in ms; negative: the pool's default
    */
   cancel(ticket: Ticket, grace: number): boolean;
 

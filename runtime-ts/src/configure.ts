@@ -1,0 +1,174 @@
+/**
+ * The pool's settings, and the one backend of this environment that they make.
+ */
+import { availableParallelism } from "node:os";
+import { inspect } from "node:util";
+import type { ResourceLimits } from "node:worker_threads";
+import { SHARE_ENV } from "node:worker_threads";
+import { ParallelError } from "./errors";
+import { checkMs } from "./options";
+import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
+
+export interface PoolOptions {
+  /** Workers at most. Default: the number of cores (`os.availableParallelism()`), or `MAKEPARALLEL_THREADS`. */
+  threads?: number;
+  /** Workers that stay although idle. Default: `threads`. */
+  minThreads?: number;
+  /** ms after which an idle worker above `minThreads` ends. Default: never. */
+  idleTimeout?: number;
+  /** Tasks that may wait in the queue; a call beyond them throws a `QueueFullError`. Default: no limit. */
+  maxQueue?: number;
+  /** Default grace in ms between a cancellation and the stop of the worker. Default 250. */
+  grace?: number;
+  /** What runs the tasks. Default: `MAKEPARALLEL_BACKEND`, else native where its binary is there, else typescript. */
+  backend?: BackendKind;
+  /** V8's limits for each worker, as in `new Worker`. */
+  resourceLimits?: ResourceLimits;
+  /** Environment variables of the workers, as in `new Worker`. */
+  env?: NodeJS.ProcessEnv | typeof SHARE_ENV;
+}
+
+export interface PoolStats extends BackendStats {
+  backend: BackendKind;
+}
+
+const KNOWN = ["threads", "minThreads", "idleTimeout", "maxQueue", "grace", "backend", "resourceLimits", "env"];
+
+let configured: PoolOptions = {};
+let backend: Backend | undefined;
+let closing: Promise<void> | undefined;
+
+/** Limit of waiting tasks, Infinity without one. Read on each call. */
+export let queueLimit = Infinity;
+
+/** How this environment gets its backend when it is no root: a pool worker hands over the one that pushes into its own pool. */
+let provided: Backend | undefined;
+
+/** For a pool worker's entry: nested tasks of this environment go into `backend`. */
+export function provideBackend(value: Backend): void {
+  provided = value;
+  backend = value;
+}
+
+/**
+ * Sets the pool up. Only before the first task, or after `shutdown()`; later calls replace the settings of earlier ones.
+ * @throws ParallelError when the pool runs already, TypeError for a bad value
+ */
+export function configure(options: PoolOptions): void {
+  if (provided !== undefined) throw new ParallelError("A task can't configure the pool that it runs in; call configure() in the program.");
+  if (backend !== undefined) {
+    throw new ParallelError("The pool is running already: call configure() before the first parallel call, or after `await shutdown()`.");
+  }
+  if (typeof options !== "object" || options === null) throw new TypeError(`configure() takes an object, not ${inspect(options)}.`);
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.includes(key)) throw new TypeError(`"${key}" is no setting of the pool; there are ${KNOWN.join(", ")}.`);
+  }
+  const { threads, minThreads, idleTimeout, maxQueue, grace, backend: kind } = options;
+  if (threads !== undefined) checkCount("threads", threads, 1);
+  if (minThreads !== undefined) checkCount("minThreads", minThreads, 0);
+  if (threads !== undefined && minThreads !== undefined && minThreads > threads) {
+    throw new RangeError(`"minThreads" (${minThreads}) is more than "threads" (${threads}).`);
+  }
+  if (idleTimeout !== undefined) checkMs("idleTimeout", idleTimeout);
+  if (maxQueue !== undefined && maxQueue !== Infinity) checkCount("maxQueue", maxQueue, 0);
+  if (grace !== undefined) checkMs("grace", grace);
+  if (kind !== undefined) checkKind(kind, "configure({ backend })");
+  configured = { ...options };
+  queueLimit = maxQueue ?? Infinity;
+}
+
+/** The backend of this environment; started on first use. */
+export function currentBackend(): Backend {
+  return backend ?? startBackend();
+}
+
+/** The backend if it has been started. */
+export function runningBackend(): Backend | undefined {
+  return backend;
+}
+
+/** The number of workers that the settings ask for. */
+export function threadCount(): number {
+  if (configured.threads !== undefined) return configured.threads;
+  const fromEnvironment = process.env["MAKEPARALLEL_THREADS"];
+  if (fromEnvironment !== undefined && fromEnvironment !== "") {
+    const count = Number(fromEnvironment);
+    if (!Number.isInteger(count) || count < 1) throw new TypeError(`MAKEPARALLEL_THREADS is a whole number >= 1, not ${inspect(fromEnvironment)}.`);
+    return count;
+  }
+  return availableParallelism();
+}
+
+function startBackend(): Backend {
+  if (closing !== undefined) throw new ParallelError("The pool is shutting down: wait for the promise of shutdown() before the next parallel call.");
+  const threads = threadCount();
+  const options: BackendOptions = {
+    threads,
+    minThreads: Math.min(threads, configured.minThreads ?? threads),
+    idleTimeout: configured.idleTimeout ?? Infinity,
+    grace: configured.grace ?? 250,
+    resourceLimits: configured.resourceLimits,
+    env: configured.env,
+  };
+  const kind = configured.backend ?? kindFromEnvironment();
+  backend = createBackend(kind, options);
+  return backend;
+}
+
+function kindFromEnvironment(): BackendKind | undefined {
+  const value = process.env["MAKEPARALLEL_BACKEND"];
+  if (value === undefined || value === "") return undefined;
+  checkKind(value, "MAKEPARALLEL_BACKEND");
+  return value;
+}
+
+/** Loads only the backend that is used: a program on the native one never reads the others. */
+function createBackend(kind: BackendKind | undefined, options: BackendOptions): Backend {
+  if (kind === "inline") return (require("./pool/inline") as typeof import("./pool/inline")).createInlineBackend(options);
+  if (kind === "typescript") return (require("./pool/typescript") as typeof import("./pool/typescript")).createTypeScriptBackend(options);
+  const native = require("./pool/native") as typeof import("./pool/native");
+  const found = native.nativeAvailable();
+  if ("path" in found) return native.createNativeBackend(options);
+  if (kind === "native") {
+    throw new ParallelError(`The native backend was asked for, but its binary can't be used: ${found.reason} Use backend: "typescript", or build it with \`npm run build\`.`);
+  }
+  sayOnce(`makeparallel: the native backend is not available (${found.reason.replace(/\.$/, "")}); using the TypeScript backend, which is slower.`);
+  return (require("./pool/typescript") as typeof import("./pool/typescript")).createTypeScriptBackend(options);
+}
+
+function sayOnce(message: string): void {
+  const said = Symbol.for("makeparallel.fallback-said");
+  const scope = process as unknown as Record<symbol, boolean>;
+  if (scope[said]) return;
+  scope[said] = true;
+  process.emitWarning(message, { code: "MP_FALLBACK" });
+}
+
+/**
+ * Ends the workers. The next parallel call after it starts a new pool.
+ * @param options `cancelPending`: cancel what has not ended instead of waiting for it (default false); `timeout`: ms to wait for it at most, after
+ *   which it is cancelled (default: no limit)
+ */
+export async function shutdown(options: { timeout?: number; cancelPending?: boolean } = {}): Promise<void> {
+  const { timeout = Infinity, cancelPending = false } = options;
+  checkMs("timeout", timeout);
+  if (provided !== undefined) throw new ParallelError("A task can't shut down the pool that it runs in.");
+  if (closing !== undefined) return closing;
+  if (backend === undefined) return;
+  const ending = backend;
+  closing = ending.shutdown({ timeout, cancelPending }).finally(() => {
+    backend = undefined;
+    closing = undefined;
+  });
+  return closing;
+}
+
+function checkCount(name: string, value: unknown, least: number): void {
+  if (!Number.isInteger(value) || (value as number) < least) throw new TypeError(`"${name}" is a whole number >= ${least}, not ${inspect(value)}.`);
+}
+
+function checkKind(value: string, where: string): asserts value is BackendKind {
+  if (value !== "native" && value !== "typescript" && value !== "inline") {
+    throw new TypeError(`${where} is "native", "typescript" or "inline", not ${inspect(value)}.`);
+  }
+}

@@ -1,0 +1,592 @@
+/**
+ * AsyncHandle: the caller's end of a task. Push has happened; check, pull, cancel or await it.
+ *
+ * A handle is the {@link TaskSink} of its task: the backend calls `settle` on it exactly once for each run. Scalars are decoded there and then;
+ * anything larger is copied out of the backend's memory and decoded on first look, so that a result that nobody looks at costs no decoding.
+ * The promise behind `then` is made on first use, because making one for each of a million polled handles would cost more than the tasks.
+ */
+import { HANDLE_BRAND } from "./codec";
+import { decodeValue } from "./codec";
+import { CancelledError, DependencyError, ParallelError, TimeoutError, WorkerCrashedError } from "./errors";
+import { checkMs } from "./options";
+import type { Backend, Encoded, TaskSink, Ticket } from "./pool/backend";
+import { Phase, Settlement } from "./pool/backend";
+import { afterRejection, lookedAt } from "./unhandled";
+
+export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
+
+/** What a handle knows of the function behind it, for messages. */
+export interface HandleOrigin {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Payloads up to this many bytes are decoded when they arrive: copying them would cost as much. */
+const EAGER_BYTES = 16;
+
+/** Repeats a task; made by retry.ts when the option is set. */
+export interface Retrier {
+  /** ms to wait before the next run, or undefined when this failure is final. */
+  next(error: unknown): number | undefined;
+  /** Pushes the next run with `sink`; gives its ticket. */
+  push(sink: TaskSink): Ticket;
+}
+
+/** What most handles never need, kept apart so that they stay small. */
+class More {
+  progress = 0;
+  progressCallbacks: ((fraction: number) => void)[] | undefined;
+  metadata: Map<unknown, unknown> | undefined;
+  observed = false;
+  ref = true;
+  cancelReason: unknown = undefined;
+  grace: number | undefined;
+  timeout: number | undefined;
+  after: readonly AsyncHandle<unknown>[] | undefined;
+  /** Runs once, right after settling: removes abort listeners, counts in stats, feeds followers. */
+  settled: ((handle: AsyncHandle<unknown>) => void)[] | undefined;
+  retrier: Retrier | undefined;
+  /** When the next run is due (performance.now()), while one is planned. */
+  retryAt: number | undefined;
+  retryTimer: NodeJS.Timeout | undefined;
+  /** The handle that settles this one, for calls that share a memoized run. */
+  source: AsyncHandle<unknown> | undefined;
+  /** Somebody polls this handle, so that its rejection will be seen without a promise. */
+  polled = false;
+}
+
+interface Deferred {
+  promise: Promise<unknown>;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Settlement of a handle; 0 while it has none. */
+const PENDING = 0;
+
+const DETACHED: HandleOrigin = { id: "", name: "AsyncHandle.of" };
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * The result of a call to a parallel function, which may not be there yet.
+ *
+ * Implements `Promise<R>`; beyond it, `isReady`/`tryGet` check without blocking and `get`/`wait` block this thread.
+ */
+export class AsyncHandle<R> implements Promise<R>, TaskSink {
+  /** @internal */ _settlement: Settlement | typeof PENDING = PENDING;
+  /** @internal The value, or the error to throw; with `_raw`, not decoded yet. */ _value: unknown = undefined;
+  /** @internal */ _raw: Encoded | undefined = undefined;
+  /** @internal */ _ticket: Ticket = -1;
+  /** @internal */ _elapsed = 0;
+  /** @internal */ _deferred: Deferred | undefined = undefined;
+  /** @internal */ _more: More | undefined = undefined;
+  /** @internal */ _origin: HandleOrigin;
+  /** @internal */ _backend: Backend | undefined;
+
+  /** @internal Handles are made by calls to parallel functions and by {@link AsyncHandle.of}. */
+  constructor(origin: HandleOrigin, backend: Backend | undefined) {
+    this._origin = origin;
+    this._backend = backend;
+  }
+
+  /**
+   * A handle that is fulfilled already.
+   * @param value a promise or handle is not unwrapped; pass plain values
+   */
+  static of<T>(value: T): AsyncHandle<T> {
+    const handle = new AsyncHandle<T>(DETACHED, undefined);
+    handle._settlement = Settlement.Fulfilled;
+    handle._value = value;
+    return handle;
+  }
+
+  /** @internal A handle that failed before it could be queued. */
+  static _failed(origin: HandleOrigin, settlement: Settlement.Rejected | Settlement.Cancelled | Settlement.DependencyFailed, error: unknown): AsyncHandle<never> {
+    const handle = new AsyncHandle<never>(origin, undefined);
+    handle._settlement = settlement;
+    handle._value = error;
+    if (settlement !== Settlement.Cancelled) afterRejection(handle, false);
+    return handle;
+  }
+
+  get [HANDLE_BRAND](): true {
+    return true;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "AsyncHandle";
+  }
+
+  /** Id of the function's task, `path/from/root.ts#name`. */
+  get id(): string {
+    return this._origin.id;
+  }
+
+  /** Name of the function. */
+  get name(): string {
+    return this._origin.name;
+  }
+
+  // ---- check
+
+  /** True once there is a value, an error or a cancellation. Never blocks. */
+  isReady(): boolean {
+    if (this._settlement !== PENDING) return true;
+    this._poll();
+    return (this._settlement as number) !== PENDING;
+  }
+
+  /**
+   * The value if it is there, else undefined. Never blocks.
+   * @throws the task's error if it failed
+   */
+  tryGet(): R | undefined {
+    return this.isReady() ? this._take() : undefined;
+  }
+
+  /** Where the task stands. Never blocks. */
+  get status(): HandleStatus {
+    this.isReady();
+    switch (this._settlement) {
+      case PENDING:
+        return this._pendingStatus();
+      case Settlement.Fulfilled:
+        return "fulfilled";
+      case Settlement.Cancelled:
+        return "cancelled";
+      default:
+        return "rejected";
+    }
+  }
+
+  /** True if the task was cancelled. */
+  isCancelled(): boolean {
+    return this.isReady() && this._settlement === Settlement.Cancelled;
+  }
+
+  /** Time for which the task has run so far, or ran in all, in ms; 0 while it has not started. */
+  get elapsed(): number {
+    if (this.isReady() || this._backend === undefined || this._ticket < 0) return this._elapsed;
+    return this._backend.elapsed(this._ticket);
+  }
+
+  /** Last progress that the task reported, 0..1; 1 once it is fulfilled. */
+  get progress(): number {
+    this.isReady();
+    return this._settlement === Settlement.Fulfilled ? 1 : (this._more?.progress ?? 0);
+  }
+
+  /** The caller's own notes on this task; it never leaves this thread. */
+  get metadata(): Map<unknown, unknown> {
+    return (this._extra().metadata ??= new Map());
+  }
+
+  // ---- pull
+
+  /**
+   * Blocks this thread until the task has settled. In a task, the worker runs other tasks meanwhile.
+   * @param timeoutMs longest wait in ms; none by default
+   * @returns the value, the same object each time
+   * @throws the task's error; TimeoutError when the time is over (the task goes on)
+   */
+  get(timeoutMs: number = Infinity): R {
+    if (this._settlement === PENDING && !this._block(timeoutMs)) {
+      throw new TimeoutError(`${this.name} has not settled within the ${timeoutMs} ms that get() was given; it goes on.`, { task: this.name });
+    }
+    return this._take();
+  }
+
+  /**
+   * Blocks this thread until the task has settled or the time is over. Throws nothing, the task's error included.
+   * @param timeoutMs longest wait in ms; none by default
+   * @returns true if it has settled
+   */
+  wait(timeoutMs: number = Infinity): boolean {
+    if (this._settlement === PENDING && !this._block(timeoutMs)) return false;
+    lookedAt(this);
+    return true;
+  }
+
+  // ---- push
+
+  /**
+   * Cancels the task. A queued one is removed. A running one is told (`isCancelled()` in the task) and, if it goes on after the grace
+   * period, its worker is stopped and replaced.
+   * @param reason becomes the `cause` of the CancelledError
+   * @returns true if the task will not yield a value
+   */
+  cancel(reason?: unknown): boolean {
+    if (this._settlement !== PENDING) return this._settlement === Settlement.Cancelled;
+    const more = this._extra();
+    more.cancelReason = reason;
+    if (more.source !== undefined || more.retryAt !== undefined || this._backend === undefined || this._ticket < 0) {
+      this.settle(Settlement.Cancelled, null, 0, 0);
+      return true;
+    }
+    this._backend.cancel(this._ticket, more.grace ?? -1);
+    return (this._settlement as number) === Settlement.Cancelled;
+  }
+
+  [Symbol.dispose](): void {
+    this.cancel();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this._settlement !== PENDING) return;
+    this.cancel();
+    await this.then(noop, noop);
+  }
+
+  // ---- await
+
+  then<A = R, B = never>(onFulfilled?: ((value: R) => A | PromiseLike<A>) | null, onRejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<A | B> {
+    return this._promise().then(onFulfilled, onRejected);
+  }
+
+  catch<B = never>(onRejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R | B> {
+    return this._promise().catch(onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<R> {
+    return this._promise().finally(onFinally);
+  }
+
+  /** Calls `callback` with the last progress, on the event loop. */
+  onProgress(callback: (fraction: number) => void): this {
+    const more = this._extra();
+    if (this._settlement !== PENDING) {
+      const last = this.progress;
+      if (last > 0) queueMicrotask(() => callback(last));
+      return this;
+    }
+    (more.progressCallbacks ??= []).push(callback);
+    if (more.progress > 0) queueMicrotask(() => callback(more.progress));
+    this._observe();
+    return this;
+  }
+
+  /** Calls `callback` with the value on the event loop; also if it is there already. */
+  onComplete(callback: (value: R) => void): this {
+    this._promise().then((value) => escape(() => callback(value)), noop);
+    return this;
+  }
+
+  /** Calls `callback` with the error on the event loop (a CancelledError after `cancel`); also if it is there already. */
+  onError(callback: (error: unknown) => void): this {
+    this._promise().then(noop, (error: unknown) => escape(() => callback(error)));
+    return this;
+  }
+
+  /** Makes the pending task keep the process alive. */
+  ref(): this {
+    const more = this._extra();
+    more.ref = true;
+    if (this._settlement !== PENDING) return this;
+    if (!more.observed) this._observe();
+    else this._setRef(true);
+    return this;
+  }
+
+  /** Lets the process end although the task is pending. */
+  unref(): this {
+    const more = this._extra();
+    more.ref = false;
+    if (this._settlement === PENDING && more.observed) this._setRef(false);
+    return this;
+  }
+
+  // ---- TaskSink, called by the backend
+
+  /** @internal */
+  settle(settlement: Settlement, payload: Encoded | null, elapsed: number, detail: number): void {
+    if (this._settlement !== PENDING) return;
+    this._elapsed = elapsed;
+    const more = this._more;
+    if (settlement === Settlement.Fulfilled) {
+      if (payload!.end - payload!.start <= EAGER_BYTES || this._deferred !== undefined) {
+        if (!this._decode(payload!)) settlement = Settlement.Rejected;
+      } else {
+        this._raw = keep(payload!);
+      }
+    } else {
+      const error = this._errorFor(settlement, payload, detail);
+      if (more?.retrier !== undefined && (settlement === Settlement.Rejected || settlement === Settlement.Crashed) && this._planRetry(more, error)) return;
+      this._value = error;
+    }
+    this._finish(settlement);
+  }
+
+  /** @internal */
+  progressed(fraction: number): void {
+    if (this._settlement !== PENDING) return;
+    const more = this._extra();
+    more.progress = fraction;
+    if (more.progressCallbacks === undefined) return;
+    for (const callback of more.progressCallbacks) queueMicrotask(() => callback(fraction));
+  }
+
+  // ---- inside
+
+  /** @internal Settles with a value or error that is at hand on this thread. */
+  _settleWith(settlement: Settlement, value: unknown): void {
+    if (this._settlement !== PENDING) return;
+    this._value = value;
+    this._finish(settlement);
+  }
+
+  /** @internal */
+  _extra(): More {
+    return (this._more ??= new More());
+  }
+
+  /** @internal Runs `callback` right after settling (at once if that has happened), outside of any promise. */
+  _whenSettled(callback: (handle: AsyncHandle<unknown>) => void): void {
+    if (this._settlement !== PENDING) callback(this as AsyncHandle<unknown>);
+    else (this._extra().settled ??= []).push(callback);
+  }
+
+  /** @internal The error of a handle that has not been fulfilled. */
+  _error(): unknown {
+    return this._value;
+  }
+
+  /** @internal Makes settlements arrive although nobody polls, and keeps the process alive. */
+  _observe(): void {
+    const more = this._extra();
+    if (more.observed) return;
+    more.observed = true;
+    if (more.source !== undefined) {
+      if (!more.ref) more.source._extra().ref = false;
+      more.source._observe();
+    } else if (more.retryTimer !== undefined) {
+      if (more.ref) more.retryTimer.ref();
+    } else if (this._ticket >= 0) {
+      this._backend?.observe(this._ticket, more.ref);
+    }
+  }
+
+  private _setRef(ref: boolean): void {
+    const more = this._extra();
+    if (more.source !== undefined) {
+      if (ref) more.source.ref();
+      else more.source.unref();
+    } else if (more.retryTimer !== undefined) {
+      if (ref) more.retryTimer.ref();
+      else more.retryTimer.unref();
+    } else if (this._ticket >= 0) {
+      this._backend?.setRef(this._ticket, ref);
+    }
+  }
+
+  private _poll(): void {
+    const more = this._extra();
+    more.polled = true;
+    if (more.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
+    if (more.source !== undefined) more.source.isReady();
+    else this._backend?.poll();
+  }
+
+  private _pendingStatus(): HandleStatus {
+    if (this._more?.retryAt !== undefined) return "waiting";
+    if (this._more?.source !== undefined) return this._more.source.status;
+    switch (this._backend?.phase(this._ticket)) {
+      case Phase.Waiting:
+        return "waiting";
+      case Phase.Running:
+        return "running";
+      case Phase.Settled:
+        // It settled after the poll: look again.
+        return this.isReady() ? this.status : "running";
+      default:
+        return "queued";
+    }
+  }
+
+  /** @internal */
+  _block(ms: number): boolean {
+    checkMs("timeoutMs", ms);
+    const deadline = ms === Infinity ? Infinity : performance.now() + ms;
+    for (;;) {
+      const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
+      const more = this._more;
+      if (more?.source !== undefined) {
+        if (!more.source._block(left)) return this._settlement !== PENDING;
+      } else if (more?.retryAt !== undefined) {
+        const pause = more.retryAt - performance.now();
+        if (pause > 0) Atomics.wait(sleeper, 0, 0, Math.min(pause, left));
+        if (performance.now() >= more.retryAt) this._retryNow(more);
+        else if (left <= pause) return false;
+        continue;
+      } else if (this._backend === undefined) {
+        throw new ParallelError(`${this.name} can't be waited for: nothing on this thread settles it while it blocks.`);
+      } else if (!this._backend.block(this._ticket, left)) {
+        return this._settlement !== PENDING;
+      }
+      if (this._settlement !== PENDING) return true;
+    }
+  }
+
+  /** The value of a settled handle, or its error thrown. */
+  private _take(): R {
+    if (this._raw !== undefined) this._decodeRaw();
+    if (this._settlement === Settlement.Fulfilled) return this._value as R;
+    lookedAt(this);
+    throw this._value;
+  }
+
+  private _decode(payload: Encoded): boolean {
+    try {
+      this._value = decodeValue(payload);
+      return true;
+    } catch (error) {
+      this._value = error;
+      return false;
+    }
+  }
+
+  private _decodeRaw(): void {
+    const raw = this._raw!;
+    this._raw = undefined;
+    if (!this._decode(raw)) this._settlement = Settlement.Rejected;
+  }
+
+  private _promise(): Promise<R> {
+    if (this._deferred === undefined) {
+      const deferred = makeDeferred();
+      this._deferred = deferred;
+      if (this._settlement === PENDING) {
+        this._observe();
+        // Observing may have found it settled.
+        if (this._raw !== undefined) this._resolve(deferred);
+      } else {
+        this._resolve(deferred);
+      }
+    }
+    lookedAt(this);
+    return this._deferred.promise as Promise<R>;
+  }
+
+  private _resolve(deferred: Deferred): void {
+    if (this._raw !== undefined) this._decodeRaw();
+    if (this._settlement === Settlement.Fulfilled) deferred.resolve(this._value);
+    else deferred.reject(this._value);
+  }
+
+  private _finish(settlement: Settlement): void {
+    this._settlement = settlement;
+    const more = this._more;
+    if (this._deferred !== undefined) this._resolve(this._deferred);
+    else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled) afterRejection(this as AsyncHandle<unknown>, more?.polled === true);
+    if (more === undefined) return;
+    more.progressCallbacks = undefined;
+    more.retrier = undefined;
+    more.retryAt = undefined;
+    more.source = undefined;
+    if (more.retryTimer !== undefined) clearTimeout(more.retryTimer);
+    const settled = more.settled;
+    more.settled = undefined;
+    if (settled !== undefined) for (const callback of settled) callback(this as AsyncHandle<unknown>);
+  }
+
+  private _errorFor(settlement: Settlement, payload: Encoded | null, detail: number): unknown {
+    const task = this.name;
+    switch (settlement) {
+      case Settlement.Rejected:
+        this._decode(payload!);
+        return this._value;
+      case Settlement.Cancelled: {
+        const reason = this._more?.cancelReason;
+        const because = reason instanceof Error ? `: ${reason.message}` : typeof reason === "string" ? `: ${reason}` : "";
+        return new CancelledError(`${task} was cancelled${because}.`, reason === undefined ? { task } : { task, cause: reason });
+      }
+      case Settlement.TimedOut:
+        return new TimeoutError(`${task} has not ended within its timeout of ${this._more?.timeout ?? "?"} ms.`, { task });
+      case Settlement.DependencyFailed: {
+        const failed = this._more?.after?.[detail];
+        failed?.isReady();
+        if (failed !== undefined) lookedAt(failed);
+        return new DependencyError(`${task} did not run, because ${failed?.name ?? "a task"} that it waits for failed.`, { task, cause: failed?._error() });
+      }
+      default:
+        return this._crash(payload);
+    }
+  }
+
+  private _crash(payload: Encoded | null): WorkerCrashedError {
+    const task = this.name;
+    if (payload === null || payload.start === payload.end) return new WorkerCrashedError(`The worker that ran ${task} ended under it.`, { task });
+    this._decode(payload);
+    const why = this._value;
+    if (typeof why === "number") {
+      return new WorkerCrashedError(`The worker that ran ${task} ended under it: process.exit(${why}) was called in the task, or its thread ended with that code.`, {
+        task,
+        exitCode: why,
+      });
+    }
+    const text = why instanceof Error ? `${why.name}: ${why.message}` : String(why);
+    return new WorkerCrashedError(`The worker that ran ${task} ended under it: ${text}`, { task, cause: why });
+  }
+
+  private _planRetry(more: More, error: unknown): boolean {
+    const delay = more.retrier!.next(error);
+    if (delay === undefined) return false;
+    more.retryAt = performance.now() + delay;
+    more.retryTimer = setTimeout(() => this._retryNow(more), delay);
+    if (!more.observed || !more.ref) more.retryTimer.unref();
+    return true;
+  }
+
+  private _retryNow(more: More): void {
+    if (more.retryAt === undefined || this._settlement !== PENDING) return;
+    more.retryAt = undefined;
+    clearTimeout(more.retryTimer);
+    more.retryTimer = undefined;
+    this._ticket = more.retrier!.push(this);
+    if (more.observed) this._backend!.observe(this._ticket, more.ref);
+  }
+}
+
+/**
+ * The handle behind what an `async` parallel function returned: that same object, with its type.
+ * @throws TypeError when the promise does not come from a parallel function
+ */
+export function handleOf<R>(promise: Promise<R>): AsyncHandle<R> {
+  if (isHandle(promise)) return promise as AsyncHandle<R>;
+  throw new TypeError(
+    "handleOf() takes what a parallel function returned. This is another promise: either its function is not marked, or this program was built without the makeparallel transformer.",
+  );
+}
+
+/** True for AsyncHandles, those of another copy of the package included. */
+export function isHandle(value: unknown): value is AsyncHandle<unknown> {
+  return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[HANDLE_BRAND] === true;
+}
+
+/** Copies a payload out of the backend's memory. */
+export function keep(payload: Encoded): Encoded {
+  return { bytes: payload.bytes.slice(payload.start, payload.end), start: 0, end: payload.end - payload.start, attachments: payload.attachments };
+}
+
+function makeDeferred(): Deferred {
+  let resolve!: (value: unknown) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<unknown>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+/** What a callback throws is the program's own uncaught exception, not a rejection of the task's promise. */
+function escape(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
+function noop(): void {}
