@@ -53,6 +53,8 @@ class More {
   source: AsyncHandle<unknown> | undefined;
   /** Somebody polls this handle, so that its rejection will be seen without a promise. */
   polled = false;
+  /** Others take its outcome, so that its own rejection is not to be reported. */
+  quiet = false;
 }
 
 interface Deferred {
@@ -335,6 +337,17 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     this._finish(settlement);
   }
 
+  /** @internal Settles as `source` did, with a copy of its result where that is possible. */
+  _settleAs(source: AsyncHandle<unknown>): void {
+    if (this._settlement !== PENDING) return;
+    this._elapsed = source._elapsed;
+    // A result with attachments can be decoded once only: then all share one value.
+    if (source._raw !== undefined && source._raw.attachments !== null) source._decodeRaw();
+    if (source._raw !== undefined) this._raw = source._raw;
+    else this._value = source._value;
+    this._finish(source._settlement as Settlement);
+  }
+
   /** @internal */
   _extra(): More {
     return (this._more ??= new More());
@@ -477,7 +490,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     this._settlement = settlement;
     const more = this._more;
     if (this._deferred !== undefined) this._resolve(this._deferred);
-    else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled) afterRejection(this as AsyncHandle<unknown>, more?.polled === true);
+    else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && more?.quiet !== true) afterRejection(this as AsyncHandle<unknown>, more?.polled === true);
     if (more === undefined) return;
     more.progressCallbacks = undefined;
     more.retrier = undefined;

@@ -62,6 +62,10 @@ export interface ManifestExternal {
   from: string;
   /** `import` follows the `import` condition of `exports` and gives a module namespace; `require` follows `require` and gives `module.exports`. */
   kind: "import" | "require";
+  /** True: only a call (`import()`, `require()`) asks for it, so it is not loaded before the chunk runs. */
+  lazy?: true;
+  /** `node`: what `require` gives is seen as Node's ES modules see CommonJS (`default` is `module.exports`, whatever `__esModule` says). */
+  interop?: "node";
 }
 
 /** A class whose instances can be revived, and the chunk that exports it. Key: class id, `path/from/root.ts#Name`. */
@@ -82,4 +86,9 @@ export interface Manifest {
   chunks: Record<string, ManifestChunk>;
   /** Key: class id. */
   classes: Record<string, ManifestClass>;
+  /**
+   * Where the emitted counterpart of a source file is, for code that asks for its own place (`import.meta.url`, `__dirname`). Key: source file
+   * relative to the package root, with `/`; value: emitted file relative to the manifest's folder. Only files that ask.
+   */
+  sources?: Record<string, string>;
 }

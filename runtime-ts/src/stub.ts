@@ -2,13 +2,56 @@
  * What emitted stubs call: `import * as __mp from "makeparallel/internal"`. The transformer and this file are released together; nobody else
  * uses it.
  */
+import { registerClass, type ClassAccessors } from "./codec";
+import { findManifest } from "./loader";
+import type { ParallelOptions } from "./options";
+import { resolveOptions } from "./options";
+import type { StubMeta } from "./stub-meta";
+import { makeParallelFunction, StubTask } from "./task";
 
-/** Static facts of a task that the stub carries, so that the caller's side never has to read the manifest. */
-export interface StubMeta {
-  /** `name` property of the stub. */
-  name: string;
-  /** `length` property of the stub. */
-  length: number;
-  /** 1: declared async. 2: generator. 4: a receiver (`this`) travels. */
-  flags: number;
+export type { StubMeta } from "./stub-meta";
+
+export { revival } from "./codec";
+
+/** One emitted module with stubs, or one chunk. */
+export class StubModule {
+  private found: string | undefined;
+
+  constructor(
+    private readonly location: string,
+    private readonly key: string,
+  ) {}
+
+  /** Absolute path of the manifest. Looked for on first use: a module that is only loaded touches no file. */
+  get manifest(): string {
+    return (this.found ??= this.key === "" ? this.location : findManifest(this.location, this.key));
+  }
+
+  /** A tagged function's or decorated method's task. `options` are evaluated once, on the first call. */
+  task(id: string, meta: StubMeta, options?: () => ParallelOptions): StubTask {
+    return new StubTask(this, id, meta, options === undefined ? undefined : resolveOptions(options()));
+  }
+
+  /** What stands in for `parallel` at a wrapper's site: takes the options and the thunk that reads the captured locals. */
+  wrapper(id: string, meta: StubMeta): (...args: unknown[]) => unknown {
+    return (...args) => {
+      const options = args.length > 1 ? (args[0] as ParallelOptions) : undefined;
+      const captures = args[args.length - 1] as (() => readonly unknown[]) | undefined;
+      const task = new StubTask(this, id, meta, options === undefined ? undefined : resolveOptions(options));
+      return makeParallelFunction(task, captures);
+    };
+  }
+
+  /** Makes instances of a class travel with their prototype. A thunk is for a class of another module, which may not be evaluated yet. */
+  class(constructor: Function, id: string, accessors?: ClassAccessors): void {
+    registerClass(constructor, id, accessors, this);
+  }
+}
+
+/**
+ * @param location `import.meta.url` or `__filename` of the emitted file
+ * @param key of the build's manifest; empty when `location` is the manifest itself (in chunks)
+ */
+export function module(location: string, key: string): StubModule {
+  return new StubModule(location, key);
 }

@@ -1,0 +1,93 @@
+/** Many handles at once. */
+import { ParallelError } from "./errors";
+import type { AsyncHandle } from "./handle";
+import { checkMs } from "./options";
+
+/** What `gather` gives for each handle with `onError: "settle"`; the shape of `Promise.allSettled`. */
+export type Settled<R> = PromiseSettledResult<R>;
+
+type Results<H extends readonly unknown[]> = { -readonly [K in keyof H]: Awaited<H[K]> };
+type SettledResults<H extends readonly unknown[]> = { -readonly [K in keyof H]: Settled<Awaited<H[K]>> };
+
+/**
+ * Waits for all handles. In order of the handles, whatever the order in which they settle.
+ * @param options `onError`: `"throw"` (default) rejects with the first error, as soon as it comes; `"skip"` leaves failed ones out; `"settle"`
+ *   gives `{ status, value | reason }` for each
+ */
+export function gather<const H extends readonly PromiseLike<unknown>[]>(handles: H, options?: { onError?: "throw" }): Promise<Results<H>>;
+export function gather<R>(handles: Iterable<PromiseLike<R>>, options?: { onError?: "throw" | "skip" }): Promise<R[]>;
+export function gather<const H extends readonly PromiseLike<unknown>[]>(handles: H, options: { onError: "settle" }): Promise<SettledResults<H>>;
+export function gather<R>(handles: Iterable<PromiseLike<R>>, options: { onError: "settle" }): Promise<Settled<R>[]>;
+export async function gather(handles: Iterable<PromiseLike<unknown>>, options: { onError?: "throw" | "skip" | "settle" } = {}): Promise<unknown> {
+  const { onError = "throw" } = options;
+  if (onError === "throw") return Promise.all(handles);
+  if (onError !== "skip" && onError !== "settle") throw new TypeError(`"onError" is "throw", "skip" or "settle", not ${String(onError)}.`);
+  const settled = await Promise.allSettled(handles);
+  if (onError === "settle") return settled;
+  return settled.filter((result) => result.status === "fulfilled").map((result) => result.value);
+}
+
+/**
+ * The handles' values, each as soon as it is there. A handle that failed makes its turn's `next()` reject with its error, which ends a `for await` loop; who
+ * calls `next()` by hand can go on with the others.
+ */
+export function asCompleted<R>(handles: Iterable<PromiseLike<R>>): AsyncIterableIterator<R, undefined, undefined> {
+  const all = [...handles];
+  const ready: PromiseLike<R>[] = [];
+  const waiting: (() => void)[] = [];
+  for (const handle of all) {
+    const done = (): void => {
+      ready.push(handle);
+      waiting.shift()?.();
+    };
+    handle.then(done, done);
+  }
+  let asked = 0;
+  return {
+    async next(): Promise<IteratorResult<R, undefined>> {
+      if (asked >= all.length) return { done: true, value: undefined };
+      asked++;
+      if (ready.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+      return { done: false, value: await ready.shift()! };
+    },
+    async return(): Promise<IteratorResult<R, undefined>> {
+      asked = all.length;
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/**
+ * Waits until some of the handles have settled (with a value or an error; nothing is thrown).
+ * @param options `count`: how many to wait for (default 1); `timeout`: longest wait in ms (default: none)
+ * @returns the handles that have settled, in order of settling, and those that have not
+ */
+export async function waitAny<H extends AsyncHandle<any>>(
+  handles: Iterable<H>,
+  options: { count?: number; timeout?: number } = {},
+): Promise<{ ready: H[]; pending: H[] }> {
+  const { count = 1, timeout = Infinity } = options;
+  const all = [...handles];
+  if (!Number.isInteger(count) || count < 1) throw new RangeError(`"count" is a whole number >= 1, not ${count}.`);
+  if (count > all.length) throw new ParallelError(`waitAny() was asked for ${count} of ${all.length} handles.`);
+  checkMs("timeout", timeout);
+  const ready: H[] = [];
+  let finish: () => void = () => {};
+  const enough = new Promise<void>((resolve) => (finish = resolve));
+  for (const handle of all) {
+    const done = (): void => {
+      ready.push(handle);
+      if (ready.length >= count) finish();
+    };
+    handle.then(done, done);
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = timeout === Infinity ? undefined : new Promise<void>((resolve) => (timer = setTimeout(resolve, timeout)));
+  await (late === undefined ? enough : Promise.race([enough, late]));
+  clearTimeout(timer);
+  const result = [...ready];
+  return { ready: result, pending: all.filter((handle) => !result.includes(handle)) };
+}

@@ -1,0 +1,112 @@
+/**
+ * The functions for use inside a task. Outside of one they do nothing or say so: code that is shared by tasks and the program may call them
+ * anywhere.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { CancelledError, ParallelError } from "./errors";
+
+/** What a task can know of itself. */
+export interface TaskInfo {
+  /** Task id, `path/from/root.ts#name`. */
+  id: string;
+  name: string;
+  /** Number of the worker in its pool, from 0; -1 on the program's own thread. */
+  worker: number;
+}
+
+/** The running job, as its executor sees it. */
+export interface JobContext {
+  readonly info: TaskInfo;
+  isCancelled(): boolean;
+  progress(fraction: number): void;
+  /** Made on first use of `taskSignal`. */
+  signal: AbortController | undefined;
+  ended: boolean;
+}
+
+/** The job whose synchronous part runs right now. */
+let running: JobContext | undefined;
+
+/** The job that an async task's continuations belong to. */
+const continued = new AsyncLocalStorage<JobContext>();
+
+/** Runs `body` as the synchronous part of a job. */
+export function runInside<T>(context: JobContext, isAsync: boolean, body: () => T): T {
+  const outer = running;
+  running = context;
+  try {
+    return isAsync ? continued.run(context, body) : body();
+  } finally {
+    running = outer;
+  }
+}
+
+function current(): JobContext | undefined {
+  return running ?? continued.getStore();
+}
+
+/** True while a task runs on this thread. */
+export function insideTask(): boolean {
+  return current() !== undefined;
+}
+
+/**
+ * Reports how far the task is; the caller sees it as `handle.progress` and through `onProgress`.
+ * @param fraction 0..1
+ */
+export function reportProgress(fraction: number): void {
+  if (typeof fraction !== "number" || Number.isNaN(fraction)) throw new TypeError(`reportProgress() takes a number between 0 and 1, not ${String(fraction)}.`);
+  current()?.progress(Math.min(1, Math.max(0, fraction)));
+}
+
+/** True once the task has been cancelled or has timed out. Cheap enough for inner loops; false outside of a task. */
+export function isCancelled(): boolean {
+  return current()?.isCancelled() ?? false;
+}
+
+/**
+ * Ends the task if it has been cancelled or has timed out.
+ * @throws CancelledError
+ */
+export function throwIfCancelled(): void {
+  const context = current();
+  if (context?.isCancelled() === true) throw new CancelledError(`${context.info.name} was cancelled.`, { task: context.info.name });
+}
+
+/** How often a signal that somebody asked for looks at the flag, in ms: cancellation reaches a worker as a flag in shared memory. */
+const SIGNAL_POLL_MS = 5;
+
+/**
+ * A signal that aborts when the task is cancelled or times out: for `fetch`, `setTimeout` and other APIs that take one.
+ * @throws ParallelError outside of a task
+ */
+export function taskSignal(): AbortSignal {
+  const context = current();
+  if (context === undefined) throw new ParallelError("taskSignal() is for use inside a task; no task runs here.");
+  if (context.signal !== undefined) return context.signal.signal;
+  const controller = new AbortController();
+  context.signal = controller;
+  const abort = (): boolean => {
+    if (context.ended) return true;
+    if (!context.isCancelled()) return false;
+    controller.abort(new CancelledError(`${context.info.name} was cancelled.`, { task: context.info.name }));
+    return true;
+  };
+  if (!abort()) {
+    const timer = setInterval(() => {
+      if (abort()) clearInterval(timer);
+    }, SIGNAL_POLL_MS);
+    timer.unref();
+  }
+  return controller.signal;
+}
+
+/**
+ * Facts about the running task.
+ * @throws ParallelError outside of a task
+ */
+export function taskInfo(): TaskInfo {
+  const context = current();
+  if (context === undefined) throw new ParallelError("taskInfo() is for use inside a task; no task runs here.");
+  return { ...context.info };
+}

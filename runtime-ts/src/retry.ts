@@ -1,0 +1,51 @@
+/**
+ * Repeats failed runs of a task. The encoded arguments are kept, so that each run gets what the call was given, whatever the caller does with it since.
+ */
+import type { Writer } from "./codec";
+import type { Retrier } from "./handle";
+import type { RetryOptions } from "./options";
+import type { Backend, PushOptions } from "./pool/backend";
+
+/**
+ * @param writer holds the encoded call; it is read, not changed
+ * @throws TypeError when buffers among the arguments are moved: there is nothing left to repeat the call with
+ */
+export function planRetries(
+  options: Required<RetryOptions>,
+  backend: Backend,
+  index: number,
+  writer: Writer,
+  push: PushOptions | undefined,
+  name: string,
+): Retrier {
+  if (writer.transfers !== null) {
+    writer.reset();
+    throw new TypeError(`${name} can't be retried: its arguments are moved, so they are gone after the first run. Copy them, or leave "retry" out.`);
+  }
+  const bytes = writer.bytes.slice(0, writer.length);
+  const attachments = writer.attachments === null ? null : [...writer.attachments];
+  let runs = 1;
+  return {
+    next(error) {
+      if (runs >= options.attempts || !options.when(error)) return undefined;
+      return delayBefore(++runs, options);
+    },
+    push(sink) {
+      const next = backend.writer();
+      next.reset();
+      if (next.bytes.length < bytes.length) next.grow(bytes.length);
+      next.bytes.set(bytes);
+      next.length = bytes.length;
+      next.attachments = attachments === null ? null : [...attachments];
+      return backend.push(index, next, sink, push);
+    },
+  };
+}
+
+/** ms before run number `run` (the second one is 2). "Full jitter" draws from the whole delay, as AWS's architecture blog compares them. */
+function delayBefore(run: number, { backoff, delay, maxDelay, jitter }: Required<RetryOptions>): number {
+  const step = run - 1;
+  const grown = backoff === "fixed" ? delay : backoff === "linear" ? delay * step : delay * 2 ** (step - 1);
+  const bounded = Math.min(grown, maxDelay);
+  return bounded * (1 - jitter * Math.random());
+}

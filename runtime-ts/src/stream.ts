@@ -1,0 +1,164 @@
+/**
+ * StreamHandle: the caller's end of a parallel generator. The generator runs ahead of the consumer by a few values, never more.
+ */
+import { ByteWriter, decodeValue, encodeValue } from "./codec";
+import { currentBackend } from "./configure";
+import type { AsyncHandle, HandleStatus } from "./handle";
+import { runLocally } from "./local";
+import type { ResolvedOptions } from "./options";
+import { StreamConsumer } from "./stream-channel";
+import type { StubTask } from "./task";
+
+/** What a parallel generator returns: iterate it with `for await`. Leaving the loop early ends the generator. */
+export class StreamHandle<T, R = unknown> implements AsyncIterableIterator<T, R | undefined, undefined> {
+  private finished = false;
+  /** Values are taken one at a time, in the order of the calls of `next`. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(private readonly source: Source<T, R>) {}
+
+  /** @internal */
+  static start(
+    task: StubTask,
+    options: ResolvedOptions | undefined,
+    receiver: unknown,
+    captures: readonly unknown[] | undefined,
+    args: ArrayLike<unknown>,
+  ): StreamHandle<unknown> {
+    if (currentBackend().kind === "inline") return new StreamHandle(new LocalSource(task, receiver, captures, args));
+    const channel = new StreamConsumer();
+    const handle = task.pushVariant("stream:", options, receiver, captures, [channel.memory, ...Array.from(args)]);
+    return new StreamHandle(new RemoteSource(handle, channel));
+  }
+
+  /** Where the generator stands. */
+  get status(): HandleStatus {
+    return this.source.status;
+  }
+
+  next(): Promise<IteratorResult<T, R | undefined>> {
+    const result = this.last.then(() => this.pull());
+    this.last = result.catch(() => {});
+    return result;
+  }
+
+  /** Ends the generator; its `finally` blocks run. */
+  async return(value?: R): Promise<IteratorResult<T, R | undefined>> {
+    this.cancel();
+    return { done: true, value };
+  }
+
+  async throw(error?: unknown): Promise<IteratorResult<T, R | undefined>> {
+    this.cancel(error);
+    throw error;
+  }
+
+  /**
+   * Ends the generator; its `finally` blocks run. Values that have not been taken are dropped.
+   * @returns false when it had ended already
+   */
+  cancel(reason?: unknown): boolean {
+    if (this.finished) return false;
+    this.finished = true;
+    this.source.cancel(reason);
+    return true;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel();
+  }
+
+  private async pull(): Promise<IteratorResult<T, R | undefined>> {
+    if (this.finished) return { done: true, value: undefined };
+    try {
+      const next = await this.source.next();
+      if (next.done === true) this.finished = true;
+      return next;
+    } catch (error) {
+      this.finished = true;
+      throw error;
+    }
+  }
+}
+
+interface Source<T, R> {
+  readonly status: HandleStatus;
+  next(): Promise<IteratorResult<T, R | undefined>>;
+  cancel(reason: unknown): void;
+}
+
+class RemoteSource<T, R> implements Source<T, R> {
+  private cancelled = false;
+
+  constructor(
+    private readonly handle: AsyncHandle<unknown>,
+    private readonly channel: StreamConsumer,
+  ) {
+    // Whatever ends the task wakes a waiting consumer: the generator's own end, a crash, a time-out.
+    handle._extra().quiet = true;
+    handle._whenSettled(() => channel.cancel());
+  }
+
+  get status(): HandleStatus {
+    return this.handle.status;
+  }
+
+  async next(): Promise<IteratorResult<T, R | undefined>> {
+    for (;;) {
+      const mark = this.channel.mark;
+      const bytes = this.channel.take();
+      if (bytes !== undefined) return { done: false, value: decodeValue({ bytes, start: 0, end: bytes.length, attachments: null }) as T };
+      if (this.cancelled) return { done: true, value: undefined };
+      if (this.channel.ended || this.handle._settlement !== 0) return { done: true, value: (await this.handle) as R };
+      this.handle._observe();
+      await this.channel.news(mark);
+    }
+  }
+
+  cancel(reason: unknown): void {
+    this.cancelled = true;
+    this.channel.cancel();
+    this.handle.cancel(reason);
+  }
+}
+
+/** The inline backend has no thread to run ahead on: the generator is stepped by its consumer. Values are copied, as elsewhere. */
+class LocalSource<T, R> implements Source<T, R> {
+  status: HandleStatus = "queued";
+  private generator: Generator<T, R> | AsyncGenerator<T, R> | undefined;
+
+  constructor(
+    private readonly task: StubTask,
+    private readonly receiver: unknown,
+    private readonly captures: readonly unknown[] | undefined,
+    private readonly args: ArrayLike<unknown>,
+  ) {}
+
+  async next(): Promise<IteratorResult<T, R | undefined>> {
+    this.status = "running";
+    try {
+      this.generator ??= (await runLocally(this.task, this.captures, Array.from(this.args), this.receiver)) as Generator<T, R>;
+      const next = await this.generator.next();
+      if (next.done === true) this.status = "fulfilled";
+      return { done: next.done === true, value: copy(next.value) } as IteratorResult<T, R | undefined>;
+    } catch (error) {
+      this.status = "rejected";
+      throw error;
+    }
+  }
+
+  cancel(): void {
+    this.status = "cancelled";
+    void this.generator?.return(undefined as never);
+  }
+}
+
+function copy(value: unknown): unknown {
+  const writer = new ByteWriter(new Uint8Array(256));
+  encodeValue(writer, value);
+  return decodeValue({ bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments });
+}

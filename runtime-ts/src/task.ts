@@ -1,0 +1,305 @@
+/**
+ * From a call to a queued task: encode the arguments, push, hand out the handle.
+ *
+ * The plain call (no options, no handles among the arguments) is the hot path: one encode into the backend's memory, one push, one handle.
+ */
+import { encodeCall, NO_RECEIVER, PARALLEL_BRAND, type HandleLike } from "./codec";
+import { currentBackend, queueLimit } from "./configure";
+import { CancelledError, DependencyError, ParallelError, QueueFullError } from "./errors";
+import { AsyncHandle, isHandle } from "./handle";
+import { runLocally } from "./local";
+import { MapHandle, type MapOptions } from "./map";
+import { memoized } from "./memoize";
+import type { ParallelOptions, ResolvedOptions } from "./options";
+import { resolveOptions } from "./options";
+import type { Backend } from "./pool/backend";
+import { Settlement } from "./pool/backend";
+import { planRetries } from "./retry";
+import { StreamHandle } from "./stream";
+import { FLAG_GENERATOR, FLAG_RECEIVER, type StubMeta } from "./stub-meta";
+import { pushOptionsOf } from "./task-options";
+import type { MapItems, ParallelFunction } from "./types";
+
+/** Where a task's manifest is; the emitted module (or chunk) that holds the stub. */
+export interface TaskHome {
+  readonly manifest: string;
+}
+
+const NO_VALUES: readonly unknown[] = [];
+
+/** The caller's side of one hoisted function. */
+export class StubTask {
+  /** The backend that `index` belongs to: after a shutdown there is a new one. */
+  private backend: Backend | undefined = undefined;
+  private index = -1;
+
+  constructor(
+    readonly home: TaskHome,
+    readonly id: string,
+    readonly meta: StubMeta,
+    readonly options: ResolvedOptions | undefined,
+    private readonly variant = "",
+  ) {}
+
+  /** Name for messages, stats and traces. */
+  get name(): string {
+    return this.options?.name ?? this.meta.name;
+  }
+
+  /** The body of a stub: queues the call. */
+  call(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> | StreamHandle<unknown> {
+    if ((this.meta.flags & FLAG_GENERATOR) !== 0) return StreamHandle.start(this, this.options, receiver, captures, args);
+    return this.options === undefined ? this.push(receiver, captures, args) : this.pushWith(this.options, receiver, captures, args);
+  }
+
+  /** The index under which `backend` knows the task (a variant of it: see executor.ts). */
+  indexIn(backend: Backend, variant = this.variant): number {
+    if (variant !== this.variant) return backend.register({ manifest: this.home.manifest, id: variant + this.id });
+    if (this.backend !== backend) {
+      this.index = backend.register({ manifest: this.home.manifest, id: variant + this.id });
+      this.backend = backend;
+    }
+    return this.index;
+  }
+
+  private push(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> {
+    const backend = currentBackend();
+    const index = this.backend === backend ? this.index : this.indexIn(backend);
+    if (queueLimit !== Infinity) refuseWhenFull(backend, this.name);
+    const writer = backend.writer();
+    let dependencies: readonly HandleLike[] | null;
+    try {
+      dependencies = encodeCall(writer, (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER, captures, this.meta.captures, args).dependencies;
+    } catch (error) {
+      writer.reset();
+      throw error;
+    }
+    if (dependencies !== null) return this.pushWith(undefined, receiver, captures, args);
+    const handle = new AsyncHandle<unknown>(this, backend);
+    handle._ticket = backend.push(index, writer, handle, undefined);
+    return handle;
+  }
+
+  /** The general way: options, handles among the arguments. */
+  pushWith(
+    options: ResolvedOptions | undefined,
+    receiver: unknown,
+    captures: readonly unknown[] | undefined,
+    args: ArrayLike<unknown>,
+  ): AsyncHandle<unknown> {
+    const backend = currentBackend();
+    const name = options?.name ?? this.name;
+    const origin = name === this.name ? this : { id: this.id, name };
+    if (options?.signal?.aborted === true) return aborted(origin, options.signal.reason);
+    refuseWhenFull(backend, name);
+
+    const values = settledInputs(args);
+    const writer = backend.writer();
+    let dependencies: readonly HandleLike[] | null;
+    try {
+      dependencies = encodeCall(writer, (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER, captures, this.meta.captures, values, {
+        move: options?.move === true,
+      }).dependencies;
+    } catch (error) {
+      writer.reset();
+      throw error;
+    }
+    if (options?.memoize !== undefined) {
+      const shared = memoized(this, options, origin, writer, dependencies, backend, () => this.pushEncoded(backend, options, origin, writer, dependencies));
+      if (shared !== undefined) return shared;
+    }
+    return this.pushEncoded(backend, options, origin, writer, dependencies);
+  }
+
+  /** Queues a variant of the task (see worker/executor.ts), without memoizing or repeating it. */
+  pushVariant(
+    variant: string,
+    options: ResolvedOptions | undefined,
+    receiver: unknown,
+    captures: readonly unknown[] | undefined,
+    args: ArrayLike<unknown>,
+  ): AsyncHandle<unknown> {
+    const plain = options === undefined ? undefined : { ...options, memoize: undefined, retry: undefined };
+    return new StubTask(this.home, this.id, this.meta, plain, variant).pushWith(plain, receiver, captures, args);
+  }
+
+  private pushEncoded(
+    backend: Backend,
+    options: ResolvedOptions | undefined,
+    origin: { id: string; name: string },
+    writer: ReturnType<Backend["writer"]>,
+    dependencies: readonly HandleLike[] | null,
+  ): AsyncHandle<unknown> {
+    const after: AsyncHandle<unknown>[] = [];
+    const inputs: number[] = [];
+    for (const dependency of dependencies ?? NO_VALUES) {
+      inputs.push(after.length);
+      after.push(dependency as AsyncHandle<unknown>);
+    }
+    for (const dependency of options?.after ?? NO_VALUES) {
+      if (!isHandle(dependency)) {
+        writer.reset();
+        throw new TypeError(`The option "after" of ${origin.name} holds something that is no AsyncHandle.`);
+      }
+      if (dependency.isReady()) {
+        if (dependency.status === "fulfilled") continue;
+        writer.reset();
+        return failedDependency(origin, dependency);
+      }
+      after.push(dependency);
+    }
+    for (const dependency of after) {
+      if (dependency._backend === backend && dependency._ticket >= 0 && dependency._more?.source === undefined && dependency._more?.retrier === undefined) continue;
+      // A handle that no ticket of this backend stands for: it shares a memoized run, may be repeated, or is another pool's.
+      return this.pushLater(backend, options, origin, writer, after, inputs);
+    }
+    const handle = new AsyncHandle<unknown>(origin, backend);
+    const push = pushOptionsOf(
+      options,
+      after.map((dependency) => dependency._ticket),
+      inputs,
+    );
+    if (options !== undefined || after.length > 0) {
+      const more = handle._extra();
+      more.grace = options?.grace;
+      more.timeout = options?.timeout;
+      more.after = after;
+      if (options?.retry !== undefined) more.retrier = planRetries(options.retry, backend, this.indexIn(backend), writer, push, origin.name);
+    }
+    handle._ticket = backend.push(this.indexIn(backend), writer, handle, push);
+    if (options?.signal !== undefined) follow(options.signal, handle);
+    return handle;
+  }
+
+  /** Waits on this thread's side for handles that the backend can't wait for, then pushes. */
+  private pushLater(
+    backend: Backend,
+    options: ResolvedOptions | undefined,
+    origin: { id: string; name: string },
+    writer: ReturnType<Backend["writer"]>,
+    after: readonly AsyncHandle<unknown>[],
+    inputs: readonly number[],
+  ): AsyncHandle<unknown> {
+    writer.reset();
+    void backend;
+    void options;
+    void inputs;
+    throw new ParallelError(
+      `${origin.name} can't wait for ${after.map((handle) => handle.name).join(", ")}: a handle that is memoized, retried or of another pool is not a dependency; await it and pass its value.`,
+    );
+  }
+}
+
+/** Handles that are settled already are passed as their values: the caller holds them anyway. */
+function settledInputs(args: ArrayLike<unknown>): ArrayLike<unknown> {
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < args.length; i++) {
+    const value = args[i];
+    if (!isHandle(value) || !value.isReady()) continue;
+    copy ??= Array.from(args);
+    copy[i] = value;
+  }
+  return copy ?? args;
+}
+
+function failedDependency(origin: { id: string; name: string }, dependency: AsyncHandle<unknown>): AsyncHandle<never> {
+  dependency.wait(0);
+  const error = new DependencyError(`${origin.name} did not run, because ${dependency.name} that it waits for failed.`, {
+    task: origin.name,
+    cause: dependency._error(),
+  });
+  return AsyncHandle._failed(origin, Settlement.DependencyFailed, error);
+}
+
+function aborted(origin: { id: string; name: string }, reason: unknown): AsyncHandle<never> {
+  const error = new CancelledError(`${origin.name} was not queued: its signal has been aborted already.`, { task: origin.name, cause: reason });
+  return AsyncHandle._failed(origin, Settlement.Cancelled, error);
+}
+
+function follow(signal: AbortSignal, handle: AsyncHandle<unknown>): void {
+  const onAbort = (): void => void handle.cancel(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  handle._whenSettled(() => signal.removeEventListener("abort", onAbort));
+}
+
+function refuseWhenFull(backend: Backend, name: string): void {
+  if (queueLimit === Infinity) return;
+  const { queued } = backend.stats();
+  if (queued < queueLimit) return;
+  throw new QueueFullError(`${name} was not queued: ${queued} tasks wait already, and the pool's maxQueue is ${queueLimit}.`, { task: name });
+}
+
+/** The members of every parallel function, on one shared prototype. */
+interface Internals {
+  task: StubTask;
+  captures: (() => readonly unknown[]) | undefined;
+}
+
+const internals = new WeakMap<Function, Internals>();
+
+const prototype: object = Object.create(Function.prototype, {
+  with: {
+    value: function (this: Function, options: ParallelOptions) {
+      const { task, captures } = internalsOf(this);
+      return makeParallelFunction(new StubTask(task.home, task.id, task.meta, resolveOptions(options, task.options)), captures);
+    },
+  },
+  map: {
+    value: function (this: Function, items: MapItems<unknown>, options?: MapOptions) {
+      const { task, captures } = internalsOf(this);
+      return MapHandle.start(task, captures?.(), items, options);
+    },
+  },
+  local: {
+    value: function (this: Function, ...args: unknown[]) {
+      const { task, captures } = internalsOf(this);
+      return runLocally(task, captures?.(), args);
+    },
+  },
+  warm: {
+    value: async function (this: Function) {
+      const backend = currentBackend();
+      await backend.warm(internalsOf(this).task.indexIn(backend));
+    },
+  },
+  id: {
+    get: function (this: Function) {
+      return internalsOf(this).task.id;
+    },
+  },
+  [PARALLEL_BRAND]: {
+    get: function (this: Function) {
+      const { task, captures } = internalsOf(this);
+      if (captures !== undefined) return undefined;
+      return { manifest: task.home.manifest, id: task.id, meta: task.meta };
+    },
+  },
+});
+
+function internalsOf(fn: Function): Internals {
+  const found = internals.get(fn);
+  if (found === undefined) throw new TypeError("This is no parallel function: its members can only be used on the function itself.");
+  return found;
+}
+
+/**
+ * @param task what a call queues
+ * @param captures reads the captured locals at the time of the call
+ */
+export function makeParallelFunction(task: StubTask, captures: (() => readonly unknown[]) | undefined): ParallelFunction<any[], any> {
+  const stub =
+    captures === undefined
+      ? function (this: unknown, ...args: unknown[]): unknown {
+          return task.call(this, undefined, args);
+        }
+      : function (this: unknown, ...args: unknown[]): unknown {
+          return task.call(this, captures(), args);
+        };
+  Object.setPrototypeOf(stub, prototype);
+  Object.defineProperties(stub, {
+    name: { value: task.meta.name, configurable: true },
+    length: { value: task.meta.length, configurable: true },
+  });
+  internals.set(stub, { task, captures });
+  return stub as unknown as ParallelFunction<any[], any>;
+}

@@ -1,0 +1,173 @@
+/**
+ * Runs jobs: finds the function behind an index, decodes the arguments, calls it, encodes what comes back. The same for every backend.
+ *
+ * A task id may carry a variant before it: `map:` calls the function for each item of a list, `stream:` drives a generator.
+ */
+import { decodeCall, encodeError, encodeValue } from "../codec";
+import { runInside, type JobContext } from "../inside";
+import type { LoadedTask } from "../loader";
+import type { Encoded, TaskKey } from "../pool/backend";
+import { Settlement } from "../pool/backend";
+import { runStream } from "../stream-worker";
+import type { JobExecutor, WorkerHost } from "./host";
+
+/** Loads what a task key stands for; the loader of this environment. */
+export interface TaskLoader {
+  loadTask(manifest: string, id: string): LoadedTask | Promise<LoadedTask>;
+  /** Loads the chunk of a class that arrives before anything else has loaded it. Undefined: no such class. */
+  ensureClasses?(manifest: string): void;
+}
+
+type Variant = "call" | "map" | "stream";
+
+interface Runnable {
+  key: TaskKey;
+  variant: Variant;
+  loaded: LoadedTask | undefined;
+}
+
+const VARIANTS: readonly Variant[] = ["map", "stream"];
+
+export class Executor implements JobExecutor {
+  /** By the index that jobs carry. */
+  private readonly tasks: (Runnable | undefined)[] = [];
+  current = -1;
+
+  constructor(
+    private readonly host: WorkerHost,
+    private readonly loader: TaskLoader,
+  ) {}
+
+  run(job: number, index: number, payload: Encoded, inputs: readonly Encoded[] | null): Settlement.Fulfilled | Settlement.Rejected | 0 {
+    const outer = this.current;
+    this.current = job;
+    try {
+      const task = this.tasks[index] ?? this.find(index);
+      if (task.loaded === undefined) {
+        const loading = this.loader.loadTask(task.key.manifest, task.key.id);
+        if (loading instanceof Promise) {
+          const kept = { ...payload, bytes: payload.bytes.slice(payload.start, payload.end), start: 0, end: payload.end - payload.start };
+          const keptInputs = inputs === null ? null : inputs.map((input) => ({ ...input, bytes: input.bytes.slice() }));
+          this.finish(
+            job,
+            loading.then((loaded) => {
+              task.loaded = loaded;
+              return this.start(task, job, kept, keptInputs);
+            }),
+          );
+          return 0;
+        }
+        task.loaded = loading;
+      }
+      const result = this.start(task, job, payload, inputs);
+      if (isThenable(result)) {
+        this.finish(job, result);
+        return 0;
+      }
+      encodeValue(this.host.writer(), result);
+      return Settlement.Fulfilled;
+    } catch (error) {
+      return this.reject(error);
+    } finally {
+      this.current = outer;
+    }
+  }
+
+  async warm(index: number): Promise<void> {
+    const task = this.tasks[index] ?? this.find(index);
+    task.loaded ??= await this.loader.loadTask(task.key.manifest, task.key.id);
+  }
+
+  private find(index: number): Runnable {
+    const { manifest, id } = this.host.taskKey(index);
+    const variant = VARIANTS.find((name) => id.startsWith(`${name}:`)) ?? "call";
+    const key = variant === "call" ? { manifest, id } : { manifest, id: id.slice(variant.length + 1) };
+    return (this.tasks[index] = { key, variant, loaded: undefined });
+  }
+
+  /** Decodes and calls. What comes back may be a promise. */
+  private start(runnable: Runnable, job: number, payload: Encoded, inputs: readonly Encoded[] | null): unknown {
+    const { task, fn } = runnable.loaded!;
+    const values = decodeCall(payload, inputs);
+    let at = 0;
+    const receiver = task.receiver ? values[at++] : undefined;
+    const captures = values.slice(at, (at += task.captures.length));
+    const args = at === 0 ? values : values.slice(at);
+    const context = this.context(job, runnable);
+    const isAsync = task.async || runnable.variant !== "call";
+    let result: unknown;
+    try {
+      result = runInside(context, isAsync, () => {
+        const call: Function = task.factory ? fn.apply(receiver, captures) : fn;
+        if (runnable.variant === "map") return mapItems(call, args[0] as Iterable<unknown>);
+        if (runnable.variant === "stream") return runStream(call, receiver, args, context);
+        return call.apply(receiver, args);
+      });
+    } catch (error) {
+      context.ended = true;
+      throw error;
+    }
+    if (!isThenable(result)) {
+      context.ended = true;
+      return result;
+    }
+    const end = (): void => void (context.ended = true);
+    result.then(end, end);
+    return result;
+  }
+
+  private context(job: number, { key, loaded }: Runnable): JobContext {
+    const { host } = this;
+    return {
+      info: { id: key.id, name: loaded!.task.name, worker: host.workerIndex },
+      isCancelled: () => host.isCancelled(job),
+      progress: (fraction) => host.progress(job, fraction),
+      signal: undefined,
+      ended: false,
+    };
+  }
+
+  private finish(job: number, result: PromiseLike<unknown>): void {
+    result.then(
+      (value) => {
+        try {
+          encodeValue(this.host.writer(), value);
+        } catch (error) {
+          this.host.complete(job, this.reject(error), this.host.writer());
+          return;
+        }
+        this.host.complete(job, Settlement.Fulfilled, this.host.writer());
+      },
+      (error: unknown) => this.host.complete(job, this.reject(error), this.host.writer()),
+    );
+  }
+
+  private reject(error: unknown): Settlement.Rejected {
+    const writer = this.host.writer();
+    writer.reset();
+    encodeError(writer, error);
+    return Settlement.Rejected;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** Calls `fn` for each item; goes on asynchronously from the first result that is a promise. */
+function mapItems(fn: Function, items: Iterable<unknown>): unknown[] | Promise<unknown[]> {
+  const results: unknown[] = [];
+  const iterator = items[Symbol.iterator]();
+  for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
+    const result: unknown = fn.call(undefined, next.value);
+    if (isThenable(result)) return mapRest(fn, iterator, results, result);
+    results.push(result);
+  }
+  return results;
+}
+
+async function mapRest(fn: Function, iterator: Iterator<unknown>, results: unknown[], first: PromiseLike<unknown>): Promise<unknown[]> {
+  results.push(await first);
+  for (let next = iterator.next(); next.done !== true; next = iterator.next()) results.push(await fn.call(undefined, next.value));
+  return results;
+}
