@@ -32,6 +32,13 @@ export interface Retrier {
   push(sink: TaskSink): Ticket;
 }
 
+/** A task that this thread pushes when the handles it waits for have settled: those are none that the backend can wait for. */
+export interface Launch {
+  handles: readonly AsyncHandle<unknown>[];
+  /** Pushes, or settles the handle when one of `handles` failed. */
+  start(): void;
+}
+
 /** What most handles never need, kept apart so that they stay small. */
 class More {
   progress = 0;
@@ -51,6 +58,7 @@ class More {
   retryTimer: NodeJS.Timeout | undefined;
   /** The handle that settles this one, for calls that share a memoized run. */
   source: AsyncHandle<unknown> | undefined;
+  launch: Launch | undefined;
   /** Somebody polls this handle, so that its rejection will be seen without a promise. */
   polled = false;
   /** Others take its outcome, so that its own rejection is not to be reported. */
@@ -222,7 +230,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (this._settlement !== PENDING) return this._settlement === Settlement.Cancelled;
     const more = this._extra();
     more.cancelReason = reason;
-    if (more.source !== undefined || more.retryAt !== undefined || this._backend === undefined || this._ticket < 0) {
+    if (more.source !== undefined || more.retryAt !== undefined || more.launch !== undefined || this._backend === undefined || this._ticket < 0) {
       this.settle(Settlement.Cancelled, null, 0, 0);
       return true;
     }
@@ -369,7 +377,9 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const more = this._extra();
     if (more.observed) return;
     more.observed = true;
-    if (more.source !== undefined) {
+    if (more.launch !== undefined) {
+      for (const handle of more.launch.handles) handle._observe();
+    } else if (more.source !== undefined) {
       if (!more.ref) more.source._extra().ref = false;
       more.source._observe();
     } else if (more.retryTimer !== undefined) {
@@ -396,12 +406,17 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const more = this._extra();
     more.polled = true;
     if (more.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
-    if (more.source !== undefined) more.source.isReady();
-    else this._backend?.poll();
+    if (more.launch !== undefined) {
+      if (more.launch.handles.every((handle) => handle.isReady())) this._launch();
+    } else if (more.source !== undefined) {
+      more.source.isReady();
+    } else {
+      this._backend?.poll();
+    }
   }
 
   private _pendingStatus(): HandleStatus {
-    if (this._more?.retryAt !== undefined) return "waiting";
+    if (this._more?.retryAt !== undefined || this._more?.launch !== undefined) return "waiting";
     if (this._more?.source !== undefined) return this._more.source.status;
     switch (this._backend?.phase(this._ticket)) {
       case Phase.Waiting:
@@ -423,7 +438,12 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     for (;;) {
       const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
       const more = this._more;
-      if (more?.source !== undefined) {
+      if (more?.launch !== undefined) {
+        const next = more.launch.handles.find((handle) => handle._settlement === PENDING);
+        if (next === undefined) this._launch();
+        else if (!next._block(left)) return this._settlement !== PENDING;
+        if (this._settlement === PENDING) continue;
+      } else if (more?.source !== undefined) {
         if (!more.source._block(left)) return this._settlement !== PENDING;
       } else if (more?.retryAt !== undefined) {
         const pause = more.retryAt - performance.now();
@@ -496,6 +516,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     more.retrier = undefined;
     more.retryAt = undefined;
     more.source = undefined;
+    more.launch = undefined;
     if (more.retryTimer !== undefined) clearTimeout(more.retryTimer);
     const settled = more.settled;
     more.settled = undefined;
@@ -539,6 +560,16 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     }
     const text = why instanceof Error ? `${why.name}: ${why.message}` : String(why);
     return new WorkerCrashedError(`The worker that ran ${task} ended under it: ${text}`, { task, cause: why });
+  }
+
+  /** @internal */
+  _launch(): void {
+    const more = this._more;
+    const launch = more?.launch;
+    if (launch === undefined || this._settlement !== PENDING) return;
+    more!.launch = undefined;
+    launch.start();
+    if (more!.observed && this._settlement === (PENDING as number)) this._backend!.observe(this._ticket, more!.ref);
   }
 
   private _planRetry(more: More, error: unknown): boolean {

@@ -50,6 +50,9 @@ export interface ParallelOptions {
   grace?: number;
 }
 
+/** Retry options with every default filled in. */
+export type ResolvedRetry = Required<Omit<RetryOptions, "jitter">> & { jitter: number };
+
 /** Checked options, with defaults filled in where the runtime needs a value. */
 export interface ResolvedOptions {
   readonly timeout: number | undefined;
@@ -57,7 +60,7 @@ export interface ResolvedOptions {
   readonly grace: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly after: readonly AsyncHandle<unknown>[] | undefined;
-  readonly retry: Required<RetryOptions> | undefined;
+  readonly retry: ResolvedRetry | undefined;
   readonly memoize: Required<MemoizeOptions> | undefined;
   readonly move: boolean;
   readonly name: string | undefined;
@@ -103,7 +106,7 @@ export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions)
   };
 }
 
-function resolveRetry(retry: number | RetryOptions): Required<RetryOptions> {
+function resolveRetry(retry: number | RetryOptions): ResolvedRetry {
   const given: RetryOptions = typeof retry === "number" ? { attempts: retry } : retry;
   if (typeof given !== "object" || given === null || !Number.isInteger(given.attempts) || given.attempts < 1) {
     throw new TypeError(`The option "retry" is a number of runs >= 1, or an object with "attempts"; not ${inspect(retry)}.`);

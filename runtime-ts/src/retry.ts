@@ -3,7 +3,7 @@
  */
 import type { Writer } from "./codec";
 import type { Retrier } from "./handle";
-import type { RetryOptions } from "./options";
+import type { ResolvedRetry } from "./options";
 import type { Backend, PushOptions } from "./pool/backend";
 
 /**
@@ -11,7 +11,7 @@ import type { Backend, PushOptions } from "./pool/backend";
  * @throws TypeError when buffers among the arguments are moved: there is nothing left to repeat the call with
  */
 export function planRetries(
-  options: Required<RetryOptions>,
+  options: ResolvedRetry,
   backend: Backend,
   index: number,
   writer: Writer,
@@ -43,7 +43,7 @@ export function planRetries(
 }
 
 /** ms before run number `run` (the second one is 2). "Full jitter" draws from the whole delay, as AWS's architecture blog compares them. */
-function delayBefore(run: number, { backoff, delay, maxDelay, jitter }: Required<RetryOptions>): number {
+function delayBefore(run: number, { backoff, delay, maxDelay, jitter }: ResolvedRetry): number {
   const step = run - 1;
   const grown = backoff === "fixed" ? delay : backoff === "linear" ? delay * step : delay * 2 ** (step - 1);
   const bounded = Math.min(grown, maxDelay);

@@ -2,7 +2,8 @@
  * What emitted stubs call: `import * as __mp from "makeparallel/internal"`. The transformer and this file are released together; nobody else
  * uses it.
  */
-import { registerClass, type ClassAccessors } from "./codec";
+import { registerClass, type PrivateAccessors } from "./codec";
+import { lazyClasses } from "./lazy-classes";
 import { findManifest } from "./loader";
 import type { ParallelOptions } from "./options";
 import { resolveOptions } from "./options";
@@ -43,8 +44,10 @@ export class StubModule {
   }
 
   /** Makes instances of a class travel with their prototype. A thunk is for a class of another module, which may not be evaluated yet. */
-  class(constructor: Function, id: string, accessors?: ClassAccessors): void {
-    registerClass(constructor, id, accessors, this);
+  class(constructor: Function, id: string, accessors?: PrivateAccessors): void {
+    // Only a thunk has no prototype.
+    if (constructor.prototype === undefined) lazyClasses.push({ thunk: constructor as () => Function, id });
+    else registerClass(constructor, id, accessors);
   }
 }
 

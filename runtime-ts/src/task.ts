@@ -3,16 +3,17 @@
  *
  * The plain call (no options, no handles among the arguments) is the hot path: one encode into the backend's memory, one push, one handle.
  */
-import { encodeCall, NO_RECEIVER, PARALLEL_BRAND, type HandleLike } from "./codec";
+import { ByteWriter, decodeCall, encodeCall, encodeValue, NO_RECEIVER, PARALLEL_BRAND, type HandleLike } from "./codec";
 import { currentBackend, queueLimit } from "./configure";
-import { CancelledError, DependencyError, ParallelError, QueueFullError } from "./errors";
-import { AsyncHandle, isHandle } from "./handle";
+import { CancelledError, DependencyError, QueueFullError } from "./errors";
+import { AsyncHandle, isHandle, keep } from "./handle";
+import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
 import { MapHandle, type MapOptions } from "./map";
 import { memoized } from "./memoize";
 import type { ParallelOptions, ResolvedOptions } from "./options";
 import { resolveOptions } from "./options";
-import type { Backend } from "./pool/backend";
+import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import { planRetries } from "./retry";
 import { StreamHandle } from "./stream";
@@ -66,6 +67,7 @@ export class StubTask {
     const backend = currentBackend();
     const index = this.backend === backend ? this.index : this.indexIn(backend);
     if (queueLimit !== Infinity) refuseWhenFull(backend, this.name);
+    if (lazyClasses.length > 0) registerLazyClasses();
     const writer = backend.writer();
     let dependencies: readonly HandleLike[] | null;
     try {
@@ -92,6 +94,7 @@ export class StubTask {
     const origin = name === this.name ? this : { id: this.id, name };
     if (options?.signal?.aborted === true) return aborted(origin, options.signal.reason);
     refuseWhenFull(backend, name);
+    if (lazyClasses.length > 0) registerLazyClasses();
 
     const values = settledInputs(args);
     const writer = backend.writer();
@@ -171,7 +174,10 @@ export class StubTask {
     return handle;
   }
 
-  /** Waits on this thread's side for handles that the backend can't wait for, then pushes. */
+  /**
+   * Waits on this thread's side for handles that the backend can't wait for, then pushes. The arguments are those of the time of the call: their
+   * encoding is kept, and decoded when the missing values are there.
+   */
   private pushLater(
     backend: Backend,
     options: ResolvedOptions | undefined,
@@ -180,13 +186,39 @@ export class StubTask {
     after: readonly AsyncHandle<unknown>[],
     inputs: readonly number[],
   ): AsyncHandle<unknown> {
+    const call = keep({ bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments });
     writer.reset();
-    void backend;
-    void options;
-    void inputs;
-    throw new ParallelError(
-      `${origin.name} can't wait for ${after.map((handle) => handle.name).join(", ")}: a handle that is memoized, retried or of another pool is not a dependency; await it and pass its value.`,
-    );
+    const handle = new AsyncHandle<unknown>(origin, backend);
+    const more = handle._extra();
+    more.grace = options?.grace;
+    more.timeout = options?.timeout;
+    const start = (): void => {
+      const failed = after.find((dependency) => dependency.status !== "fulfilled");
+      if (failed !== undefined) {
+        handle._settleWith(Settlement.DependencyFailed, dependencyError(origin, failed));
+        return;
+      }
+      const next = backend.writer();
+      try {
+        encodeCall(next, NO_RECEIVER, undefined, undefined, decodeCall(call, inputs.map((input) => encoded(after[input]!.get()))), {
+          move: options?.move === true,
+        });
+      } catch (error) {
+        next.reset();
+        handle._settleWith(Settlement.Rejected, error);
+        return;
+      }
+      handle._ticket = backend.push(this.indexIn(backend), next, handle, pushOptionsOf(options));
+    };
+    more.launch = { handles: after, start };
+    let missing = after.length;
+    for (const dependency of after) {
+      dependency._whenSettled(() => {
+        if (--missing === 0) queueMicrotask(() => handle._launch());
+      });
+    }
+    if (options?.signal !== undefined) follow(options.signal, handle);
+    return handle;
   }
 }
 
@@ -203,12 +235,21 @@ function settledInputs(args: ArrayLike<unknown>): ArrayLike<unknown> {
 }
 
 function failedDependency(origin: { id: string; name: string }, dependency: AsyncHandle<unknown>): AsyncHandle<never> {
+  return AsyncHandle._failed(origin, Settlement.DependencyFailed, dependencyError(origin, dependency));
+}
+
+function dependencyError(origin: { name: string }, dependency: AsyncHandle<unknown>): DependencyError {
   dependency.wait(0);
-  const error = new DependencyError(`${origin.name} did not run, because ${dependency.name} that it waits for failed.`, {
+  return new DependencyError(`${origin.name} did not run, because ${dependency.name} that it waits for failed.`, {
     task: origin.name,
     cause: dependency._error(),
   });
-  return AsyncHandle._failed(origin, Settlement.DependencyFailed, error);
+}
+
+function encoded(value: unknown): Encoded {
+  const writer = new ByteWriter(new Uint8Array(256));
+  encodeValue(writer, value);
+  return { bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments };
 }
 
 function aborted(origin: { id: string; name: string }, reason: unknown): AsyncHandle<never> {
