@@ -1,0 +1,110 @@
+/**
+ * Finds and reads manifests.
+ *
+ * Takes: the emitted file that holds a stub, and the key of its build. Gives: the manifest, checked. Both steps are cached: a path for the life of
+ * the thread, a manifest until {@link refreshManifest} sees another file.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import { ChunkError } from "../errors";
+import { CHUNK_FOLDER, type Manifest, MANIFEST_FORMAT } from "../manifest";
+
+const found = new Map<string, string>();
+
+/**
+ * Looks for `parallel-chunks/<key>.json` beside the emitted file, then in each folder above it.
+ *
+ * @param emitted path or `file:` URL of the emitted file
+ * @returns absolute path of the manifest
+ * @throws ChunkError that says where it was looked for
+ */
+export function findManifest(emitted: string, key: string): string {
+  const file = emitted.startsWith("file:") ? fileURLToPath(emitted) : path.resolve(emitted);
+  const start = path.dirname(file);
+  const cacheKey = `${start}\0${key}`;
+  const known = found.get(cacheKey);
+  if (known !== undefined) return known;
+
+  const name = `${key}.json`;
+  let oldBuild: string | undefined;
+  for (let folder = start; ; folder = path.dirname(folder)) {
+    const chunks = path.join(folder, CHUNK_FOLDER);
+    const candidate = path.join(chunks, name);
+    if (fs.existsSync(candidate)) {
+      found.set(cacheKey, candidate);
+      return candidate;
+    }
+    if (oldBuild === undefined && fs.existsSync(chunks)) oldBuild = chunks;
+    if (folder === path.dirname(folder)) break;
+  }
+  throw new ChunkError(
+    `No manifest ${CHUNK_FOLDER}/${name} beside ${file} or in a folder above it.` +
+      (oldBuild === undefined
+        ? ` Copy the folder ${CHUNK_FOLDER} along with the build's other output, or build again.`
+        : ` ${oldBuild} exists, but holds no manifest of this build: build again, and copy its whole output.`),
+  );
+}
+
+interface CachedManifest {
+  manifest: Manifest;
+  modified: number;
+  size: number;
+}
+
+const manifests = new Map<string, CachedManifest>();
+
+/**
+ * @param file absolute path, as {@link findManifest} gives it
+ * @throws ChunkError when it is missing, damaged, or in another version's format
+ */
+export function readManifest(file: string): Manifest {
+  return (manifests.get(file) ?? load(file)).manifest;
+}
+
+/**
+ * Reads the manifest again if its file has changed since it was read (a rebuild while the program runs).
+ *
+ * @returns true when it had changed
+ */
+export function refreshManifest(file: string): boolean {
+  const known = manifests.get(file);
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (known && stat && stat.mtimeMs === known.modified && stat.size === known.size) return false;
+  load(file);
+  return true;
+}
+
+function load(file: string): CachedManifest {
+  let text: string;
+  let stat: fs.Stats;
+  try {
+    stat = fs.statSync(file);
+    text = fs.readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ChunkError(`The manifest ${file} cannot be read. Build again.`, { cause });
+  }
+  const entry = { manifest: parse(file, text), modified: stat.mtimeMs, size: stat.size };
+  manifests.set(file, entry);
+  return entry;
+}
+
+function parse(file: string, text: string): Manifest {
+  let value: Partial<Manifest> | null;
+  try {
+    value = JSON.parse(text) as Partial<Manifest> | null;
+  } catch (cause) {
+    throw new ChunkError(`The manifest ${file} is damaged. Build again.`, { cause });
+  }
+  if (typeof value !== "object" || value === null || typeof value.format !== "number") {
+    throw new ChunkError(`${file} is not a manifest of makeparallel. Build again.`);
+  }
+  if (value.format !== MANIFEST_FORMAT) {
+    throw new ChunkError(
+      `The manifest ${file} was written by makeparallel ${String(value.version)} in format ${value.format}; the makeparallel that runs reads ` +
+        `format ${MANIFEST_FORMAT}. Build again with the version that the program runs with.`,
+    );
+  }
+  if (!value.tasks || !value.chunks || !value.classes) throw new ChunkError(`The manifest ${file} is damaged. Build again.`);
+  return value as Manifest;
+}

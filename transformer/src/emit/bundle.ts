@@ -1,0 +1,178 @@
+/**
+ * Bundles a plan's slices into chunks and describes them in a manifest.
+ *
+ * Takes: the slice plan and the host's settings. Gives: files by name and the manifest; nothing is written here. esbuild bundles all slices of a
+ * build at once, as ES modules with splitting, so that tasks share code; each output is then turned into the chunk format. The same input gives
+ * the same bytes, on any machine and in any order of tasks.
+ *
+ * Not handled here: finding tasks, slicing (analyze/), writing (write-output.ts).
+ */
+import { createHash } from "node:crypto";
+import * as path from "node:path";
+import * as esbuild from "esbuild";
+import { type Manifest, type ManifestChunk, MANIFEST_FORMAT } from "../../../runtime-ts/src/manifest";
+import type { SlicePlan, TypeScript } from "../core";
+import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
+import { Externals } from "./externals";
+import type { BundleOptions } from "./options";
+import { fileNamePart, portableRelative, toSlashes } from "./paths";
+import { CLASS_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
+import { finishMap } from "./source-maps";
+
+export interface Bundle {
+  /** Chunks and their maps, by file name. */
+  files: Map<string, Uint8Array>;
+  manifest: Manifest;
+  warnings: esbuild.Message[];
+  /** Absolute paths of the real files that went in. */
+  inputs: string[];
+}
+
+const DEFAULT_TARGET = "node20";
+
+/** Chunks that were made before, by content of what esbuild gave. In watch mode most are. */
+const converted = new Map<string, Promise<ChunkOutput>>();
+const CONVERTED_LIMIT = 2000;
+
+/**
+ * @param ts gives the compiler API; only called when a chunk needs it
+ * @throws esbuild.BuildFailure with errors that name the source position
+ */
+export async function bundleChunks(plan: SlicePlan, options: BundleOptions, ts: () => TypeScript): Promise<Bundle> {
+  const manifest: Manifest = { format: MANIFEST_FORMAT, version: options.version, key: options.key, tasks: {}, chunks: {}, classes: {} };
+  const files = new Map<string, Uint8Array>();
+  if (plan.entries.length === 0 && plan.classes.size === 0) return { files, manifest, warnings: [], inputs: [] };
+
+  const externals = new Externals(options.folder);
+  const slices = slicePlugin(plan, options, externals);
+  const target = options.host.target ?? DEFAULT_TARGET;
+  const result = await esbuild.build({
+    ...options.host,
+    absWorkingDir: options.root,
+    bundle: true,
+    charset: "utf8",
+    chunkNames: "shared-[hash]",
+    entryNames: "[name]-[hash]",
+    entryPoints: entryPoints(plan),
+    format: "esm",
+    keepNames: true,
+    legalComments: "inline",
+    loader: { ".wasm": "binary", ...options.host.loader },
+    logLevel: "silent",
+    metafile: true,
+    outExtension: { ".js": ".cjs" },
+    outdir: options.folder,
+    platform: "node",
+    plugins: [slices.plugin],
+    sourcemap: "external",
+    sourcesContent: false,
+    splitting: true,
+    target,
+    write: false,
+  });
+
+  const outputs = new Map(result.outputFiles.map((file) => [path.basename(file.path), file]));
+  const meta = new Map(Object.entries(result.metafile.outputs).map(([file, output]) => [path.posix.basename(file), output]));
+  const chunkOfEntry = new Map<string, string>();
+  const names = [...outputs.keys()].filter((name) => name.endsWith(".cjs")).sort();
+  for (const name of [...outputs.keys()].sort()) {
+    // Files that esbuild's `file` and `copy` loaders put beside the chunks.
+    if (!name.endsWith(".cjs") && !name.endsWith(".cjs.map")) files.set(name, (outputs.get(name) as esbuild.OutputFile).contents);
+  }
+  for (const name of names) {
+    const output = meta.get(name) as esbuild.Metafile["outputs"][string];
+    const { chunk, dynamicImports } = describe(output, externals);
+    const map = JSON.parse((outputs.get(`${name}.map`) as esbuild.OutputFile).text) as RawSourceMap;
+    const made = await convert(ts, { name, code: (outputs.get(name) as esbuild.OutputFile).text, map, dynamicImports, target });
+    const code = Buffer.from(made.code);
+    files.set(name, code);
+    files.set(
+      `${name}.map`,
+      Buffer.from(
+        finishMap(made.map, {
+          folder: options.folder,
+          base: options.folder,
+          fileOfSource: slices.fileOfSource,
+          isProjectFile: (file) => !/[\\/]node_modules[\\/]/.test(file),
+        }),
+      ),
+    );
+    manifest.chunks[name] = { sha256: createHash("sha256").update(code).digest("hex"), ...chunk, async: made.async, map: `${name}.map` };
+    const entry = output.entryPoint?.slice(output.entryPoint.indexOf(":") + 1);
+    if (entry !== undefined) chunkOfEntry.set(entry, name);
+  }
+  describeEntries(plan, options, chunkOfEntry, manifest);
+  return { files, manifest, warnings: result.warnings, inputs: realInputs(result.metafile, options.root) };
+}
+
+function entryPoints(plan: SlicePlan): { in: string; out: string }[] {
+  const points = plan.entries.map((entry) => ({ in: TASK_PREFIX + entry.task.id, out: fileNamePart(entry.task.name) }));
+  for (const id of plan.classes.keys()) points.push({ in: CLASS_PREFIX + id, out: fileNamePart(id.slice(id.indexOf("#") + 1)) });
+  return points.sort((a, b) => (a.in < b.in ? -1 : 1));
+}
+
+function describe(
+  output: esbuild.Metafile["outputs"][string],
+  externals: Externals,
+): { chunk: Pick<ManifestChunk, "imports" | "externals">; dynamicImports: Set<string> } {
+  const chunk: Pick<ManifestChunk, "imports" | "externals"> = { imports: [], externals: [] };
+  const dynamicImports = new Set<string>();
+  const seen = new Set<string>();
+  for (const imported of output.imports) {
+    if (imported.kind === "dynamic-import") dynamicImports.add(imported.external ? imported.path : `./${path.posix.basename(imported.path)}`);
+    if (!imported.external) {
+      const name = path.posix.basename(imported.path);
+      if (imported.kind !== "dynamic-import" && name.endsWith(".cjs") && !chunk.imports.includes(name)) chunk.imports.push(name);
+    } else if (!seen.has(imported.path)) {
+      seen.add(imported.path);
+      const external = externals.get(imported.path);
+      if (external) chunk.externals.push(external);
+    }
+  }
+  return { chunk, dynamicImports };
+}
+
+async function convert(ts: () => TypeScript, input: Parameters<typeof toChunk>[1]): Promise<ChunkOutput> {
+  const key = createHash("sha256").update(input.name).update(input.code).update(input.map.mappings).update(JSON.stringify(input.target)).digest("hex");
+  let made = converted.get(key);
+  if (!made) {
+    if (converted.size >= CONVERTED_LIMIT) converted.clear();
+    made = toChunk(ts, input);
+    converted.set(key, made);
+    made.catch(() => converted.delete(key));
+  }
+  return made;
+}
+
+function describeEntries(plan: SlicePlan, options: BundleOptions, chunkOfEntry: Map<string, string>, manifest: Manifest): void {
+  for (const { task, export: name } of [...plan.entries].sort((a, b) => (a.task.id < b.task.id ? -1 : 1))) {
+    manifest.tasks[task.id] = {
+      name: task.name,
+      source: { file: toSlashes(path.isAbsolute(task.file) ? portableRelative(options.root, task.file) : task.file), line: task.line, column: task.column },
+      chunk: chunkOfEntry.get(TASK_PREFIX + task.id) as string,
+      export: name,
+      parameters: task.parameters,
+      captures: task.captures,
+      factory: task.factory,
+      receiver: task.receiver,
+      async: task.async,
+      generator: task.generator,
+    };
+  }
+  for (const id of [...plan.classes.keys()].sort()) {
+    manifest.classes[id] = { chunk: chunkOfEntry.get(CLASS_PREFIX + id) as string, export: (plan.classes.get(id) as { export: string }).export };
+  }
+  const sources: [string, string][] = [];
+  for (const { file, contents } of plan.modules.values()) {
+    if (!contents.includes("__mp_chunk")) continue;
+    const emitted = formatOf(options, file).emitted ?? file;
+    sources.push([portableRelative(options.root, file), portableRelative(options.folder, emitted)]);
+  }
+  if (sources.length > 0) manifest.sources = Object.fromEntries(sources.sort((a, b) => (a[0] < b[0] ? -1 : 1)));
+}
+
+function realInputs(metafile: esbuild.Metafile, root: string): string[] {
+  return Object.keys(metafile.inputs)
+    .filter((input) => !/^[A-Za-z-]{2,}:/.test(input))
+    .map((input) => path.resolve(root, input));
+}

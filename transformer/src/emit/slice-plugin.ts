@@ -1,0 +1,158 @@
+/**
+ * The esbuild plugin that feeds slices into a chunk build.
+ *
+ * Takes: the plan's slice modules and entries. Gives esbuild: virtual modules for tasks, classes and slices, and a decision for every import in
+ * them: another slice, a data file, a package to bundle, or an external under a request key (externals.ts).
+ */
+import * as path from "node:path";
+import type * as esbuild from "esbuild";
+import type { SliceModule, SlicePlan } from "../core";
+import { type Externals, isBareSpecifier, isBuiltin, matchesExternal } from "./externals";
+import { type BundleOptions, resolutionKey, type SourceFormat } from "./options";
+
+export const SLICE_PREFIX = "makeparallel-slice:";
+export const TASK_PREFIX = "makeparallel-task:";
+export const CLASS_PREFIX = "makeparallel-class:";
+
+const SLICE = "makeparallel-slice";
+const ENTRY = "makeparallel-entry";
+
+/** Modules that the loader gives itself. */
+const OWN_MODULES = new Set(["makeparallel", "makeparallel/internal"]);
+
+export interface SlicePlugin {
+  plugin: esbuild.Plugin;
+  /** The real file behind a source that esbuild's metafile or map names, if it is a slice. */
+  fileOfSource(source: string): string | undefined;
+}
+
+export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: Externals): SlicePlugin {
+  const virtual = new Map<string, SliceModule>();
+  const pathOfSlice = new Map<string, string>();
+  for (const module of [...plan.modules.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    const name = virtualPath(module, formatOf(options, module.file));
+    virtual.set(name, module);
+    pathOfSlice.set(module.id, name);
+  }
+  const entries = entrySources(plan);
+  const importers = { file: (args: { importer: string; namespace: string }) => importerFile(args, virtual) };
+
+  const plugin: esbuild.Plugin = {
+    name: "makeparallel-slices",
+    setup(build) {
+      build.onResolve({ filter: /^makeparallel-(task|class):/ }, (args) =>
+        entries.has(args.path) ? { path: args.path, namespace: ENTRY } : undefined,
+      );
+      build.onResolve({ filter: /^makeparallel-slice:/ }, (args) => {
+        const name = pathOfSlice.get(args.path.slice(SLICE_PREFIX.length));
+        return name === undefined ? undefined : { path: name, namespace: SLICE };
+      });
+      build.onResolve({ filter: /.*/ }, async (args) => {
+        if (args.kind === "entry-point" || args.pluginData === RESOLVING) return undefined;
+        return resolveImport(args, importers.file(args), options, externals, build);
+      });
+      build.onLoad({ filter: /.*/, namespace: ENTRY }, (args) => ({ contents: entries.get(args.path) as string, loader: "js" }));
+      build.onLoad({ filter: /.*/, namespace: SLICE }, (args) => {
+        const module = virtual.get(args.path) as SliceModule;
+        return { contents: module.contents, loader: module.loader, resolveDir: path.dirname(module.file) };
+      });
+      if (options.load) {
+        const load = options.load;
+        build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: "file" }, async (args) => load(args.path));
+      }
+    },
+  };
+  return {
+    plugin,
+    fileOfSource(source) {
+      return source.startsWith(`${SLICE}:`) ? virtual.get(source.slice(SLICE.length + 1))?.file : undefined;
+    },
+  };
+}
+
+/** Marks `build.resolve` calls that come from this plugin, so that it does not answer itself. */
+const RESOLVING = Symbol("makeparallel resolving");
+
+/**
+ * The extension tells esbuild by which rules the module imports CommonJS: after `.mts`, `default` is `module.exports` as in Node. The id alone
+ * would do for everything else.
+ */
+function virtualPath(module: SliceModule, format: SourceFormat): string {
+  const id = module.id.replace(/\.[cm]?[jt]sx?(?=$|[#?])/, "");
+  return `${id}${format.module === "esm" ? ".mts" : ".ts"}`;
+}
+
+export function formatOf(options: Pick<BundleOptions, "sources" | "defaultFormat">, file: string): SourceFormat {
+  return options.sources.get(file) ?? options.defaultFormat;
+}
+
+function entrySources(plan: SlicePlan): Map<string, string> {
+  const sources = new Map<string, string>();
+  const reexport = (from: { module: string; export: string }): string =>
+    `export { ${exportName(from.export)} } from ${JSON.stringify(SLICE_PREFIX + from.module)};`;
+  for (const entry of plan.entries) sources.set(TASK_PREFIX + entry.task.id, reexport(entry));
+  for (const [id, entry] of plan.classes) sources.set(CLASS_PREFIX + id, reexport(entry));
+  return sources;
+}
+
+function exportName(name: string): string {
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : JSON.stringify(name);
+}
+
+function importerFile(args: { importer: string; namespace: string }, virtual: Map<string, SliceModule>): string {
+  return args.namespace === SLICE ? (virtual.get(args.importer) as SliceModule).file : args.importer;
+}
+
+async function resolveImport(
+  args: esbuild.OnResolveArgs,
+  importer: string,
+  options: BundleOptions,
+  externals: Externals,
+  build: esbuild.PluginBuild,
+): Promise<esbuild.OnResolveResult | undefined> {
+  const { path: specifier, kind } = args;
+  if (OWN_MODULES.has(specifier)) return { path: specifier, external: true };
+  if (kind !== "import-statement" && kind !== "dynamic-import" && kind !== "require-call" && kind !== "require-resolve") return undefined;
+
+  const external = (): esbuild.OnResolveResult => ({ path: externalKey(args, importer, options, externals), external: true });
+  if (isBuiltin(specifier)) return external();
+
+  const known = options.resolutions.get(resolutionKey(specifier, importer, kind === "import-statement" || kind === "dynamic-import" ? "import" : "require"));
+  if (known?.kind === "data") return { path: known.file };
+  if (known?.kind === "project") {
+    return options.dynamicProjectImports === "bundle" ? { path: known.file } : external();
+  }
+  if (specifier.endsWith(".node")) return external();
+  if (options.packages === "external") {
+    // Inside a project every module is a slice, so what is left is a package or a path that only exists at run time.
+    if (args.namespace === SLICE) return external();
+    return isBareSpecifier(specifier) ? external() : undefined;
+  }
+  if (matchesExternal(specifier, options.external)) return external();
+  const asked = await options.resolve?.(specifier, importer, kind);
+  if (asked) {
+    return asked.external ? { path: externalKey({ ...args, path: asked.path ?? specifier }, importer, options, externals), external: true } : asked;
+  }
+  const found = await build.resolve(specifier, { kind, importer, resolveDir: args.resolveDir, pluginData: RESOLVING });
+  if (found.errors.length > 0) {
+    // As esbuild itself has it: what is missing behind `require` in a `try` may be missing.
+    return kind === "import-statement" ? { errors: found.errors, warnings: found.warnings } : external();
+  }
+  if (found.external || found.path.endsWith(".node")) return external();
+  return { path: found.path, namespace: found.namespace, suffix: found.suffix, sideEffects: found.sideEffects };
+}
+
+function externalKey(args: esbuild.OnResolveArgs, importer: string, options: BundleOptions, externals: Externals): string {
+  const format = args.namespace === SLICE ? formatOf(options, importer) : undefined;
+  const { path: specifier, kind } = args;
+  let from = path.dirname(importer);
+  if (format?.emitted) from = path.dirname(format.emitted);
+  else if (isBareSpecifier(specifier) && !format && options.defaultFormat.emitted) from = path.dirname(options.defaultFormat.emitted);
+
+  if (kind === "require-call" || kind === "require-resolve") return externals.add(specifier, from, "require", true);
+  const effective = format ?? options.defaultFormat;
+  if (kind === "dynamic-import") {
+    return externals.add(specifier, from, (effective.dynamicImport ?? effective.module) === "cjs" ? "require" : "import", true);
+  }
+  return externals.add(specifier, from, effective.module === "cjs" ? "require" : "import", false);
+}
