@@ -1,0 +1,25 @@
+import path from "node:path";
+import { taskFolder } from "../lib/folders.mjs";
+
+export const variants = [
+  { label: "1 at a time", concurrentTasksPerWorker: 1 },
+  { label: "10 at a time", concurrentTasksPerWorker: 10 },
+];
+
+export async function open({ threads, variant }) {
+  const { Tinypool } = await import("tinypool");
+  const pool = new Tinypool({
+    filename: path.join(taskFolder, "piscina-worker.cjs"),
+    runtime: "worker_threads",
+    minThreads: threads,
+    maxThreads: threads,
+    idleTimeout: Infinity,
+    isolateWorkers: false,
+    concurrentTasksPerWorker: variant.concurrentTasksPerWorker,
+  });
+  return {
+    task: (name) => (argument) => pool.run(argument, { name }),
+    move: (name) => (array) => pool.run(array, { name, transferList: [array.buffer] }),
+    close: () => pool.destroy(),
+  };
+}

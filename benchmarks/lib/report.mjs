@@ -1,0 +1,47 @@
+import { markdownTable, number } from "./table.mjs";
+
+/** The report as Markdown: a summary by scenario, then each scenario with all libraries in all their settings, best first. */
+export function markdown(about, versions, scenarios) {
+  const summary = scenarios.map(({ title, unit, results, aim }) => [
+    title,
+    unit,
+    number(bestOf(results, (result) => result.variant === "native" && result.library === "makeparallel")?.value),
+    number(bestOf(results, (result) => result.variant === "typescript" && result.library === "makeparallel")?.value),
+    describe(bestOf(results, (result) => result.library !== "makeparallel")),
+    aim.note ? `${aim.shown}; ${aim.note}` : aim.shown,
+    aim.text,
+    aim.met === undefined ? "" : aim.met ? "met" : "MISSED",
+  ]);
+  return `${[
+    "# Benchmarks",
+    "",
+    `${about.cpu}, ${about.cores} cores, ${about.memory}, ${about.system}. Node ${about.node}. ${about.date.slice(0, 10)}.`,
+    `Medians over ${about.rounds} round${about.rounds === 1 ? "" : "s"}, each measurement in a fresh process, two workers a pool, order shuffled with seed ${about.seed}. Load average at the start: ${about.load}.`,
+    ...(about.quick ? ["", "**A quick run: it shows that everything runs, its figures are rough.**"] : []),
+    "",
+    Object.entries(versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", "),
+    "",
+    markdownTable(["scenario", "unit", "native", "typescript", "best other", "native against it", "aim", ""], summary),
+    ...scenarios.flatMap(({ id, title, unit, results }) => [
+      "",
+      `## ${title} (\`${id}\`)`,
+      "",
+      markdownTable(
+        ["library", "setting", "form", unit],
+        results.map(({ library, variant, form, value, error }) => [library, variant, form, error === undefined ? number(value) : error]),
+      ),
+    ]),
+  ].join("\n")}\n`;
+}
+
+/** Results are sorted, best first. */
+function bestOf(results, filter) {
+  return results.find((result) => result.value !== undefined && filter(result));
+}
+
+function describe(result) {
+  if (result === undefined) return "–";
+  return `${number(result.value)} (${[result.library, result.variant, result.form].filter(Boolean).join(", ")})`;
+}

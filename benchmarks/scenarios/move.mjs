@@ -1,0 +1,39 @@
+import { best, ours, peers } from "../lib/libraries.mjs";
+import { median } from "../lib/statistics.mjs";
+
+/** A Float64Array handed over (not copied) to a task that reads one element of it. 8 MB should take no longer than 8 kB. */
+export default {
+  id: "move",
+  title: "Float64Array moved into a task",
+  unit: "µs a call",
+  libraries: [ours, ...peers],
+  forms: () => [
+    { form: "8 MB", length: 1_000_000 },
+    { form: "8 kB", length: 1_000 },
+  ],
+  async measure({ open, quick, form }) {
+    const pool = await open(2);
+    const first = pool.move("first");
+    const times = [];
+    for (let i = 0; i < (quick ? 50 : 300); i++) {
+      const array = new Float64Array(form.length).fill(i);
+      const start = performance.now();
+      const result = await first(array);
+      const time = (performance.now() - start) * 1000;
+      if (result !== i) throw new Error("wrong result");
+      if (array.length !== 0) throw new Error("the array was copied, not moved");
+      if (i >= 20) times.push(time);
+    }
+    return median(times);
+  },
+  aim: {
+    text: "8 MB in constant time (≤ 1.5x the time of 8 kB, or ≤ 20 µs more)",
+    value: (results) => {
+      const native = (form) => best(results, (result) => result.library === ours && result.variant === "native" && result.form === form);
+      const [large, small] = [native("8 MB"), native("8 kB")];
+      return large === undefined || small === undefined ? undefined : { large, small };
+    },
+    met: ({ large, small }) => large <= small * 1.5 || large - small <= 20,
+    show: ({ large, small }) => `${(large / small).toFixed(2)}x (${large.toFixed(1)} and ${small.toFixed(1)} µs)`,
+  },
+};

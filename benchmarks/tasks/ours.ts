@@ -1,0 +1,31 @@
+/** The tasks that makeparallel runs: the same functions as in peer-tasks.cjs, marked. */
+import { threadId } from "node:worker_threads";
+import { configure, parallel, shutdown, stats } from "makeparallel";
+import { transpile as compile } from "./compiler.js";
+
+export { configure, shutdown, stats };
+
+export const tasks = {
+  add: parallel((n: number) => n + 1),
+  root: parallel((n: number) => Math.sqrt(n) * 2),
+  echo: parallel((value: unknown) => value),
+  first: parallel({ transfer: "move" }, (numbers: Float64Array) => numbers[0]),
+  spin: parallel((rounds: number) => {
+    let x = 1;
+    for (let i = 0; i < rounds; i++) x = (Math.imul(x, 1_664_525) + 1_013_904_223) | 0;
+    return x;
+  }),
+};
+
+/** Compiles a source with the bundled compiler; says on which thread. */
+export const transpile = parallel((source: string) => ({ length: compile(source).length, thread: threadId }));
+
+/** Holds a worker until the flag of its thread is set; says through `arrived` that it is there. */
+export const hold = parallel((state: Int32Array) => {
+  const slot = Atomics.add(state, 0, 1);
+  Atomics.store(state, 2 + slot * 2, threadId);
+  Atomics.store(state, 3 + slot * 2, 0);
+  Atomics.add(state, 1, 1);
+  while (Atomics.load(state, 3 + slot * 2) === 0);
+  return threadId;
+});
