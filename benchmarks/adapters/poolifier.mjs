@@ -12,7 +12,7 @@ export async function open({ threads, variant }) {
   const pool = new FixedThreadPool(threads, path.join(taskFolder, "poolifier-worker.cjs"), { enableEvents: false, ...variant.options });
   return {
     task: (name) => (argument) => pool.execute(argument, name),
-    move: (name) => (array) => pool.execute(array, name, [array.buffer]),
+    move: (name) => (array) => pool.execute(array, name, undefined, [array.buffer]),
     close: () => pool.destroy(),
   };
 }

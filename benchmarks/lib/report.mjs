@@ -30,7 +30,12 @@ export function markdown(about, versions, scenarios) {
       "",
       markdownTable(
         ["library", "setting", "form", unit],
-        results.map(({ library, variant, form, value, error }) => [library, variant, form, error === undefined ? number(value) : error]),
+        results.map(({ library, variant, form, value, failures }) => [
+          library,
+          variant,
+          form,
+          number(value) + (failures.length > 0 ? ` (${failures.length} of ${about.rounds} runs failed: ${failures[0]})` : ""),
+        ]),
       ),
     ]),
   ].join("\n")}\n`;

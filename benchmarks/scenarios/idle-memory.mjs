@@ -36,7 +36,7 @@ export default {
       .map((small) => {
         const large = results.find((result) => result.library === small.library && result.variant === small.variant && result.form === "many");
         const both = small.value !== undefined && large?.value !== undefined;
-        return { ...small, form: "", value: both ? (large.value - small.value) / (many - few) : undefined, error: small.error ?? large?.error };
+        return { ...small, form: "", value: both ? (large.value - small.value) / (many - few) : undefined, failures: [...small.failures, ...(large?.failures ?? [])] };
       });
   },
   aim: {
