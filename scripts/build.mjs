@@ -23,10 +23,10 @@ for (const project of projects) {
 }
 
 for (const entry of entries()) {
-  if (fs.existsSync(entry.cjs)) {
+  try {
     writeWrapper(entry);
-  } else {
-    console.error(`The entry point ${entry.subpath} of package.json has no source.`);
+  } catch (error) {
+    console.error(`The entry point ${entry.subpath} of package.json does not load: ${error.message.split("\n")[0]}`);
     status ||= 1;
   }
 }

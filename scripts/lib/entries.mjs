@@ -21,7 +21,10 @@ export function entries() {
     }));
 }
 
-/** Writes the ES module and the typings of an entry whose CommonJS file is there. Unchanged files keep their time. */
+/**
+ * Writes the ES module and the typings of an entry. Unchanged files keep their time.
+ * @throws whatever loading its CommonJS file throws
+ */
 export function writeWrapper(entry) {
   const exported = require(entry.cjs);
   const names = Object.keys(exported).filter((name) => name !== "default" && name !== "__esModule");

@@ -69,6 +69,15 @@ export async function report(folder: string): Promise<Outcome> {
   };
 }
 
+/** A progress callback for `map` that passes on how many items have been added since the last time. */
+function counter(tick: (count: number) => void): (fraction: number, done: number) => void {
+  let before = 0;
+  return (_fraction, done) => {
+    tick(done - before);
+    before = done;
+  };
+}
+
 /** Runs the work with a progress bar that `tick` moves, and takes its time. */
 async function timed(label: string, total: number, work: (tick: (count: number) => void) => Promise<Results>): Promise<{ results: Results; seconds: number }> {
   const bar = progressBar(label, total);
