@@ -4,7 +4,17 @@ import tseslint from "typescript-eslint";
 
 export default tseslint.config(
   {
-    ignores: ["**/dist/", "**/build/", "**/target/", "**/.tmp/", "**/coverage/", "fixtures/", "**/*.generated.*", "runtime-native/*.js", "runtime-native/*.d.ts"],
+    ignores: [
+      "**/dist/",
+      "**/build/",
+      "**/target/",
+      "**/.tmp/",
+      "**/coverage/",
+      "fixtures/",
+      "**/*.generated.*",
+      "runtime-native/*.js",
+      "runtime-native/*.d.ts",
+    ],
   },
   js.configs.recommended,
   ...tseslint.configs.recommended,

@@ -67,11 +67,14 @@ async function runScenario(scenario) {
     if (options.peers && library === ours) continue;
     const { variants } = await import(`./adapters/${library}.mjs`);
     const forms = scenario.forms?.(library) ?? [{ form: "" }];
-    for (const { label } of variants) for (const { form } of forms) entries.push({ library, variant: label, form, values: [], failures: [] });
+    for (const { label } of variants)
+      for (const { form } of forms) entries.push({ library, variant: label, form, values: [], failures: [] });
   }
   for (let round = 1; round <= rounds; round++) {
     for (const entry of shuffled(entries, random)) {
-      process.stdout.write(process.stdout.isTTY ? `\r\x1b[K${scenario.id}  round ${round}/${rounds}  ${entry.library}, ${entry.variant}` : "");
+      process.stdout.write(
+        process.stdout.isTTY ? `\r\x1b[K${scenario.id}  round ${round}/${rounds}  ${entry.library}, ${entry.variant}` : "",
+      );
       const outcome = await measure(scenario, entry);
       if (outcome.error === undefined) entry.values.push(outcome.value);
       else entry.failures.push(outcome.error);
@@ -93,7 +96,8 @@ async function runScenario(scenario) {
   };
   console.log(`${scenario.id.padEnd(14)} ${summary.shown}${summary.met === undefined ? "" : summary.met ? ", aim met" : ", aim MISSED"}`);
   for (const { failures, library, variant, form } of medians) {
-    if (failures.length > 0) console.error(`  ${[library, variant, form].filter(Boolean).join(", ")}: ${failures.length} of ${rounds} failed, ${failures[0]}`);
+    if (failures.length > 0)
+      console.error(`  ${[library, variant, form].filter(Boolean).join(", ")}: ${failures.length} of ${rounds} failed, ${failures[0]}`);
   }
   return { id: scenario.id, title: scenario.title, unit: scenario.unit, results, aim: summary };
 }
@@ -112,7 +116,9 @@ function measure(scenario, { library, variant, form }) {
       clearTimeout(timer);
       if (status === 0 && answer !== "") return resolve(JSON.parse(answer));
       const reason = complaint.split("\n").find((line) => /^\w*Error\b/.test(line)) ?? "";
-      resolve({ error: `${signal === "SIGKILL" ? "no result within a minute" : `ended with ${signal ?? status}`} ${reason}`.trim().slice(0, 200) });
+      resolve({
+        error: `${signal === "SIGKILL" ? "no result within a minute" : `ended with ${signal ?? status}`} ${reason}`.trim().slice(0, 200),
+      });
     });
   });
 }

@@ -17,9 +17,12 @@ let status = 0;
 
 prune();
 for (const project of projects) {
-  status ||= runNode([binOf("typescript", "tsc"), "-p", project, "--incremental", "--tsBuildInfoFile", `dist/.buildinfo/${project}.tsbuildinfo`], {
-    allowFailure: true,
-  });
+  status ||= runNode(
+    [binOf("typescript", "tsc"), "-p", project, "--incremental", "--tsBuildInfoFile", `dist/.buildinfo/${project}.tsbuildinfo`],
+    {
+      allowFailure: true,
+    },
+  );
 }
 
 for (const entry of entries()) {

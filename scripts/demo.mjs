@@ -58,7 +58,10 @@ console.log(`\nPictures: ${builds.map(({ name }) => path.relative(root, path.joi
 function runMain(name, args, env) {
   const save = path.join(build, `${name}-report.json`);
   const packages = path.join(root, "node_modules");
-  run(process.execPath, ["--enable-source-maps", path.join(build, name, "main.js"), ...args, "--packages", packages, "--save", save], { cwd: os.tmpdir(), env });
+  run(process.execPath, ["--enable-source-maps", path.join(build, name, "main.js"), ...args, "--packages", packages, "--save", save], {
+    cwd: os.tmpdir(),
+    env,
+  });
   return JSON.parse(fs.readFileSync(save, "utf8"));
 }
 

@@ -22,7 +22,9 @@ step("eslint", () => node(binOf("eslint"), "--max-warnings", "0", "."));
 
 if (hasCargo()) {
   step("cargo fmt", () => run("cargo", ["fmt", "--all", "--check"], { allowFailure: true }));
-  step("cargo clippy", () => run("cargo", ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], { allowFailure: true }));
+  step("cargo clippy", () =>
+    run("cargo", ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], { allowFailure: true }),
+  );
 } else {
   sayNoCargo("rustfmt, clippy and the check of the generated typings");
 }
@@ -44,7 +46,10 @@ console.log("\nAll checks passed.");
 
 /** The build rewrites the generated typings: they must come out as they are in the tree. */
 function unchanged(folder) {
-  const { stdout, status } = spawnSync("git", ["diff", "--stat", "--", `${folder}/*.d.ts`, `${folder}/*.js`], { cwd: root, encoding: "utf8" });
+  const { stdout, status } = spawnSync("git", ["diff", "--stat", "--", `${folder}/*.d.ts`, `${folder}/*.js`], {
+    cwd: root,
+    encoding: "utf8",
+  });
   if (stdout) console.error(stdout);
   return stdout ? 1 : (status ?? 1);
 }

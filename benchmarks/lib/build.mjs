@@ -12,7 +12,9 @@ export async function buildPrograms({ withOurs }) {
     format: "esm",
     outfile: path.join(buildFolder, "compiler.mjs"),
     // The compiler requires Node's own modules, which an ES module cannot do by itself.
-    banner: { js: 'import { createRequire } from "node:module"; import { fileURLToPath } from "node:url"; const require = createRequire(import.meta.url); const __filename = fileURLToPath(import.meta.url), __dirname = fileURLToPath(new URL(".", import.meta.url));' },
+    banner: {
+      js: 'import { createRequire } from "node:module"; import { fileURLToPath } from "node:url"; const require = createRequire(import.meta.url); const __filename = fileURLToPath(import.meta.url), __dirname = fileURLToPath(new URL(".", import.meta.url));',
+    },
   });
   if (!withOurs) return;
   const { default: makeparallel } = await import("makeparallel/esbuild");

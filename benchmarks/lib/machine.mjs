@@ -20,7 +20,9 @@ export function machine() {
 export function versions(names) {
   return Object.fromEntries(
     names.map((name) => {
-      const manifest = [`../../node_modules/${name}/package.json`].map((relative) => new URL(relative, import.meta.url)).find((url) => fs.existsSync(url));
+      const manifest = [`../../node_modules/${name}/package.json`]
+        .map((relative) => new URL(relative, import.meta.url))
+        .find((url) => fs.existsSync(url));
       return [name, manifest ? JSON.parse(fs.readFileSync(manifest, "utf8")).version : require("../../package.json").version];
     }),
   );

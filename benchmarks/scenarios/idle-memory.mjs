@@ -34,9 +34,16 @@ export default {
     return results
       .filter((result) => result.form === "few")
       .map((small) => {
-        const large = results.find((result) => result.library === small.library && result.variant === small.variant && result.form === "many");
+        const large = results.find(
+          (result) => result.library === small.library && result.variant === small.variant && result.form === "many",
+        );
         const both = small.value !== undefined && large?.value !== undefined;
-        return { ...small, form: "", value: both ? (large.value - small.value) / (many - few) : undefined, failures: [...small.failures, ...(large?.failures ?? [])] };
+        return {
+          ...small,
+          form: "",
+          value: both ? (large.value - small.value) / (many - few) : undefined,
+          failures: [...small.failures, ...(large?.failures ?? [])],
+        };
       });
   },
   aim: {

@@ -17,7 +17,11 @@ export default {
   forms: (library) =>
     library === ours
       ? [{ form: "fn.map" }]
-      : [{ form: "a task a number, sample of 20,000" }, { form: "hand-chunked by 1,000", chunk: 1_000 }, { form: "hand-chunked by 10,000", chunk: 10_000 }],
+      : [
+          { form: "a task a number, sample of 20,000" },
+          { form: "hand-chunked by 1,000", chunk: 1_000 },
+          { form: "hand-chunked by 10,000", chunk: 10_000 },
+        ],
   async measure({ open, quick, library, form }) {
     const pool = await open(2);
     const numbers = Array.from({ length: million }, (_, i) => i);

@@ -31,7 +31,9 @@ export function run(command, args, { cwd = root, env = {}, allowFailure = false 
   if (result.error) throw result.error;
   const status = result.status ?? 1;
   if (status !== 0 && !allowFailure) {
-    console.error(`\n${path.basename(command)} ${args.map((arg) => path.relative(root, arg) || arg).join(" ")} failed (${result.signal ?? status}).`);
+    console.error(
+      `\n${path.basename(command)} ${args.map((arg) => path.relative(root, arg) || arg).join(" ")} failed (${result.signal ?? status}).`,
+    );
     process.exit(status);
   }
   return status;

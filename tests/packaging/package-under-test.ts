@@ -63,7 +63,12 @@ export interface Run {
 export function runNode(cwd: string, args: string[], env: Record<string, string> = {}): Run {
   const inherited = { ...process.env };
   for (const name of Object.keys(inherited)) if (name.startsWith("MAKEPARALLEL_")) delete inherited[name];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, env: { ...inherited, ...env }, encoding: "utf8", timeout: 120_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd,
+    env: { ...inherited, ...env },
+    encoding: "utf8",
+    timeout: 120_000,
+  });
   return { status, stdout, stderr };
 }
 

@@ -23,7 +23,15 @@ void main();
 
 const tsconfig = (compilerOptions: object) =>
   JSON.stringify({
-    compilerOptions: { target: "ES2022", strict: true, types: ["node"], outDir: "out", rootDir: "src", skipLibCheck: false, ...compilerOptions },
+    compilerOptions: {
+      target: "ES2022",
+      strict: true,
+      types: ["node"],
+      outDir: "out",
+      rootDir: "src",
+      skipLibCheck: false,
+      ...compilerOptions,
+    },
     include: ["src"],
   });
 
@@ -56,7 +64,9 @@ describe("the packed package", () => {
   test("has no install script, and holds the native binary when this checkout has built one", () => {
     const { scripts } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as { scripts: Record<string, string> };
     expect(Object.keys(scripts).filter((name) => /^(?:pre|post)?install$|^prepare$/.test(name))).toEqual([]);
-    const built = fs.existsSync(path.join(root, "dist/native")) && fs.readdirSync(path.join(root, "dist/native")).some((file) => file.endsWith(".node"));
+    const built =
+      fs.existsSync(path.join(root, "dist/native")) &&
+      fs.readdirSync(path.join(root, "dist/native")).some((file) => file.endsWith(".node"));
     expect(hasNativeBinary(packed.files)).toBe(built);
   });
 

@@ -33,7 +33,8 @@ describe("without cargo and without a native binary", () => {
     const leftOut = new Set(["node_modules", "dist", "target", ".git", ".tmp", "coverage"].map((name) => path.join(root, name)));
     fs.cpSync(root, checkout, {
       recursive: true,
-      filter: (source) => !leftOut.has(source) && !source.endsWith(".node") && path.basename(source) !== "node_modules" && path.basename(source) !== "build",
+      filter: (source) =>
+        !leftOut.has(source) && !source.endsWith(".node") && path.basename(source) !== "node_modules" && path.basename(source) !== "build",
     });
     fs.symlinkSync(path.join(root, "node_modules"), path.join(checkout, "node_modules"), "junction");
     fs.mkdirSync(onlyNode);

@@ -79,7 +79,11 @@ function counter(tick: (count: number) => void): (fraction: number, done: number
 }
 
 /** Runs the work with a progress bar that `tick` moves, and takes its time. */
-async function timed(label: string, total: number, work: (tick: (count: number) => void) => Promise<Results>): Promise<{ results: Results; seconds: number }> {
+async function timed(
+  label: string,
+  total: number,
+  work: (tick: (count: number) => void) => Promise<Results>,
+): Promise<{ results: Results; seconds: number }> {
   const bar = progressBar(label, total);
   const start = performance.now();
   try {
