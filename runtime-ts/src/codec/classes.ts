@@ -1,0 +1,92 @@
+/**
+ * Classes whose instances keep their prototype, and private fields, across threads. The transformer registers each right after its definition.
+ */
+import { Kind, baseKind } from "./kinds";
+
+/** Reads and writes the `#private` fields that one class declares, in a fixed order. Made by the transformer inside the class body. */
+export interface PrivateAccessors {
+  get(instance: any): unknown[];
+  set(instance: any, values: unknown[]): void;
+}
+
+/**
+ * While `active`, classes with private fields can be constructed without running their code: the transformer makes field initialisers yield
+ * `undefined` and constructors return right after `super()`.
+ */
+export const revival: { active: boolean } = { active: false };
+
+export class ClassEntry {
+  /** The registered classes of the prototype chain that have private fields, most derived first; made on first use. */
+  private accessorChain: PrivateAccessors[] | undefined;
+  private chainVersion = -1;
+  /** The built-in that it extends, or Kind.Ordinary. */
+  readonly base: Kind;
+
+  constructor(
+    readonly constructor_: Function,
+    readonly id: string,
+    readonly accessors: PrivateAccessors | undefined,
+  ) {
+    this.base = baseKind(constructor_.prototype as object);
+  }
+
+  get prototype(): object {
+    return this.constructor_.prototype as object;
+  }
+
+  get chain(): readonly PrivateAccessors[] {
+    if (this.accessorChain === undefined || this.chainVersion !== version) {
+      this.chainVersion = version;
+      this.accessorChain = [];
+      for (let p: object | null = this.prototype; p !== null; p = Object.getPrototypeOf(p)) {
+        const accessors = byPrototype.get(p)?.accessors;
+        if (accessors !== undefined) this.accessorChain.push(accessors);
+      }
+    }
+    return this.accessorChain;
+  }
+}
+
+const byPrototype = new Map<object, ClassEntry>();
+const byId = new Map<string, ClassEntry>();
+/** Changes with every registration, since one may add to the chains of others. */
+let version = 0;
+let unknownClassHook: ((id: string) => Function | undefined) | undefined;
+
+/**
+ * Makes instances of a class travel as such. Registering an id again (a module evaluated twice) makes the newer class the one that is revived;
+ * instances of the older still encode.
+ * @param id the same in every isolate; includes which manifest it belongs to when ids of several may meet
+ * @param accessors only for classes that declare `#private` fields themselves
+ */
+export function registerClass(constructor: Function, id: string, accessors?: PrivateAccessors): void {
+  const entry = new ClassEntry(constructor, id, accessors);
+  byPrototype.set(entry.prototype, entry);
+  byId.set(id, entry);
+  version++;
+}
+
+export function classByPrototype(prototype: object): ClassEntry | undefined {
+  return byPrototype.get(prototype);
+}
+
+/** The class registered under `id`, asking the hook when there is none. */
+export function classById(id: string): Function | undefined {
+  return entryById(id)?.constructor_;
+}
+
+/** @internal */
+export function entryById(id: string): ClassEntry | undefined {
+  const known = byId.get(id);
+  if (known !== undefined || unknownClassHook === undefined) return known;
+  const found = unknownClassHook(id);
+  if (found === undefined) return undefined;
+  // loading the class's chunk has usually registered it; if not, the hook's answer is enough for classes without private fields
+  if (byId.get(id) === undefined) registerClass(found, id);
+  return byId.get(id);
+}
+
+/** Sets who is asked for a class that is not registered (the loader, which has the chunk that defines it). */
+export function onUnknownClass(hook: (id: string) => Function | undefined): void {
+  unknownClassHook = hook;
+}

@@ -1,0 +1,74 @@
+/** The counterpart of encode-array.ts. */
+import type { Decoder } from "./decoder";
+import { Tag } from "./tags";
+
+/** Longer arrays are not preallocated: the engine would make them dictionaries. */
+const MAX_PREALLOCATED = 1 << 24;
+
+/** @param into a deferred array to fill (which has its reference number), or null */
+export function decodeArray(d: Decoder, tag: number, into: unknown[] | null): unknown[] {
+  if (tag !== Tag.ArrayNamed) return decodeElements(d, tag, into, into === null);
+  const array = decodeElements(d, d.byte(), into, into === null);
+  return d.pairs(array);
+}
+
+/** @param register whether the array is to get a reference number */
+export function decodeElements(d: Decoder, tag: number, into: unknown[] | null, register: boolean): unknown[] {
+  const length = d.uint();
+  let array: unknown[];
+  let i = 0;
+  switch (tag) {
+    case Tag.Array:
+      array = into ?? (length <= d.end - d.pos && length <= MAX_PREALLOCATED ? new Array<unknown>(length) : []);
+      if (register) d.register(array);
+      break;
+    case Tag.ArrayInt32:
+      i = leading(d, length, 4);
+      array = int32s(d, into ?? (i === length ? new Array<number>(length) : []), i);
+      if (register) d.register(array);
+      break;
+    case Tag.ArrayFloat64:
+      i = leading(d, length, 8);
+      array = float64s(d, into ?? (i === length && length <= MAX_PREALLOCATED ? new Array<number>(length) : []), i);
+      if (register) d.register(array);
+      break;
+    default:
+      return d.corrupt("an array is missing");
+  }
+  while (i < length) {
+    if (d.bytes[d.pos] === Tag.Holes && d.pos < d.end) {
+      d.pos++;
+      i += d.uint();
+      if (i > length) d.corrupt("more holes than the array is long");
+      continue;
+    }
+    array[i++] = d.value();
+  }
+  if (array.length !== length) array.length = length;
+  return array;
+}
+
+function leading(d: Decoder, length: number, size: number): number {
+  d.need(4);
+  const count = d.view.getUint32(d.pos, true);
+  d.pos += 4;
+  if (count > length) d.corrupt("more numbers than the array is long");
+  d.need(count * size);
+  return count;
+}
+
+function int32s(d: Decoder, array: unknown[], count: number): unknown[] {
+  const { view } = d;
+  let { pos } = d;
+  for (let i = 0; i < count; i++, pos += 4) array[i] = view.getInt32(pos, true);
+  d.pos = pos;
+  return array;
+}
+
+function float64s(d: Decoder, array: unknown[], count: number): unknown[] {
+  const { view } = d;
+  let { pos } = d;
+  for (let i = 0; i < count; i++, pos += 8) array[i] = view.getFloat64(pos, true);
+  d.pos = pos;
+  return array;
+}

@@ -1,0 +1,53 @@
+/** The counterpart of encode-error.ts. */
+import { ERROR_CLASSES, ErrorPart } from "./errors-codec";
+import type { Decoder } from "./decoder";
+
+/** Makes an error object (with an error's slots) without capturing a stack, which would be costly and wrong. */
+export function makeError(prototypeOf: { readonly prototype: object }): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return Reflect.construct(Error, [], prototypeOf as Function) as Error;
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+export function decodeError(d: Decoder): Error {
+  const number = d.uint();
+  if (number === ERROR_CLASSES.length) return decodeDOMException(d);
+  if (number > ERROR_CLASSES.length) d.corrupt("an unknown error class");
+  const error = makeError(ERROR_CLASSES[number]!);
+  d.register(error);
+  decodeErrorParts(d, error);
+  return error;
+}
+
+export function decodeErrorParts(d: Decoder, error: Error): void {
+  const flags = d.byte();
+  hidden(error, "stack", undefined);
+  if (flags & ErrorPart.Message) hidden(error, "message", d.string());
+  if (flags & ErrorPart.Stack) hidden(error, "stack", d.string());
+  if (flags & ErrorPart.Name) hidden(error, "name", d.string());
+  if (flags & ErrorPart.Cause) hidden(error, "cause", d.value());
+  if (flags & ErrorPart.Errors) hidden(error, "errors", d.value());
+  if (flags & ErrorPart.Properties) d.pairs(error);
+}
+
+/** As the constructors of errors define them: not enumerable. */
+function hidden(error: Error, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, writable: true, enumerable: false, configurable: true });
+}
+
+function decodeDOMException(d: Decoder): Error {
+  const slot = d.open();
+  const message = d.string();
+  const name = d.string();
+  const stack = d.value();
+  const hasCause = d.value() === true;
+  const exception = new DOMException(message, name);
+  d.references[slot] = exception;
+  if (typeof stack === "string") hidden(exception, "stack", stack);
+  if (hasCause) hidden(exception, "cause", d.value());
+  return exception;
+}

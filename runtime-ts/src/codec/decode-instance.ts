@@ -1,0 +1,123 @@
+/** The counterpart of encode-instance.ts. */
+import { ChunkError } from "../errors";
+import { entryById, revival, type ClassEntry } from "./classes";
+import { decodeElements } from "./decode-array";
+import { decodeErrorParts, makeError } from "./decode-error";
+import type { Decoder } from "./decoder";
+import { isFilled } from "./encode-instance";
+import { Kind, hasKind } from "./kinds";
+
+/** @param into a deferred instance to fill, or null */
+export function decodeInstance(d: Decoder, into: object | null): object {
+  const entry = classOf(d);
+  const base = d.byte() as Kind;
+  if (base !== entry.base) {
+    throw new ChunkError(`the class ${entry.id} extends something else on the other side: program and chunks are of different builds`);
+  }
+  const { chain } = entry;
+  let instance: object;
+  if (into !== null) {
+    if (Object.getPrototypeOf(into) !== entry.prototype) d.corrupt("a deferred instance of another class");
+    instance = into;
+  } else if (isFilled(base)) {
+    instance = d.register(makeShell(entry));
+  } else {
+    const slot = d.open();
+    instance = d.references[slot] = decodeWhole(d, entry);
+  }
+  if (d.uint() !== chain.length) {
+    throw new ChunkError(`the class ${entry.id} has other private fields on the other side: program and chunks are of different builds`);
+  }
+  for (const accessors of chain) {
+    const count = d.count();
+    const values: unknown[] = [];
+    for (let i = 0; i < count; i++) values.push(d.value());
+    accessors.set(instance, values);
+  }
+  decodeContent(d, base, instance);
+  return instance;
+}
+
+/** The empty instance that a deferred tag stands for. */
+export function shellOf(d: Decoder): object {
+  return makeShell(classOf(d));
+}
+
+function classOf(d: Decoder): ClassEntry {
+  const number = d.uint();
+  if (number < d.classes.length) return d.classes[number]!;
+  if (number > d.classes.length) d.corrupt("an unknown class");
+  const id = d.string();
+  const entry = entryById(id);
+  if (entry === undefined) {
+    throw new ChunkError(`cannot revive an instance of ${id}: this thread has not loaded that class, and no chunk of the manifest exports it`);
+  }
+  d.classes.push(entry);
+  return entry;
+}
+
+/** An instance without content whose class's code has not run. */
+function makeShell(entry: ClassEntry): object {
+  const constructor = entry.constructor_;
+  if (entry.chain.length !== 0) return construct(constructor);
+  switch (entry.base) {
+    case Kind.Array:
+      return Reflect.construct(Array, [], constructor) as object;
+    case Kind.Map:
+      return Reflect.construct(Map, [], constructor) as object;
+    case Kind.Set:
+      return Reflect.construct(Set, [], constructor) as object;
+    case Kind.Error:
+      return makeError(constructor);
+    default:
+      return Object.create(entry.prototype) as object;
+  }
+}
+
+/** Private fields exist only on what a constructor has made; while `revival.active`, it makes just them. */
+function construct(constructor: Function): object {
+  const before = revival.active;
+  const limit = Error.stackTraceLimit;
+  revival.active = true;
+  Error.stackTraceLimit = 0;
+  try {
+    return Reflect.construct(constructor, []) as object;
+  } finally {
+    revival.active = before;
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/** A base that can only be made whole is made as itself and given the class's prototype. */
+function decodeWhole(d: Decoder, entry: ClassEntry): object {
+  if (entry.base === Kind.Date) {
+    const time = d.number();
+    if (entry.chain.length === 0) return Reflect.construct(Date, [time], entry.constructor_) as object;
+    const date = construct(entry.constructor_) as Date;
+    Date.prototype.setTime.call(date, time);
+    return date;
+  }
+  const whole = entry.base === Kind.RegExp ? d.regExp() : d.value();
+  if (typeof whole !== "object" || whole === null || !hasKind(whole, entry.base)) d.corrupt("an instance without its base");
+  return Object.setPrototypeOf(whole, entry.prototype) as object;
+}
+
+function decodeContent(d: Decoder, base: Kind, instance: object): void {
+  switch (base) {
+    case Kind.Array:
+      (instance as unknown[]).length = 0;
+      decodeElements(d, d.byte(), instance as unknown[], false);
+      break;
+    case Kind.Map:
+      d.map(instance as Map<unknown, unknown>);
+      break;
+    case Kind.Set:
+      d.set(instance as Set<unknown>);
+      break;
+    case Kind.Error:
+      return decodeErrorParts(d, instance as Error);
+    default:
+      break;
+  }
+  d.properties(instance, true);
+}

@@ -1,0 +1,45 @@
+/**
+ * Objects whose state is outside JavaScript. Those that a MessagePort carries travel as attachments, where the backend has one.
+ */
+import { types } from "node:util";
+import { MessagePort } from "node:worker_threads";
+import type { Encoder } from "./encoder";
+import { attachment } from "./encode-binary";
+import { className, uncloneableName } from "./kinds";
+import { Refusal } from "./refusal";
+
+const WHY: Record<string, string> = {
+  Promise: "await it first, or pass the AsyncHandle of a task",
+  WeakMap: "its entries cannot be listed",
+  WeakSet: "its elements cannot be listed",
+  WeakRef: "what it refers to stays on this thread",
+  generator: "its state is on this thread's stack; a parallel generator gives a stream",
+  iterator: "pass what it iterates over",
+  Proxy: "its handler is code of this thread",
+};
+
+export function encodeHost(e: Encoder, value: object): void {
+  const name = uncloneableName(value) ?? className(value);
+  if (isCloneable(value)) {
+    const writer = e.writer as { hostObjects?: boolean } | null;
+    if (writer?.hostObjects !== true) {
+      throw new Refusal(`it is a ${name}, which only the typescript backend carries (MAKEPARALLEL_BACKEND=typescript)`);
+    }
+    if (value instanceof MessagePort) (e.writer!.transfers ??= []).push(value);
+    return attachment(e, value);
+  }
+  const why = WHY[name];
+  throw new Refusal(`it is a ${name}${why === undefined ? ", which is bound to its thread" : `; ${why}`}`);
+}
+
+/** Whether the platform's own clone takes it, and gives the same kind of object. */
+function isCloneable(value: object): boolean {
+  if (value instanceof MessagePort) return true;
+  if (types.isProxy(value)) return false;
+  try {
+    const clone = structuredClone(value) as object;
+    return Object.getPrototypeOf(clone) !== Object.prototype;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Objects that are neither plain nor arrays, and functions.
+ */
+import { EventEmitter } from "node:events";
+import { types } from "node:util";
+import { HANDLE_BRAND, PARALLEL_BRAND, type HandleLike, type ParallelFunctionReference } from "./brands";
+import { classByPrototype } from "./classes";
+import { encodeArray } from "./encode-array";
+import { encodeArrayBuffer, encodeSharedArrayBuffer, encodeView } from "./encode-binary";
+import { encodeDOMException, encodeError } from "./encode-error";
+import { encodeHost } from "./encode-host";
+import { encodeInstance } from "./encode-instance";
+import type { Encoder } from "./encoder";
+import { Kind, className, classify, directKind } from "./kinds";
+import { Refusal, located, mapValueSegment } from "./refusal";
+import { DEPTH_LIMIT, Tag } from "./tags";
+
+const { entries: mapEntries } = Map.prototype;
+const { values: setValues } = Set.prototype;
+const mapSize = Object.getOwnPropertyDescriptor(Map.prototype, "size")!.get!;
+const setSize = Object.getOwnPropertyDescriptor(Set.prototype, "size")!.get!;
+const { getTime } = Date.prototype;
+const regExpSource = Object.getOwnPropertyDescriptor(RegExp.prototype, "source")!.get!;
+const regExpFlags = Object.getOwnPropertyDescriptor(RegExp.prototype, "flags")!.get!;
+
+export function encodeObject(e: Encoder, value: object, prototype: object | null): void {
+  if (prototype !== null) {
+    const direct = directKind(value, prototype);
+    if (direct !== undefined) return encodeKind(e, direct, value);
+    if ((value as Partial<HandleLike>)[HANDLE_BRAND] === true) return encodeHandle(e, value as HandleLike);
+    const entry = classByPrototype(prototype);
+    if (entry !== undefined) return encodeInstance(e, entry, value);
+  }
+  const kind = classify(value, prototype);
+  if (kind !== Kind.Ordinary) return encodeKind(e, kind, value);
+  if (value instanceof EventEmitter) return encodeEmitter(e, value);
+  e.plain(value as Record<string, unknown>);
+}
+
+function encodeKind(e: Encoder, kind: Kind, value: object): void {
+  switch (kind) {
+    case Kind.Array:
+      return encodeArray(e, value as unknown[]);
+    case Kind.Map:
+      if (e.depth >= DEPTH_LIMIT && e.defers(value, Tag.DeferredMap)) return;
+      e.tag(Tag.Map);
+      return encodeMap(e, value as Map<unknown, unknown>);
+    case Kind.Set:
+      if (e.depth >= DEPTH_LIMIT && e.defers(value, Tag.DeferredSet)) return;
+      e.tag(Tag.Set);
+      return encodeSet(e, value as Set<unknown>);
+    case Kind.Date:
+      e.tag(Tag.Date);
+      return e.number(getTime.call(value as Date));
+    case Kind.RegExp:
+      e.tag(Tag.RegExp);
+      return encodeRegExp(e, value);
+    case Kind.Boxed:
+      return encodeBoxed(e, value);
+    case Kind.ArrayBuffer:
+      return encodeArrayBuffer(e, value as ArrayBuffer);
+    case Kind.SharedArrayBuffer:
+      return encodeSharedArrayBuffer(e, value as SharedArrayBuffer);
+    case Kind.View:
+      return encodeView(e, value as ArrayBufferView);
+    case Kind.Error:
+      return encodeError(e, value);
+    case Kind.DOMException:
+      return encodeDOMException(e, value as DOMException);
+    default:
+      return encodeHost(e, value);
+  }
+}
+
+export function encodeMap(e: Encoder, map: Map<unknown, unknown>): void {
+  const size = mapSize.call(map) as number;
+  e.uint(size);
+  e.depth++;
+  let i = 0;
+  let key: unknown;
+  let inKey = false;
+  try {
+    for (const entry of mapEntries.call(map) as IterableIterator<[unknown, unknown]>) {
+      // getters of the entries may add to the map; what is sent is what it held
+      if (i === size) break;
+      key = entry[0];
+      inKey = true;
+      e.value(key);
+      inKey = false;
+      e.value(entry[1]);
+      i++;
+    }
+  } catch (error) {
+    throw located(error, inKey ? ` (map key ${i})` : mapValueSegment(key, i));
+  }
+  for (; i < size; i++) e.tag(Tag.Absent);
+  e.depth--;
+}
+
+export function encodeSet(e: Encoder, set: Set<unknown>): void {
+  const size = setSize.call(set) as number;
+  e.uint(size);
+  e.depth++;
+  let i = 0;
+  try {
+    for (const element of setValues.call(set) as IterableIterator<unknown>) {
+      if (i === size) break;
+      e.value(element);
+      i++;
+    }
+  } catch (error) {
+    throw located(error, ` (set element ${i})`);
+  }
+  for (; i < size; i++) e.tag(Tag.Absent);
+  e.depth--;
+}
+
+export function encodeRegExp(e: Encoder, value: object): void {
+  e.string(regExpSource.call(value) as string);
+  e.string(regExpFlags.call(value) as string);
+}
+
+/** Boolean, Number, String and BigInt objects, with their tag. */
+export function encodeBoxed(e: Encoder, value: object): void {
+  if (types.isNumberObject(value)) {
+    e.tag(Tag.NumberObject);
+    e.number(Number.prototype.valueOf.call(value));
+  } else if (types.isStringObject(value)) {
+    e.tag(Tag.StringObject);
+    e.string(String.prototype.valueOf.call(value));
+  } else if (types.isBooleanObject(value)) {
+    e.tag(Tag.BooleanObject);
+    e.value(Boolean.prototype.valueOf.call(value));
+  } else {
+    e.tag(Tag.BigIntObject);
+    e.bigint(BigInt.prototype.valueOf.call(value));
+  }
+}
+
+function encodeHandle(e: Encoder, handle: HandleLike): void {
+  if (e.dependencies === undefined) {
+    throw new Refusal("it is an AsyncHandle inside a result; return the handle itself, or await it first");
+  }
+  e.dependencies ??= [];
+  e.tag(Tag.Dependency);
+  e.uint(e.dependencies.length);
+  e.dependencies.push(handle);
+}
+
+/**
+ * An event emitter (a socket, a stream, a server) that has listeners or a native handle fails somewhere inside; the emitter is what the user
+ * knows by name, so the path ends there.
+ */
+function encodeEmitter(e: Encoder, emitter: EventEmitter): void {
+  try {
+    e.plain(emitter as unknown as Record<string, unknown>);
+  } catch (error) {
+    if (error instanceof Refusal) {
+      const inside = error.segments.splice(0).reverse().join("").replace(/^\./, "");
+      error.reason = `it is a ${className(emitter)}, which is bound to its thread (${inside}: ${error.reason})`;
+    }
+    throw error;
+  }
+}
+
+export function encodeFunction(e: Encoder, value: Function): void {
+  const reference = (value as unknown as Record<symbol, unknown>)[PARALLEL_BRAND] as ParallelFunctionReference | undefined;
+  if (reference === undefined) throw new Refusal(functionReason(value));
+  if (e.isKnown(value)) return;
+  e.tag(Tag.ParallelFunction);
+  e.string(reference.manifest);
+  e.string(reference.id);
+  e.string(reference.meta.name);
+  e.number(reference.meta.length);
+  e.number(reference.meta.flags);
+}
+
+function functionReason(value: Function): string {
+  const text = Function.prototype.toString.call(value);
+  if (/^class\b/.test(text)) return `it is a class (${value.name || "anonymous"}); code is not sent, only data`;
+  return `it is a function (${value.name || "anonymous"}), and what it captures cannot be sent; mark it with parallel() to pass it`;
+}

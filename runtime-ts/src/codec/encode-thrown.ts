@@ -1,0 +1,128 @@
+/**
+ * Thrown values that cannot cross as they are. An error object loses the properties that can't; anything else becomes an Error that describes it.
+ */
+import { ByteWriter } from "./byte-writer";
+import { readStack } from "./encode-error";
+import { hasKind, Kind, className } from "./kinds";
+import { encodeValue } from "./encode";
+import type { Writer } from "./writer";
+
+/**
+ * Encodes a thrown value. Never throws: what cannot cross becomes an Error that says what was thrown and why it could not be carried; of an error
+ * object, everything that can cross is kept.
+ */
+export function encodeError(writer: Writer, thrown: unknown): void {
+  const start = writer.length;
+  const { attachments, transfers } = writer;
+  const attached = attachments?.length ?? 0;
+  const transferred = transfers?.length ?? 0;
+  const rewind = (): void => {
+    writer.length = start;
+    writer.attachments = attachments;
+    writer.transfers = transfers;
+    if (attachments !== null) attachments.length = attached;
+    if (transfers !== null) transfers.length = transferred;
+  };
+  let why: unknown;
+  try {
+    encodeValue(writer, thrown, "error");
+    return;
+  } catch (error) {
+    why = error;
+    rewind();
+  }
+  try {
+    encodeValue(writer, degrade(thrown, why), "error");
+  } catch (error) {
+    rewind();
+    encodeValue(writer, new Error(describeThrown(thrown, error)), "error");
+  }
+}
+
+/** Causes of causes that are looked at. */
+const MAX_CAUSES = 16;
+
+/**
+ * @param why what encoding it has thrown
+ * @returns a value that can be encoded
+ */
+function degrade(thrown: unknown, why: unknown, depth = 0): unknown {
+  if (typeof thrown !== "object" || thrown === null || !hasKind(thrown, Kind.Error)) return new Error(describeThrown(thrown, why));
+  const error = thrown as Error & { errors?: unknown };
+  // Same prototype, so that it is encoded as the same class; only the properties are chosen. Private fields it has none, though.
+  const copy = new Error(text(() => error.message)) as Error & Record<string, unknown>;
+  copy.stack = readStack(error) ?? `${text(() => error.name)}: ${copy.message}`;
+  const prototype: object | null = Object.getPrototypeOf(error);
+  Object.setPrototypeOf(copy, prototype);
+  if (!crosses(copy)) {
+    // its class has private fields, or its own `name` throws: what is left is an Error of that name
+    Object.setPrototypeOf(copy, Error.prototype);
+    hidden(copy, "name", text(() => error.name));
+  }
+  for (const key of Object.getOwnPropertyNames(error)) {
+    if (key === "stack" || key === "message") continue;
+    const descriptor = Object.getOwnPropertyDescriptor(error, key)!;
+    if (!("value" in descriptor)) continue;
+    const value: unknown = descriptor.value;
+    if (key === "cause" || key === "errors") {
+      hidden(copy, key, carried(value, depth));
+    } else if (descriptor.enumerable === true || key === "name") {
+      if (crosses(value)) Object.defineProperty(copy, key, { ...descriptor, writable: true, configurable: true });
+    }
+  }
+  return copy;
+}
+
+/** The value, or what is left of it. */
+function carried(value: unknown, depth: number): unknown {
+  const why = reason(value);
+  if (why === undefined) return value;
+  if (depth >= MAX_CAUSES) return new Error(describeThrown(value, why));
+  if (Array.isArray(value)) return value.map((element: unknown) => carried(element, depth + 1));
+  return degrade(value, why, depth + 1);
+}
+
+function crosses(value: unknown): boolean {
+  return reason(value) === undefined;
+}
+
+/** What encoding it alone throws; undefined when it crosses. */
+function reason(value: unknown): unknown {
+  try {
+    encodeValue(new ByteWriter(new Uint8Array(64)), value, "error");
+    return undefined;
+  } catch (error) {
+    return error ?? new Error("its encoding failed");
+  }
+}
+
+function hidden(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: false, configurable: true });
+}
+
+function text(read: () => unknown): string {
+  try {
+    return String(read());
+  } catch {
+    return "(unreadable)";
+  }
+}
+
+/** "A function (foo) was thrown, which cannot be sent to another thread: …" */
+function describeThrown(thrown: unknown, why: unknown): string {
+  const reason = text(() => (why instanceof Error ? why.message : why));
+  return `the task threw ${describe(thrown)}, which could not be carried to the caller: ${reason}`;
+}
+
+function describe(value: unknown): string {
+  switch (typeof value) {
+    case "function":
+      return `a function (${text(() => value.name) || "anonymous"})`;
+    case "symbol":
+      return value.toString();
+    case "object":
+      return value === null ? "null" : `an object of class ${className(value)}`;
+    default:
+      return text(() => value);
+  }
+}

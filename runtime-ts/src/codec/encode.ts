@@ -1,0 +1,124 @@
+/**
+ * Encoding of calls and results: the entry points over encoder.ts.
+ */
+import type { HandleLike } from "./brands";
+import { forgetListing } from "./encode-array";
+import { Encoder } from "./encoder";
+import { clearMove } from "./markers";
+import { Refusal, isStackOverflow, toTransferError } from "./refusal";
+import type { Writer } from "./writer";
+
+/** In the place of a receiver: the call has none. */
+export const NO_RECEIVER: unique symbol = Symbol("no receiver") as never;
+
+export interface CallEncoding {
+  /** AsyncHandles among the values; a placeholder in the payload refers to each by its index here, which is the index in `PushOptions.inputs`. */
+  readonly dependencies: readonly HandleLike[] | null;
+}
+
+const NO_DEPENDENCIES: CallEncoding = Object.freeze({ dependencies: null });
+
+let idle: Encoder | null = null;
+
+function acquire(): Encoder {
+  const encoder = idle ?? new Encoder();
+  // getters may call other parallel functions meanwhile
+  idle = null;
+  return encoder;
+}
+
+function release(encoder: Encoder): void {
+  encoder.release();
+  idle = encoder;
+}
+
+/**
+ * Encodes what a task is called with, as one payload: what receiver, captures and arguments share stays shared.
+ * @param receiver `this`, or {@link NO_RECEIVER}
+ * @param captureNames names of `captures`, for messages
+ * @param options `move`: buffers among the arguments are moved
+ * @throws TransferError for what cannot cross, and whatever a getter throws; the writer is then to be reset. Nothing has been detached.
+ */
+export function encodeCall(
+  writer: Writer,
+  receiver: unknown,
+  captures: readonly unknown[] | undefined,
+  captureNames: readonly string[] | undefined,
+  args: ArrayLike<unknown>,
+  options?: { move?: boolean },
+): CallEncoding {
+  const e = acquire();
+  const hasReceiver = receiver !== NO_RECEIVER;
+  const captured = captures === undefined ? 0 : captures.length;
+  const before = captured + (hasReceiver ? 1 : 0);
+  let index = 0;
+  try {
+    e.begin(writer);
+    e.dependencies = null;
+    e.uint(before + args.length);
+    if (before !== 0) {
+      if (hasReceiver) {
+        e.value(receiver);
+        index = e.root = 1;
+      }
+      for (let i = 0; i < captured; i++) {
+        e.value(captures![i]);
+        index = e.root = index + 1;
+      }
+    }
+    if (options !== undefined && options.move === true) e.moveAll = true;
+    for (let i = 0; i < args.length; i++) {
+      e.value(args[i]);
+      index = e.root = index + 1;
+    }
+    e.finish();
+    const { dependencies } = e as { dependencies: HandleLike[] | null };
+    return dependencies === null ? NO_DEPENDENCIES : { dependencies };
+  } catch (error) {
+    unmark(args);
+    const root = e.root;
+    throw failure(error, root < before ? (hasReceiver && root === 0 ? "this" : captureName(captureNames, root - (hasReceiver ? 1 : 0))) : `args[${root - before}]`);
+  } finally {
+    release(e);
+  }
+}
+
+function captureName(names: readonly string[] | undefined, index: number): string {
+  return names?.[index] ?? `captures[${index}]`;
+}
+
+/** `move()` counts for the call it was made for, even if that fails. */
+function unmark(values: ArrayLike<unknown>): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (ArrayBuffer.isView(value)) clearMove(value.buffer as ArrayBuffer);
+    else if (value instanceof ArrayBuffer) clearMove(value);
+  }
+}
+
+function failure(error: unknown, root: string): unknown {
+  forgetListing();
+  if (error instanceof Refusal) return toTransferError(error, root);
+  if (isStackOverflow(error)) {
+    return toTransferError(new Refusal("it nests too deep for the stack that is left, or a getter recurses without end"), root);
+  }
+  return error;
+}
+
+/**
+ * Encodes one value, such as a result.
+ * @param root what paths in errors begin with
+ * @throws TransferError for what cannot cross, and whatever a getter throws
+ */
+export function encodeValue(writer: Writer, value: unknown, root = "result"): void {
+  const e = acquire();
+  try {
+    e.begin(writer);
+    e.value(value);
+    e.finish();
+  } catch (error) {
+    throw failure(error, root);
+  } finally {
+    release(e);
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * The codec: values to payloads and back. See tags.ts for the format, encoder.ts and decoder.ts for the two sides.
+ */
+export { ByteWriter, MAX_PAYLOAD } from "./byte-writer";
+export { HANDLE_BRAND, PARALLEL_BRAND, onParallelFunction, type HandleLike, type ParallelFunctionReference } from "./brands";
+export { classById, onUnknownClass, registerClass, revival, type PrivateAccessors } from "./classes";
+export { decodeCall, decodeValue } from "./decode";
+export { NO_RECEIVER, encodeCall, encodeValue, type CallEncoding } from "./encode";
+export { encodeError } from "./encode-thrown";
+export { move, share, sharedArray } from "./markers";
+export type { Writer } from "./writer";

@@ -1,0 +1,95 @@
+/**
+ * `move` and `share`: how a caller says that bytes are not to be copied.
+ */
+import { types } from "node:util";
+import { TransferError } from "../errors";
+import { VIEW_CONSTRUCTORS, viewNumber } from "./kinds";
+
+/** Buffers that the next payload they occur in moves. The values stay what they are, so `move(x)` has the type and the behaviour of `x`. */
+const marked = new WeakSet<ArrayBuffer>();
+
+export function isMarkedForMove(buffer: ArrayBuffer): boolean {
+  return marked.has(buffer);
+}
+
+/** A mark counts for one payload. */
+export function clearMove(buffer: ArrayBuffer): void {
+  marked.delete(buffer);
+}
+
+/** What `move` and `share` take. */
+export type Bytes = ArrayBufferLike | ArrayBufferView;
+
+/**
+ * Hands the memory of a buffer over to the task (or, in `return move(x)`, to the caller) without a copy. It is detached here when the call has been
+ * made: after a TransferError it is still intact. Use it in the argument list: `f(move(pixels))`.
+ * @param x an ArrayBuffer, or a view on one (whose whole buffer goes, with all other views on it)
+ * @returns x itself
+ * @throws TransferError when there is nothing to move: x is no buffer, is shared memory, or has been moved already
+ */
+export function move<T extends ArrayBuffer | ArrayBufferView>(x: T): T {
+  const buffer: unknown = ArrayBuffer.isView(x) ? x.buffer : x;
+  if (types.isSharedArrayBuffer(buffer)) {
+    throw new TransferError("move(): shared memory is not moved; pass it as it is, both threads see it", { path: "move()" });
+  }
+  if (!types.isArrayBuffer(buffer)) {
+    throw new TransferError("move(): only an ArrayBuffer, a typed array, a DataView or a Buffer can be moved", { path: "move()" });
+  }
+  if (isDetached(buffer)) {
+    throw new TransferError("move(): this buffer has been moved already", { path: "move()" });
+  }
+  // A slice of Node's pool cannot leave it; it is small, and is copied
+  const pooled = buffer.byteLength === Buffer.poolSize && Buffer.isBuffer(x) && x.byteLength < buffer.byteLength;
+  if (!pooled) marked.add(buffer);
+  return x;
+}
+
+/** True for a buffer whose memory has been handed over. */
+export function isDetached(buffer: ArrayBuffer): boolean {
+  // `detached` is not in Node 20; an ArrayBuffer without memory refuses views
+  if (buffer.byteLength !== 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+type TypedArrayConstructor<T> = { new (buffer: SharedArrayBuffer, byteOffset: number, length: number): T; readonly BYTES_PER_ELEMENT: number };
+
+/**
+ * Copies bytes into memory that all threads see; passing the result to a task copies nothing.
+ * @param x an ArrayBuffer (gives a SharedArrayBuffer), or a typed array or DataView (gives one of the same type; a Buffer gives a Uint8Array).
+ *   What is shared already is returned as it is
+ */
+export function share(x: ArrayBuffer): SharedArrayBuffer;
+export function share<T extends Bytes>(x: T): T;
+export function share(x: Bytes): Bytes {
+  if (ArrayBuffer.isView(x)) {
+    if (types.isSharedArrayBuffer(x.buffer)) return x;
+    const shared = copyShared(new Uint8Array(x.buffer, x.byteOffset, x.byteLength));
+    const constructor = VIEW_CONSTRUCTORS[viewNumber(x)];
+    if (constructor === undefined) throw new TransferError("share(): an unknown kind of typed array", { path: "share()" });
+    return new constructor(shared);
+  }
+  if (types.isSharedArrayBuffer(x)) return x;
+  if (!types.isArrayBuffer(x)) {
+    throw new TransferError("share(): only an ArrayBuffer, a typed array or a DataView can be shared", { path: "share()" });
+  }
+  return copyShared(new Uint8Array(x));
+}
+
+function copyShared(bytes: Uint8Array): SharedArrayBuffer {
+  const shared = new SharedArrayBuffer(bytes.byteLength);
+  new Uint8Array(shared).set(bytes);
+  return shared;
+}
+
+/**
+ * A zeroed typed array in memory that all threads see.
+ * @param length number of elements
+ */
+export function sharedArray<T>(constructor: TypedArrayConstructor<T>, length: number): T {
+  return new constructor(new SharedArrayBuffer(length * constructor.BYTES_PER_ELEMENT), 0, length);
+}
