@@ -17,6 +17,7 @@ function step(name, action) {
 
 const node = (...args) => runNode(args, { allowFailure: true });
 
+step("package-lock.json is complete", () => node("scripts/complete-lock.mjs", "--check"));
 step("prettier", () => node(binOf("prettier"), "--check", "--log-level", "warn", "."));
 step("eslint", () => node(binOf("eslint"), "--max-warnings", "0", "."));
 
