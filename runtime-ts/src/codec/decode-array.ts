@@ -9,7 +9,7 @@ const MAX_PREALLOCATED = 1 << 24;
 export function decodeArray(d: Decoder, tag: number, into: unknown[] | null): unknown[] {
   if (tag !== Tag.ArrayNamed) return decodeElements(d, tag, into, into === null);
   const array = decodeElements(d, d.byte(), into, into === null);
-  return d.pairs(array);
+  return d.pairs(array, true);
 }
 
 /** @param register whether the array is to get a reference number */

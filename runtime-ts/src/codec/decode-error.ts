@@ -31,7 +31,7 @@ export function decodeErrorParts(d: Decoder, error: Error): void {
   if (flags & ErrorPart.Name) hidden(error, "name", d.string());
   if (flags & ErrorPart.Cause) hidden(error, "cause", d.value());
   if (flags & ErrorPart.Errors) hidden(error, "errors", d.value());
-  if (flags & ErrorPart.Properties) d.pairs(error);
+  if (flags & ErrorPart.Properties) d.pairs(error, true);
 }
 
 /** As the constructors of errors define them: not enumerable. */

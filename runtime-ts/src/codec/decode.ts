@@ -2,27 +2,57 @@
  * Decoding of calls and results: the entry points over decoder.ts.
  */
 import type { Encoded } from "../pool/backend";
-import { decodePayload, type Decoder } from "./decoder";
+import { acquire, explain, release } from "./decoder";
+import { SHORT_STRING, SMALL_INT, Tag } from "./tags";
 
 /**
- * What {@link encodeCall} was given: `[receiver?, ...captures, ...args]`.
+ * What `encodeCall` was given: `[receiver?, ...captures, ...args]`.
+ * @param payload its bytes may be reused afterwards
  * @param inputs encoded results of the AsyncHandles among the values, by placeholder index
+ * @throws Error for bytes that no encoder has written, ChunkError for an instance of a class that is not to be found
  */
 export function decodeCall(payload: Encoded, inputs: readonly Encoded[] | null): unknown[] {
-  return decodePayload(payload, inputs, readCall);
+  const d = acquire();
+  try {
+    d.begin(payload, inputs);
+    const count = d.count();
+    const values: unknown[] = [];
+    for (let i = 0; i < count; i++) values.push(d.value());
+    d.finish();
+    return values;
+  } catch (error) {
+    throw explain(error, d);
+  } finally {
+    release(d);
+  }
 }
 
-function readCall(d: Decoder): unknown[] {
-  const count = d.count();
-  const values: unknown[] = [];
-  for (let i = 0; i < count; i++) values.push(d.value());
-  return values;
-}
-
+/**
+ * What `encodeValue` or `encodeError` was given.
+ * @throws as {@link decodeCall}
+ */
 export function decodeValue(payload: Encoded): unknown {
-  return decodePayload(payload, null, readValue);
-}
-
-function readValue(d: Decoder): unknown {
-  return d.value();
+  const { bytes, start, end } = payload;
+  // Results are often a byte
+  if (end - start === 1 && end <= bytes.length) {
+    const tag = bytes[start]!;
+    if (tag < SHORT_STRING) {
+      if (tag >= SMALL_INT) return tag - SMALL_INT;
+      if (tag === Tag.Undefined) return undefined;
+      if (tag === Tag.Null) return null;
+      if (tag === Tag.True) return true;
+      if (tag === Tag.False) return false;
+    }
+  }
+  const d = acquire();
+  try {
+    d.begin(payload, null);
+    const value = d.value();
+    d.finish();
+    return value;
+  } catch (error) {
+    throw explain(error, d);
+  } finally {
+    release(d);
+  }
 }

@@ -13,6 +13,8 @@ const hasOwn = Object.prototype.hasOwnProperty;
 const MIN_TYPED = 6;
 /** Numbers between two checks for room. */
 const BLOCK = 4096;
+/** Numbers for which room is made at once. */
+const LIKELY = 1 << 20;
 /** From this length on, asking `inspect` for named properties is cheaper than listing all keys. */
 const LONG = 80;
 /** After so many holes in a row the rest is walked by its keys. */
@@ -133,7 +135,8 @@ function encodeNumbers(e: Encoder, array: unknown[], length: number, value: numb
   e.tag(Tag.ArrayInt32);
   const tagAt = e.pos - 1;
   e.uint(length);
-  e.reserve(4);
+  // Growing once is cheaper than growing block by block, as long as what follows is likely to be numbers as well
+  e.reserve(4 + 8 * Math.min(length, LIKELY));
   const countAt = e.pos;
   e.pos += 4;
   const dataAt = e.pos;
