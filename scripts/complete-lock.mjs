@@ -36,10 +36,10 @@ if (added.length > 0) {
 
 /** Whether the package at `location` finds `name`, in its own node_modules or in one above. */
 function isLocked(location, name) {
-  for (let at = location; ; at = at.slice(0, at.lastIndexOf("node_modules/") - 1)) {
-    if (lock.packages[at === "" ? `node_modules/${name}` : `${at}/node_modules/${name}`]) return true;
-    if (!at.includes("node_modules/")) return false;
+  for (let at = location; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf("node_modules/") - 1))) {
+    if (lock.packages[`${at}/node_modules/${name}`]) return true;
   }
+  return lock.packages[`node_modules/${name}`] !== undefined;
 }
 
 /** `@scope/name-linux-x64-gnu` → `{ cpu: ["x64"], os: ["linux"], libc: ["glibc"] }`; undefined for a name that is no platform package. */
