@@ -1,0 +1,650 @@
+/**
+ * One environment's side of a TypeScript pool: what the root and its workers have in common. It pushes tasks into slots, takes settlements out of its
+ * inbox, gives up on tasks, and sleeps until there is news, on the event loop or blocked.
+ */
+import { ByteWriter } from "../codec/byte-writer";
+import type { Writer } from "../codec/writer";
+import type { Backend, BackendStats, Encoded, PushOptions, TaskKey, TaskSink, Ticket } from "./backend";
+import { Phase, Settlement } from "./backend";
+import { PriorityQueue } from "./heap";
+import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
+import {
+  E,
+  Flag,
+  generationOf,
+  INLINE_BYTES,
+  nextQueuedWord,
+  P,
+  type PoolMemory,
+  runnerOf,
+  S,
+  Sleep,
+  SLOT_WORDS,
+  State,
+  stateOf,
+  T,
+  withState,
+} from "./typescript-memory";
+import { type Message, type ParcelMessage, parcelTransfers } from "./typescript-messages";
+import { Queues, type SharedQueue } from "./typescript-queue";
+
+/** Looks at the inbox so many times before sleeping: some µs, which catches the answer to a short task. */
+const SPINS = 3_000;
+
+/** Turns of the event loop are taken without sleeping for so long (ms) after the last news. */
+const LOOP_SPIN_MS = 0.05;
+
+const WRITER_HOME = 4096;
+
+export abstract class Environment extends Ledger implements Backend {
+  readonly kind = "typescript";
+  protected readonly control: Int32Array<SharedArrayBuffer>;
+  protected readonly slots: Int32Array<SharedArrayBuffer>;
+  protected readonly queues: Queues;
+  private readonly firstSlot: number;
+  private readonly slotTasks: (Task | undefined)[] = [];
+  private readonly freeSlots: number[] = [];
+  /** Slots from here on have never been used. */
+  protected freshSlot: number;
+  private readonly endSlot: number;
+  /** Tasks that wait for a slot. */
+  private readonly backlog = new PriorityQueue<Task>();
+  private backlogged = 0;
+
+  private inboxHead = 0;
+  private readonly inboxStart: number;
+  private readonly inboxMask: number;
+  private readonly sleepAt: number;
+  protected readonly serviceAt: number;
+  /** A waitAsync on the sleep word is outstanding. */
+  private armed = false;
+  private turning = false;
+  private lastNews = 0;
+
+  private readonly keys = new Map<string, number>();
+  private readonly out = new ByteWriter(new Uint8Array(WRITER_HOME), true);
+  private readonly outWords = new Int32Array(this.out.home.buffer);
+  private readonly scratch = new Uint8Array(INLINE_BYTES);
+  private readonly scratchWords = new Int32Array(this.scratch.buffer);
+  /** Results that came as messages, by slot. */
+  private readonly arrived = new Map<number, ParcelMessage>();
+  private readonly clockOffset: number;
+
+  /**
+   * @param self number of this environment; 0 is the root
+   * @param defaultGrace in ms
+   */
+  constructor(
+    protected readonly memory: PoolMemory,
+    protected readonly self: number,
+    protected readonly defaultGrace: number,
+  ) {
+    super();
+    this.control = memory.control;
+    this.slots = memory.slots;
+    this.queues = new Queues(memory, self);
+    this.firstSlot = this.freshSlot = memory.firstSlot(self);
+    this.endSlot = this.firstSlot + memory.slotCount(self);
+    this.inboxStart = memory.inboxStart(self);
+    this.inboxMask = memory.inboxMask(self);
+    this.sleepAt = memory.word(self, E.Sleep);
+    this.serviceAt = memory.word(self, E.Service);
+    // All environments of a process share the monotonic clock, but not the origin of performance.now().
+    this.clockOffset = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
+  }
+
+  // ---- what root and worker do differently
+
+  /** Queue that this environment's tasks go into. */
+  protected abstract queueFor(task: Task): SharedQueue;
+  /** No parked worker could be woken for a queued task. */
+  protected abstract wantWorker(): void;
+  /** Sends to another environment and calls it for service. */
+  protected abstract post(to: number, message: Message, transfers: readonly unknown[]): void;
+  /** Reads what has been sent to this environment. */
+  protected abstract receive(): void;
+  /** Sees that the worker that runs a dropped task is stopped if it still does so after `grace` ms. */
+  protected abstract stopLater(slot: number, dropped: number, grace: number): void;
+  /** A task with a time limit has been queued. */
+  protected limited(_task: Task): void {}
+  /** Runs something while this thread blocks; false when there was nothing. `asked`: the task that is waited for. */
+  protected abstract help(asked: Task): boolean;
+  /** About to sleep in `block`; false when there is something to do instead. */
+  protected abstract beforeSleep(asked: Task): boolean;
+  protected abstract afterSleep(): void;
+  /** Longest sleep in ms after which this environment must look around. */
+  protected abstract patience(): number;
+  abstract warm(index: number): Promise<void>;
+  abstract shutdown(options: { timeout: number; cancelPending: boolean }): Promise<void>;
+
+  override now(): number {
+    return performance.now() + this.clockOffset;
+  }
+
+  // ---- push
+
+  writer(): Writer {
+    return this.out;
+  }
+
+  register(key: TaskKey): number {
+    const text = `${key.manifest}\0${key.id}`;
+    let index = this.keys.get(text);
+    if (index === undefined) this.keys.set(text, (index = this.memory.addKey(text)));
+    return index;
+  }
+
+  push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
+    // A stack overflow must not strike in the middle of what follows: then the caller gets it now.
+    probeStack(STACK_PROBE);
+    const task = this.add(index, sink);
+    if (options === undefined && writer.attachments === null && writer.length <= INLINE_BYTES && this.backlogged === 0) {
+      const slot = this.takeSlot();
+      if (slot >= 0) {
+        task.queued = true;
+        const base = slot * SLOT_WORDS;
+        const { length } = writer;
+        this.copyIn(base, writer, length);
+        writer.reset();
+        this.slots[base + S.Length] = length;
+        this.slots[base + S.Flags] = 0;
+        this.enqueue(task, slot);
+        if (!this.armed || this.self !== 0) this.turn();
+        return task.ticket;
+      }
+    }
+    task.parcel = takeParcel(writer, writer === this.out);
+    if (options === undefined) {
+      task.queued = true;
+      this.ready(task);
+    } else {
+      this.admit(task, options);
+    }
+    if (!this.armed || this.self !== 0) this.turn();
+    return task.ticket;
+  }
+
+  /** Copies a small payload into a slot. */
+  private copyIn(base: number, writer: Writer, length: number): void {
+    if (writer.bytes === this.out.home) {
+      const words = (length + 3) >> 2;
+      const start = base + SLOT_WORDS - INLINE_BYTES / 4;
+      for (let i = 0; i < words; i++) this.slots[start + i] = this.outWords[i]!;
+    } else {
+      this.memory.slotBytes.set(writer.bytes.subarray(0, length), inlineStart(base));
+    }
+  }
+
+  protected ready(task: Task): void {
+    const slot = this.backlogged > 0 ? -1 : this.takeSlot();
+    if (slot < 0) {
+      this.backlogged++;
+      this.backlog.push(task, task.priority);
+      return;
+    }
+    this.fill(task, slot);
+    this.enqueue(task, slot);
+  }
+
+  /** Puts a task's payload, and those of its inputs, into the slot, or notes that they come as a message. */
+  private fill(task: Task, slot: number): void {
+    const base = slot * SLOT_WORDS;
+    const parcel = task.parcel!;
+    const inputs = this.inputsOf(task);
+    const { slotBytes } = this.memory;
+    let total = parcel.length;
+    let small = parcel.attachments === null;
+    if (inputs !== null) {
+      for (const input of inputs) {
+        total += 1 + input.end - input.start;
+        if (input.attachments !== null) small = false;
+      }
+    }
+    this.slots[base + S.Length] = parcel.length;
+    if (!small || total > INLINE_BYTES || (inputs !== null && inputs.length > MAX_INLINE_INPUTS)) {
+      this.slots[base + S.Flags] = Flag.Parcel;
+      return;
+    }
+    let at = inlineStart(base);
+    slotBytes.set(parcel.length === parcel.bytes.length ? parcel.bytes : parcel.bytes.subarray(0, parcel.length), at);
+    at += parcel.length;
+    if (inputs !== null) {
+      for (const input of inputs) {
+        const length = input.end - input.start;
+        slotBytes[at] = length;
+        slotBytes.set(input.bytes.subarray(input.start, input.end), at + 1);
+        at += 1 + length;
+      }
+    }
+    this.slots[base + S.Flags] = (inputs?.length ?? 0) << Flag.InputsShift;
+    task.parcel = null;
+    this.dropInputs(task);
+  }
+
+  private enqueue(task: Task, slot: number): void {
+    const { control, slots } = this;
+    const base = slot * SLOT_WORDS;
+    slots[base + S.Cancel] = 0;
+    slots[base + S.Progress] = 0;
+    slots[base + S.ProgressNoted] = 0;
+    this.memory.times[base / 2 + T.Started] = 0;
+    const word = nextQueuedWord(slots[base + S.State]!);
+    task.slot = slot;
+    task.word = word;
+    this.slotTasks[slot - this.firstSlot] = task;
+    const queue = this.queueFor(task);
+    const isAsync = queue === this.queues.nestedAsync;
+    if (isAsync) {
+      slots[base + S.Flags] = slots[base + S.Flags]! | Flag.Async;
+      Atomics.add(control, P.QueuedAsync, 1);
+    }
+    Atomics.add(control, P.Queued, 1);
+    Atomics.store(slots, base + S.State, word);
+    if (!queue.push(slot, word, task.priority)) {
+      // Full of stale entries: its own environment can still claim it, and tries again when something has settled.
+      this.requeue.push(task);
+    }
+    if (task.deadline !== Infinity) this.limited(task);
+    if (!this.memory.wakeWorker()) this.wantWorker();
+  }
+
+  /** Tasks in slots that no queue had room for. */
+  private readonly requeue: Task[] = [];
+
+  private takeSlot(): number {
+    const free = this.freeSlots.pop();
+    if (free !== undefined) return free;
+    return this.freshSlot < this.endSlot ? this.freshSlot++ : -1;
+  }
+
+  /** The slot's task is over for this environment and for whoever ran it. */
+  private giveSlotBack(slot: number): void {
+    const at = slot * SLOT_WORDS + S.State;
+    Atomics.store(this.slots, at, withState(this.slots[at]!, State.Free));
+    this.slotTasks[slot - this.firstSlot] = undefined;
+    this.freeSlots.push(slot);
+  }
+
+  private pump(): void {
+    while (this.requeue.length > 0) {
+      const task = this.requeue[this.requeue.length - 1]!;
+      const queued = task.settlement === 0 && Atomics.load(this.slots, task.slot * SLOT_WORDS + S.State) === task.word;
+      if (queued && !this.queueFor(task).push(task.slot, task.word, task.priority)) break;
+      this.requeue.pop();
+    }
+    while (this.backlogged > 0) {
+      const task = this.backlog.peek();
+      if (task === undefined) return;
+      if (task.settlement === 0) {
+        const slot = this.takeSlot();
+        if (slot < 0) return;
+        this.backlog.pop();
+        this.backlogged--;
+        this.fill(task, slot);
+        this.enqueue(task, slot);
+      } else {
+        this.backlog.pop();
+      }
+    }
+  }
+
+  // ---- news
+
+  /** Takes everything out of the inbox and calls the sinks. */
+  protected drain(): boolean {
+    const { control } = this;
+    let any = false;
+    for (;;) {
+      const cell = this.inboxStart + (this.inboxHead & this.inboxMask);
+      const entry = Atomics.load(control, cell);
+      if (entry === 0) break;
+      Atomics.store(control, cell, 0);
+      this.inboxHead = (this.inboxHead + 1) | 0;
+      any = true;
+      this.news(entry - 1);
+    }
+    if (any && (this.backlogged > 0 || this.requeue.length > 0)) this.pump();
+    return any;
+  }
+
+  protected hasNews(): boolean {
+    return Atomics.load(this.control, this.inboxStart + (this.inboxHead & this.inboxMask)) !== 0;
+  }
+
+  private news(slot: number): void {
+    const { slots } = this;
+    const base = slot * SLOT_WORDS;
+    const task = this.slotTasks[slot - this.firstSlot];
+    if (task === undefined) return;
+    if (slots[base + S.ProgressNoted] !== 0 && Atomics.exchange(slots, base + S.ProgressNoted, 0) !== 0 && task.settlement === 0) {
+      task.sink.progressed(Atomics.load(slots, base + S.Progress) / 1e6);
+    }
+    const word = Atomics.load(slots, base + S.State);
+    if (generationOf(word) !== generationOf(task.word)) return;
+    switch (stateOf(word)) {
+      case State.Done:
+        this.done(task, slot, base);
+        break;
+      case State.Dropped:
+        // The root has enforced the time limit of a task of this worker.
+        if (task.settlement === 0) this.finish(task, Settlement.TimedOut, null, this.elapsedIn(base));
+        break;
+      case State.Returned:
+        if (task.settlement === 0) this.finish(task, Settlement.TimedOut, null, this.elapsedIn(base));
+        this.arrived.delete(slot);
+        this.giveSlotBack(slot);
+        break;
+    }
+  }
+
+  private done(task: Task, slot: number, base: number): void {
+    const { slots } = this;
+    const settlement: Settlement = slots[base + S.Settlement]!;
+    const elapsed = this.memory.times[base / 2 + T.Elapsed]!;
+    let payload: Encoded | null;
+    if ((slots[base + S.Flags]! & Flag.ResultParcel) !== 0) {
+      let message = this.arrived.get(slot);
+      if (message === undefined) {
+        this.receive();
+        message = this.arrived.get(slot);
+        // Not here yet (it comes from another worker by way of the root): its arrival is news as well.
+        if (message === undefined) return;
+      }
+      this.arrived.delete(slot);
+      payload = { bytes: message.bytes, start: 0, end: message.length, attachments: message.attachments };
+    } else {
+      payload = this.copyOut(base, slots[base + S.ResultLength]!);
+    }
+    this.giveSlotBack(slot);
+    this.finish(task, settlement, payload, elapsed);
+  }
+
+  /** Copies a slot's inline bytes into memory of this thread, reused by the next call. */
+  protected copyOut(base: number, length: number): Encoded {
+    const words = (length + 3) >> 2;
+    const start = base + SLOT_WORDS - INLINE_BYTES / 4;
+    for (let i = 0; i < words; i++) this.scratchWords[i] = this.slots[start + i]!;
+    return { bytes: this.scratch, start: 0, end: length, attachments: null };
+  }
+
+  private elapsedIn(base: number): number {
+    const started = this.memory.times[base / 2 + T.Started]!;
+    return started === 0 ? 0 : Math.max(0, this.now() - started);
+  }
+
+  /** A message with a result for this environment. */
+  protected resultArrived(message: ParcelMessage): void {
+    const { slot } = message;
+    const task = this.slotTasks[slot - this.firstSlot];
+    if (task === undefined || generationOf(task.word) !== message.generation) return;
+    this.arrived.set(slot, message);
+    if (stateOf(Atomics.load(this.slots, slot * SLOT_WORDS + S.State)) === State.Done) this.news(slot);
+  }
+
+  /** Does what others have asked of this environment. */
+  protected service(): void {
+    if (Atomics.load(this.control, this.serviceAt) === 0) return;
+    Atomics.store(this.control, this.serviceAt, 0);
+    this.receive();
+    for (let worker = 1; worker < this.memory.environments; worker++) {
+      const wanted = Atomics.load(this.control, this.memory.word(worker, E.Want)) - 1;
+      if (wanted >= this.firstSlot && wanted < this.endSlot) this.sendParcel(worker, wanted);
+    }
+  }
+
+  /** Sends a task's payload to the worker that has claimed it. */
+  private sendParcel(worker: number, slot: number): void {
+    const task = this.slotTasks[slot - this.firstSlot];
+    const wantAt = this.memory.word(worker, E.Want);
+    if (Atomics.compareExchange(this.control, wantAt, slot + 1, 0) !== slot + 1) return;
+    if (task === undefined || task.parcel === null) return;
+    const word = Atomics.load(this.slots, slot * SLOT_WORDS + S.State);
+    if (stateOf(word) !== State.Running || runnerOf(word) !== worker) return;
+    const message: ParcelMessage = { kind: "parcel", to: worker, slot, generation: generationOf(word), ...task.parcel, inputs: this.inputsOf(task) };
+    const transfers = parcelTransfers(message);
+    task.parcel = null;
+    this.post(worker, message, transfers);
+    this.dropInputs(task);
+  }
+
+  /** The payload of a task of its own that this environment has claimed, as if it had been sent. */
+  protected ownParcel(slot: number): Parcel & { inputs: Encoded[] | null } {
+    const task = this.slotTasks[slot - this.firstSlot]!;
+    const parcel = task.parcel!;
+    const inputs = this.inputsOf(task);
+    task.parcel = null;
+    if (parcel.attachments !== null) parcel.attachments = structuredClone(parcel.attachments, { transfer: (parcel.transfers ?? []) as ArrayBuffer[] });
+    const copied = inputs?.map((input) => ({ ...input, attachments: input.attachments === null ? null : structuredClone(input.attachments) })) ?? null;
+    this.dropInputs(task);
+    return { ...parcel, inputs: copied };
+  }
+
+  /** Own task in a slot. */
+  protected taskIn(slot: number): Task | undefined {
+    return this.slotTasks[slot - this.firstSlot];
+  }
+
+  protected owns(slot: number): boolean {
+    return slot >= this.firstSlot && slot < this.endSlot;
+  }
+
+  // ---- check, block, give up
+
+  phase(ticket: Ticket): Phase {
+    const task = this.find(ticket);
+    if (task === undefined || task.settlement !== 0) return Phase.Settled;
+    if (!task.queued) return Phase.Waiting;
+    if (task.slot < 0) return Phase.Queued;
+    const state = stateOf(Atomics.load(this.slots, task.slot * SLOT_WORDS + S.State));
+    return state === State.Queued ? Phase.Queued : state === State.Running ? Phase.Running : Phase.Settled;
+  }
+
+  elapsed(ticket: Ticket): number {
+    const task = this.find(ticket);
+    if (task === undefined || task.slot < 0 || task.settlement !== 0) return 0;
+    return this.elapsedIn(task.slot * SLOT_WORDS);
+  }
+
+  poll(): void {
+    this.runAlarms();
+    this.service();
+    this.drain();
+  }
+
+  block(ticket: Ticket, ms: number): boolean {
+    probeStack(STACK_PROBE);
+    const task = this.find(ticket);
+    if (task === undefined || task.settlement !== 0) return true;
+    let deadline = Infinity;
+    if (ms !== Infinity) {
+      deadline = this.now() + ms;
+      this.poll();
+      if (this.isSettled(task) || ms === 0) return this.isSettled(task);
+    }
+    const { control, sleepAt } = this;
+    for (;;) {
+      if (this.help(task)) {
+        this.poll();
+        if (this.isSettled(task)) break;
+        if (this.now() >= deadline) break;
+        continue;
+      }
+      if (this.spin(task)) break;
+      Atomics.store(control, sleepAt, Sleep.Blocked);
+      this.poll();
+      if (this.isSettled(task)) break;
+      const now = this.now();
+      if (now >= deadline) break;
+      if (!this.beforeSleep(task)) continue;
+      const limit = Math.min(deadline - now, this.nextAlarm - now, this.patience());
+      if (Atomics.load(control, sleepAt) === Sleep.Blocked) Atomics.wait(control, sleepAt, Sleep.Blocked, Math.max(0, limit));
+      this.afterSleep();
+    }
+    // A wait of the event loop that was there before still is, but nobody wakes one who is awake: the next turn sets that right.
+    Atomics.store(control, sleepAt, Sleep.Awake);
+    this.turn();
+    return this.isSettled(task);
+  }
+
+  /** Watches the inbox for some µs; true if the task has settled. */
+  private spin(task: Task): boolean {
+    for (let spins = 0; spins < SPINS; spins++) if (this.drain() && this.isSettled(task)) return true;
+    return false;
+  }
+
+  // A method, because the compiler does not know that other calls settle tasks.
+  private isSettled(task: Task): boolean {
+    return task.settlement !== 0;
+  }
+
+  cancel(ticket: Ticket, grace: number): boolean {
+    this.drain();
+    const task = this.find(ticket);
+    if (task === undefined || task.settlement !== 0) return false;
+    return this.giveUp(task, Settlement.Cancelled, grace >= 0 ? grace : (task.grace ?? this.defaultGrace));
+  }
+
+  protected expire(task: Task): void {
+    this.giveUp(task, Settlement.TimedOut, task.grace ?? this.defaultGrace);
+  }
+
+  /** Settles a task without its result. False when it has ended by itself meanwhile (and is settled by that). */
+  protected giveUp(
+    task: Task,
+    settlement: Settlement.Cancelled | Settlement.TimedOut | Settlement.Crashed,
+    grace: number,
+    payload: Encoded | null = null,
+  ): boolean {
+    const { slots, control } = this;
+    const { slot } = task;
+    if (slot < 0) {
+      if (task.queued) this.backlogged--;
+      this.finish(task, settlement, payload, 0);
+      return true;
+    }
+    const at = slot * SLOT_WORDS + S.State;
+    for (;;) {
+      const word = Atomics.load(slots, at);
+      switch (stateOf(word)) {
+        case State.Queued:
+          if (Atomics.compareExchange(slots, at, word, withState(word, State.Free)) !== word) continue;
+          Atomics.sub(control, P.Queued, 1);
+          if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(control, P.QueuedAsync, 1);
+          this.giveSlotBack(slot);
+          this.finish(task, settlement, payload, 0);
+          this.pump();
+          return true;
+        case State.Running: {
+          const dropped = withState(word, State.Dropped);
+          if (Atomics.compareExchange(slots, at, word, dropped) !== word) continue;
+          Atomics.store(slots, slot * SLOT_WORDS + S.Cancel, 1);
+          if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Parcel) !== 0) this.memory.callForService(runnerOf(word));
+          this.stopLater(slot, dropped, grace);
+          this.finish(task, settlement, payload, this.elapsedIn(slot * SLOT_WORDS));
+          return true;
+        }
+        default:
+          this.drain();
+          if (this.isSettled(task)) return false;
+          if (stateOf(word) !== State.Done) return false;
+          // Its result is still under way as a message; nobody needs it any more.
+          this.giveSlotBack(slot);
+          this.finish(task, settlement, payload, this.elapsedIn(slot * SLOT_WORDS));
+          return true;
+      }
+    }
+  }
+
+  // ---- the event loop
+
+  protected observing(): void {
+    this.lastNews = performance.now();
+    this.turn();
+  }
+
+  /** True while somebody on the event loop must hear of settlements. */
+  protected get attentive(): boolean {
+    return this.observedCount > 0 || this.waitingCount > 0 || this.backlogged > 0 || this.requeue.length > 0;
+  }
+
+  /** Has the event loop look after the pool: in its next turn, and until there is no more news for a while; then it sleeps on the sleep word. */
+  protected turn(): void {
+    if (this.turning) return;
+    this.turning = true;
+    const immediate = setImmediate(this.takeTurn);
+    if (this.observedCount === 0) immediate.unref();
+  }
+
+  private readonly takeTurn = (): void => {
+    this.turning = false;
+    this.onTurn();
+  };
+
+  protected onTurn(): void {
+    this.service();
+    this.runAlarms();
+    const now = performance.now();
+    if (this.drain()) this.lastNews = now;
+    if (this.attentive && now - this.lastNews < LOOP_SPIN_MS) this.turn();
+    else this.arm();
+  }
+
+  /** Sleeps on the event loop. */
+  protected arm(): void {
+    const { control, sleepAt } = this;
+    const sleep = this.attentive ? Sleep.Loop : Sleep.Service;
+    Atomics.store(control, sleepAt, sleep);
+    if (Atomics.load(control, this.serviceAt) !== 0 || (sleep === Sleep.Loop && this.hasNews())) {
+      Atomics.store(control, sleepAt, Sleep.Awake);
+      this.turn();
+      return;
+    }
+    if (this.armed) return;
+    const waiting = waitAsync(control, sleepAt, sleep);
+    if (!waiting.async) {
+      this.turn();
+      return;
+    }
+    this.armed = true;
+    void waiting.value.then(this.onWake);
+  }
+
+  private readonly onWake = (): void => {
+    this.armed = false;
+    this.lastNews = performance.now();
+    this.woken();
+    this.onTurn();
+  };
+
+  /** The event loop has been woken. */
+  protected woken(): void {}
+
+  stats(): BackendStats {
+    const running = Math.max(0, Atomics.load(this.control, P.Running));
+    const threads = Atomics.load(this.control, P.Live);
+    return { threads, busy: Math.min(threads, running), queued: Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged, running };
+  }
+}
+
+/** Byte in `PoolMemory.slotBytes` at which a slot's inline payload starts. */
+export function inlineStart(base: number): number {
+  return (base + SLOT_WORDS) * 4 - INLINE_BYTES;
+}
+
+/** Frames that must be free on the stack, more than any operation on the shared memory needs. */
+const STACK_PROBE = 24;
+
+function probeStack(frames: number): number {
+  return frames === 0 ? 0 : probeStack(frames - 1) + 1;
+}
+
+/** As many inputs as the flags can count. */
+const MAX_INLINE_INPUTS = 15;
+
+interface AsyncWait {
+  async: boolean;
+  value: Promise<string>;
+}
+
+/** Not in the ES2022 library, but in every supported Node. */
+const waitAsync = (Atomics as unknown as { waitAsync(array: Int32Array, index: number, value: number): AsyncWait }).waitAsync;

@@ -1,0 +1,328 @@
+/**
+ * The memory that all environments of one TypeScript pool see: its layout, and the few operations that more than one file needs.
+ *
+ * Environment 0 is the root (the thread that owns the pool); 1..n are worker threads. Every environment owns a range of slots and an inbox. One slot
+ * is one queued or running task; its state word decides what happens to it, and whoever changes that word by compare-and-exchange has the say:
+ *
+ *     Free ─push→ Queued ─claim→ Running ─complete→ Done ─(owner)→ Free
+ *                   │                └─(owner gives up: cancel, time-out)→ Dropped ─(worker ends the job)→ Returned ─(owner)→ Free
+ *                   └─(owner withdraws it)→ Free
+ *
+ * The word also carries a generation, so that a stale queue entry is recognised, and the environment that runs the task, so that a dead
+ * worker's tasks can be found.
+ *
+ * A worker may be terminated between any two loop iterations or function calls, but not between two straight-line operations: V8 stops a thread only
+ * at function entries and backward jumps. What must not be torn is therefore written without either.
+ */
+
+/** Bytes of a payload or result that fit into a slot. Larger ones travel as a message. */
+export const INLINE_BYTES = 192;
+const SLOT_HEADER = 16; // int32
+export const SLOT_WORDS = SLOT_HEADER + INLINE_BYTES / 4;
+
+export const ROOT_SLOTS = 1 << 16;
+export const WORKER_SLOTS = 1 << 10;
+/** An inbox has room for a settlement and a progress notice of each slot, twice. */
+const INBOX_FACTOR = 4;
+
+/** Words of a slot's header. */
+export const enum S {
+  State = 0,
+  Index = 1,
+  Length = 2,
+  /** See {@link Flag}. */
+  Flags = 3,
+  Settlement = 4,
+  /** Set once the task has been cancelled or timed out. */
+  Cancel = 5,
+  /** Progress in millionths. */
+  Progress = 6,
+  /** 1 while a progress notice is in the owner's inbox. */
+  ProgressNoted = 7,
+  /** Bytes of the result that were written inline. */
+  ResultLength = 8,
+}
+
+/** Float64s of a slot's header, in {@link PoolMemory.times}; they overlay its last words. */
+export const enum T {
+  /** When it started to run, in ms on the pool's clock; 0: not yet. */
+  Started = 6,
+  /** Run time in ms. */
+  Elapsed = 7,
+}
+
+export const enum Flag {
+  /** The payload (or result) does not fit, or has attachments: it comes as a message. */
+  Parcel = 1,
+  /** The same for the result. */
+  ResultParcel = 2,
+  /** In the queue of async nested tasks. */
+  Async = 4,
+  /** From here on: number of inputs that follow the payload inline, each with its length in 4 bytes before it. */
+  InputsShift = 8,
+}
+
+export const enum State {
+  Free = 0,
+  Queued = 1,
+  Running = 2,
+  Done = 3,
+  Dropped = 4,
+  Returned = 5,
+}
+
+const STATE_MASK = 7;
+const ENVIRONMENT_SHIFT = 3;
+const ENVIRONMENT_MASK = 0x3ff;
+const GENERATION_SHIFT = 13;
+
+/** Environments at most, root included. */
+export const MAX_ENVIRONMENTS = ENVIRONMENT_MASK;
+
+export function stateOf(word: number): State {
+  return word & STATE_MASK;
+}
+
+export function runnerOf(word: number): number {
+  return (word >> ENVIRONMENT_SHIFT) & ENVIRONMENT_MASK;
+}
+
+/** The same generation and runner in another state. */
+export function withState(word: number, state: State): number {
+  return (word & ~STATE_MASK) | state;
+}
+
+export function generationOf(word: number): number {
+  return word >>> GENERATION_SHIFT;
+}
+
+/** The word of a running task. */
+export function runningWord(queued: number, environment: number): number {
+  return (queued & ~(STATE_MASK | (ENVIRONMENT_MASK << ENVIRONMENT_SHIFT))) | (environment << ENVIRONMENT_SHIFT) | State.Running;
+}
+
+/** The word of the next task in the slot, queued. */
+export function nextQueuedWord(word: number): number {
+  return (((word >>> GENERATION_SHIFT) + 1) << GENERATION_SHIFT) | State.Queued;
+}
+
+/** What an environment's thread does, as far as others must know. */
+export const enum Mode {
+  /** No thread. */
+  None = 0,
+  Starting = 1,
+  Busy = 2,
+  /** Looks for a task, or has been woken to. */
+  Searching = 3,
+  /** Waits on its event loop for a task. */
+  Parked = 4,
+  /** Blocked in a task's `get`, with nothing that it could run meanwhile. */
+  Blocked = 5,
+  /** Ends by itself. */
+  Leaving = 6,
+  Dead = 7,
+}
+
+/** How an environment sleeps, in {@link E.Sleep}. Whoever has news exchanges it for 0 and notifies. */
+export const enum Sleep {
+  Awake = 0,
+  /** In Atomics.wait. */
+  Blocked = 1,
+  /** On its event loop; wants to hear of everything. */
+  Loop = 2,
+  /** On its event loop; nobody there waits for a task, so only calls for service wake it. */
+  Service = 3,
+}
+
+/** Words of an environment, 16 apart. */
+export const enum E {
+  Sleep = 0,
+  InboxTail = 1,
+  /** Slot + 1 whose parcel this worker waits for. */
+  Want = 2,
+  /** 1: somebody has a message or a request for this environment. */
+  Service = 3,
+  /** Exit code + 1 of a worker that ended by itself; see its Mode. */
+  ExitCode = 4,
+}
+const ENVIRONMENT_WORDS = 16;
+
+/** Words of the pool. */
+export const enum P {
+  Lock = 0,
+  LockWaiters = 1,
+  /** Workers that live. */
+  Live = 16,
+  /** Queued tasks in slots, and those among them that workers pushed and that are async. */
+  Queued = 17,
+  QueuedAsync = 18,
+  Running = 19,
+  /** A worker asks for one more worker. */
+  SpawnWanted = 20,
+  KeyCount = 32,
+  KeyTail = 33,
+}
+const POOL_WORDS = 48;
+
+const KEY_ENTRIES = 1 << 15;
+const KEY_BYTES = 1 << 23;
+
+/** What is sent to a worker so that it sees the same memory. */
+export interface PoolBuffers {
+  environments: number;
+  control: SharedArrayBuffer;
+  slots: SharedArrayBuffer;
+  keys: SharedArrayBuffer;
+  queues: SharedArrayBuffer;
+}
+
+export class PoolMemory {
+  readonly environments: number;
+  /** Pool words, environment words, modes and inboxes. */
+  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly slots: Int32Array<SharedArrayBuffer>;
+  readonly slotBytes: Uint8Array<SharedArrayBuffer>;
+  /** A slot's times are at `slot * SLOT_WORDS / 2 + T.…`. */
+  readonly times: Float64Array<SharedArrayBuffer>;
+  readonly queues: SharedArrayBuffer;
+  private readonly keyTable: Int32Array<SharedArrayBuffer>;
+  private readonly keyBytes: Buffer;
+  private readonly modes: number;
+  private readonly inboxes: number;
+
+  constructor(readonly buffers: PoolBuffers) {
+    this.environments = buffers.environments;
+    this.control = new Int32Array(buffers.control);
+    this.slots = new Int32Array(buffers.slots);
+    this.slotBytes = new Uint8Array(buffers.slots);
+    this.times = new Float64Array(buffers.slots);
+    this.queues = buffers.queues;
+    this.keyTable = new Int32Array(buffers.keys, 0, KEY_ENTRIES);
+    this.keyBytes = Buffer.from(buffers.keys, KEY_ENTRIES * 4, KEY_BYTES);
+    this.modes = POOL_WORDS + this.environments * ENVIRONMENT_WORDS;
+    this.inboxes = this.modes + roundUp(this.environments, 16);
+  }
+
+  /**
+   * Reserves the memory of a pool. Untouched pages cost address space only.
+   * @param environments root and workers, at most at one time
+   * @param queueBytes see SharedQueue
+   */
+  static create(environments: number, queueBytes: number): PoolMemory {
+    const slots = ROOT_SLOTS + (environments - 1) * WORKER_SLOTS;
+    const words = POOL_WORDS + environments * ENVIRONMENT_WORDS + roundUp(environments, 16) + slots * INBOX_FACTOR;
+    return new PoolMemory({
+      environments,
+      control: new SharedArrayBuffer(words * 4),
+      slots: new SharedArrayBuffer(slots * SLOT_WORDS * 4),
+      keys: new SharedArrayBuffer(KEY_ENTRIES * 4 + KEY_BYTES),
+      queues: new SharedArrayBuffer(queueBytes),
+    });
+  }
+
+  /** Index in `control` of an environment's word. */
+  word(environment: number, word: E): number {
+    return POOL_WORDS + environment * ENVIRONMENT_WORDS + word;
+  }
+
+  /** Index in `control` of an environment's {@link Mode}. */
+  modeIndex(environment: number): number {
+    return this.modes + environment;
+  }
+
+  mode(environment: number): Mode {
+    return Atomics.load(this.control, this.modes + environment);
+  }
+
+  setMode(environment: number, mode: Mode): void {
+    Atomics.store(this.control, this.modes + environment, mode);
+  }
+
+  firstSlot(environment: number): number {
+    return environment === 0 ? 0 : ROOT_SLOTS + (environment - 1) * WORKER_SLOTS;
+  }
+
+  slotCount(environment: number): number {
+    return environment === 0 ? ROOT_SLOTS : WORKER_SLOTS;
+  }
+
+  /** Environment that a slot belongs to. */
+  ownerOf(slot: number): number {
+    return slot < ROOT_SLOTS ? 0 : 1 + Math.floor((slot - ROOT_SLOTS) / WORKER_SLOTS);
+  }
+
+  /** First word of an environment's inbox in `control`. */
+  inboxStart(environment: number): number {
+    return this.inboxes + this.firstSlot(environment) * INBOX_FACTOR;
+  }
+
+  inboxMask(environment: number): number {
+    return this.slotCount(environment) * INBOX_FACTOR - 1;
+  }
+
+  /** Tells the slot's owner that there is news of it. Many producers, one consumer; each entry is slot + 1. */
+  note(owner: number, slot: number): void {
+    const cell = this.inboxStart(owner) + (Atomics.add(this.control, this.word(owner, E.InboxTail), 1) & this.inboxMask(owner));
+    Atomics.store(this.control, cell, slot + 1);
+  }
+
+  /** Wakes an environment that waits for its tasks. */
+  wake(environment: number): void {
+    const at = this.word(environment, E.Sleep);
+    const sleep = Atomics.load(this.control, at);
+    if (sleep === Sleep.Awake || sleep === Sleep.Service) return;
+    if (Atomics.exchange(this.control, at, Sleep.Awake) !== Sleep.Awake) Atomics.notify(this.control, at);
+  }
+
+  /** Wakes an environment because it must act, whether or not it waits for tasks. */
+  callForService(environment: number): void {
+    Atomics.store(this.control, this.word(environment, E.Service), 1);
+    const at = this.word(environment, E.Sleep);
+    if (Atomics.exchange(this.control, at, Sleep.Awake) !== Sleep.Awake) Atomics.notify(this.control, at);
+  }
+
+  /**
+   * Wakes one parked worker when there are more queued tasks than workers that look for one.
+   * @returns false when there was none to wake, although one was needed
+   */
+  wakeWorker(): boolean {
+    const control = this.control;
+    let needed = Atomics.load(control, P.Queued);
+    const end = this.modes + this.environments;
+    let parked = -1;
+    for (let at = this.modes + 1; at < end && needed > 0; at++) {
+      const mode = Atomics.load(control, at);
+      if (mode === Mode.Searching || mode === Mode.Starting) needed--;
+      else if (mode === Mode.Parked) parked = at;
+    }
+    if (needed <= 0) return true;
+    if (parked < 0) return false;
+    if (Atomics.compareExchange(control, parked, Mode.Parked, Mode.Searching) === Mode.Parked) {
+      const at = this.word(parked - this.modes, E.Sleep);
+      if (Atomics.exchange(control, at, Sleep.Awake) !== Sleep.Awake) Atomics.notify(control, at);
+    }
+    return true;
+  }
+
+  /** Appends a task key; never removed. Concurrent registrations of one key give it two indexes, which do no harm. */
+  addKey(text: string): number {
+    const length = Buffer.byteLength(text);
+    const start = Atomics.add(this.control, P.KeyTail, length + 4);
+    if (start + length + 4 > KEY_BYTES) throw new RangeError("The pool knows too many parallel functions.");
+    this.keyBytes.writeInt32LE(length, start);
+    this.keyBytes.write(text, start + 4);
+    const index = Atomics.add(this.control, P.KeyCount, 1);
+    if (index >= KEY_ENTRIES) throw new RangeError("The pool knows too many parallel functions.");
+    Atomics.store(this.keyTable, index, start + 1);
+    return index;
+  }
+
+  key(index: number): string {
+    const start = Atomics.load(this.keyTable, index) - 1;
+    return this.keyBytes.toString("utf8", start + 4, start + 4 + this.keyBytes.readInt32LE(start));
+  }
+}
+
+function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
+}

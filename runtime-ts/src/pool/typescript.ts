@@ -1,0 +1,528 @@
+/**
+ * The TypeScript backend: worker threads and shared memory, without native code.
+ *
+ * Workers take tasks out of queues in shared memory themselves (typescript-queue.ts), so the root is needed for few things: it starts, stops and
+ * replaces workers, passes on what only a message can carry, and enforces time limits. It does all of these from its event loop and from inside
+ * `block`. What it can't do is any of them while the program computes; tasks that have been queued run on meanwhile.
+ */
+import * as path from "node:path";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { ByteWriter } from "../codec/byte-writer";
+import { decodeValue, encodeError } from "../codec";
+import { type Backend, type BackendOptions, Settlement } from "./backend";
+import { type Parcel, takeParcel } from "./ledger";
+import { Environment, inlineStart } from "./typescript-environment";
+import {
+  E,
+  Flag,
+  generationOf,
+  INLINE_BYTES,
+  MAX_ENVIRONMENTS,
+  Mode,
+  P,
+  type PoolBuffers,
+  PoolMemory,
+  runnerOf,
+  S,
+  SLOT_WORDS,
+  State,
+  stateOf,
+  withState,
+} from "./typescript-memory";
+import type { Message } from "./typescript-messages";
+import { QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
+
+/** While the root is blocked, it looks this often (ms) whether workers have died without a word (out of memory). */
+const LIFE_CHECK_MS = 250;
+/** The same while it waits for a worker that it has stopped. */
+const STOP_CHECK_MS = 1;
+/** Workers that fail to start in a row before the pool gives up. */
+const START_ATTEMPTS = 3;
+/** A queue lock that a stopped worker holds so long (ms) is freed. */
+const DEAD_LOCK_MS = 100;
+
+/** What a worker of the pool is started with. */
+export interface WorkerStart {
+  buffers: PoolBuffers;
+  environment: number;
+  workerIndex: number;
+  port: MessagePort;
+  grace: number;
+  idleTimeout: number;
+  minThreads: number;
+  threads: number;
+  warm: number[];
+}
+
+interface PoolWorker {
+  environment: number;
+  thread: Worker;
+  port: MessagePort;
+  /** It has been told to end, or has said that it does. */
+  stopped: boolean;
+  stoppedAt: number;
+  dead: boolean;
+  exited: Promise<void>;
+  /** What Node said when it ended. */
+  error: unknown;
+}
+
+/**
+ * Starts a pool that belongs to this thread. Workers are started as tasks come.
+ */
+export function createTypeScriptBackend(options: BackendOptions): Backend {
+  return new TypeScriptPool(options);
+}
+
+class TypeScriptPool extends Environment {
+  private readonly workers: (PoolWorker | undefined)[] = [];
+  /** Workers that count: neither dead nor stopped. */
+  private live = 0;
+  private stopping = 0;
+  private failedStarts = 0;
+  private startError: Parcel | undefined;
+  private closed = false;
+  private draining: (() => void) | undefined;
+  private readonly warmed = new Set<number>();
+  private readonly warming = new Map<number, { waitFor: Set<number>; done: (error: Parcel | undefined) => void }>();
+  private warmings = 0;
+
+  constructor(private readonly options: BackendOptions) {
+    // Beside the workers that are wanted there may be some that are about to die, and extra ones for blocked workers.
+    super(PoolMemory.create(Math.min(MAX_ENVIRONMENTS, 2 * options.threads + 14), QUEUE_BYTES), 0, options.grace);
+    this.queues.lock.suspect = (holder) => this.suspectLock(holder);
+  }
+
+  protected queueFor(): SharedQueue {
+    return this.queues.outside;
+  }
+
+  // ---- workers
+
+  protected wantWorker(): void {
+    if (this.live < this.options.threads) this.spawn();
+  }
+
+  private spawn(): void {
+    if (this.closed || this.failedStarts >= START_ATTEMPTS) return;
+    const environment = this.freeEnvironment();
+    if (environment < 0) return;
+    const { options, memory } = this;
+    const { port1, port2 } = new MessageChannel();
+    const start: WorkerStart = {
+      buffers: memory.buffers,
+      environment,
+      workerIndex: this.freeIndex(),
+      port: port2,
+      grace: options.grace,
+      idleTimeout: options.idleTimeout,
+      minThreads: options.minThreads,
+      threads: options.threads,
+      warm: [...this.warmed],
+    };
+    memory.setMode(environment, Mode.Starting);
+    const thread = new Worker(WORKER_FILE, {
+      workerData: start,
+      transferList: [port2],
+      execArgv: process.execArgv.filter((arg) => !arg.startsWith("--input-type") && !arg.startsWith("--inspect")),
+      resourceLimits: options.resourceLimits,
+      env: options.env,
+      name: `makeparallel ${start.workerIndex}`,
+    } as ConstructorParameters<typeof Worker>[1]);
+    thread.unref();
+    port1.unref();
+    let exit!: () => void;
+    const exited = new Promise<void>((resolve) => (exit = resolve));
+    const worker: PoolWorker = { environment, thread, port: port1, stopped: false, stoppedAt: 0, dead: false, exited, error: undefined };
+    thread.on("error", (error) => (worker.error = error));
+    thread.on("exit", () => {
+      this.buried(worker);
+      exit();
+    });
+    this.workers[environment] = worker;
+    this.indexes[environment] = start.workerIndex;
+    this.setLive(this.live + 1);
+  }
+
+  /** Worker numbers by environment: what tasks see as `taskInfo().worker`. */
+  private readonly indexes: (number | undefined)[] = [];
+
+  private freeIndex(): number {
+    const used = new Set(this.workers.map((worker) => (worker === undefined || worker.stopped ? undefined : this.indexes[worker.environment])));
+    let index = 0;
+    while (used.has(index)) index++;
+    return index;
+  }
+
+  private setLive(count: number): void {
+    this.live = count;
+    Atomics.store(this.control, P.Live, count);
+  }
+
+  /** An environment that nobody uses, cleared. */
+  private freeEnvironment(): number {
+    const { memory } = this;
+    for (let environment = 1; environment < memory.environments; environment++) {
+      if (this.workers[environment] === undefined && this.clear(environment)) return environment;
+    }
+    return -1;
+  }
+
+  /** False while other workers still run tasks that a dead worker has pushed. */
+  private clear(environment: number): boolean {
+    const { memory, slots, control } = this;
+    const first = memory.firstSlot(environment);
+    const end = first + memory.slotCount(environment);
+    for (let slot = first; slot < end; slot++) {
+      const state = stateOf(Atomics.load(slots, slot * SLOT_WORDS + S.State));
+      if (state === State.Running || state === State.Dropped) return false;
+    }
+    for (let slot = first; slot < end; slot++) {
+      const at = slot * SLOT_WORDS + S.State;
+      slots[at] = withState(slots[at]!, State.Free);
+    }
+    control.fill(0, memory.inboxStart(environment), memory.inboxStart(environment) + memory.inboxMask(environment) + 1);
+    for (const word of [E.Sleep, E.InboxTail, E.Want, E.Service, E.ExitCode]) Atomics.store(control, memory.word(environment, word), 0);
+    return true;
+  }
+
+  /** Has a worker's thread ended? Can be told without the event loop: its end of the channel is closed by then. */
+  private hasEnded(worker: PoolWorker): boolean {
+    this.read(worker);
+    // `undefined` from a port that has been closed; the message is ignored by the others.
+    return (worker.port.postMessage(null) as unknown) === undefined;
+  }
+
+  /** Stops a worker that does not stop by itself. */
+  private stop(worker: PoolWorker): void {
+    if (worker.stopped || worker.dead) return;
+    void worker.thread.terminate();
+    this.leave(worker);
+  }
+
+  /** From here on a worker does not count, although its thread may need some time to end. */
+  private leave(worker: PoolWorker): void {
+    if (worker.stopped || worker.dead) return;
+    worker.stopped = true;
+    worker.stoppedAt = performance.now();
+    this.stopping++;
+    this.setLive(this.live - 1);
+    this.replace();
+  }
+
+  /** A worker's thread has ended: whatever it ran has crashed. */
+  private buried(worker: PoolWorker): void {
+    if (worker.dead) return;
+    worker.dead = true;
+    const { environment } = worker;
+    const mode = this.memory.mode(environment);
+    if (worker.stopped) this.stopping--;
+    else this.setLive(this.live - 1);
+    if (mode === Mode.Starting && !worker.stopped) this.startFailed(worker);
+    this.memory.setMode(environment, Mode.None);
+    this.read(worker);
+    this.sweep(environment, worker.error);
+    worker.port.close();
+    this.workers[environment] = undefined;
+    for (const { waitFor, done } of [...this.warming.values()]) if (waitFor.delete(environment) && waitFor.size === 0) done(undefined);
+    if (this.failedStarts >= START_ATTEMPTS && this.live === 0) this.failPending();
+    this.replace();
+  }
+
+  private startFailed(worker: PoolWorker): void {
+    this.failedStarts++;
+    this.read(worker);
+    if (this.startError !== undefined || worker.error === undefined) return;
+    const writer = new ByteWriter(new Uint8Array(1024));
+    encodeError(writer, worker.error);
+    this.startError = takeParcel(writer, true);
+  }
+
+  /** Starts a worker if there is something to do for it. */
+  private replace(): void {
+    if (this.closed) return;
+    if (this.live < this.options.threads && Atomics.load(this.control, P.Queued) > 0 && !this.memory.wakeWorker()) this.spawn();
+  }
+
+  /** Settles what a dead worker ran, and withdraws what it had pushed. */
+  private sweep(dead: number, error: unknown): void {
+    const { memory, slots, control } = this;
+    if (Atomics.load(control, P.Lock) === dead + 1) this.freeLock();
+    for (let environment = 0; environment < memory.environments; environment++) {
+      const first = memory.firstSlot(environment);
+      const end = environment === 0 ? this.freshSlot : first + memory.slotCount(environment);
+      if (environment > 0 && this.workers[environment] === undefined) continue;
+      for (let slot = first; slot < end; slot++) {
+        const base = slot * SLOT_WORDS;
+        const word = Atomics.load(slots, base + S.State);
+        const state = stateOf(word);
+        if (state === State.Free) continue;
+        if ((state === State.Running || state === State.Dropped) && runnerOf(word) === dead) {
+          this.crash(slot, word, error);
+        } else if (environment === dead) {
+          this.orphan(slot, word);
+        }
+      }
+    }
+  }
+
+  private crash(slot: number, word: number, error: unknown): void {
+    const { memory, slots } = this;
+    const base = slot * SLOT_WORDS;
+    Atomics.sub(this.control, P.Running, 1);
+    if (stateOf(word) === State.Running) {
+      slots[base + S.Settlement] = Settlement.Crashed;
+      slots[base + S.Flags] = slots[base + S.Flags]! & ~Flag.ResultParcel;
+      slots[base + S.ResultLength] = error === undefined ? 0 : this.writeError(base, error);
+      if (Atomics.compareExchange(slots, base + S.State, word, withState(word, State.Done)) !== word) {
+        Atomics.store(slots, base + S.State, withState(word, State.Returned));
+      }
+    } else {
+      Atomics.store(slots, base + S.State, withState(word, State.Returned));
+    }
+    const owner = memory.ownerOf(slot);
+    memory.note(owner, slot);
+    if (owner !== 0) memory.wake(owner);
+  }
+
+  /** The encoded error in the slot if it fits, else nothing: the message of what V8 says is short. */
+  private writeError(base: number, error: unknown): number {
+    const writer = new ByteWriter(new Uint8Array(1024));
+    encodeError(writer, error instanceof Error ? Object.assign(new Error(error.message), { code: (error as NodeJS.ErrnoException).code, stack: "" }) : error);
+    if (writer.length > INLINE_BYTES || writer.attachments !== null) return 0;
+    this.memory.slotBytes.set(writer.bytes.subarray(0, writer.length), inlineStart(base));
+    return writer.length;
+  }
+
+  /** A task whose pusher is dead: nobody wants its result. */
+  private orphan(slot: number, word: number): void {
+    const { slots, control } = this;
+    const at = slot * SLOT_WORDS + S.State;
+    if (stateOf(word) === State.Queued && Atomics.compareExchange(slots, at, word, withState(word, State.Free)) === word) {
+      Atomics.sub(control, P.Queued, 1);
+      if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(control, P.QueuedAsync, 1);
+      return;
+    }
+    const running = Atomics.load(slots, at);
+    if (stateOf(running) !== State.Running) return;
+    const dropped = withState(running, State.Dropped);
+    if (Atomics.compareExchange(slots, at, running, dropped) !== running) return;
+    Atomics.store(slots, slot * SLOT_WORDS + S.Cancel, 1);
+    this.memory.callForService(runnerOf(running));
+    this.stopLater(slot, dropped, this.options.grace);
+  }
+
+  private suspectLock(holder: number): void {
+    const worker = this.workers[holder];
+    if (worker === undefined) {
+      if (holder !== 0 && Atomics.load(this.control, P.Lock) === holder + 1) this.freeLock();
+    } else if ((worker.stopped && performance.now() - worker.stoppedAt > DEAD_LOCK_MS) || this.hasEnded(worker)) {
+      this.freeLock();
+    }
+  }
+
+  private freeLock(): void {
+    this.queues.recover();
+    this.queues.lock.release();
+  }
+
+  private failPending(): void {
+    const { startError } = this;
+    const payload = startError === undefined ? null : { bytes: startError.bytes, start: 0, end: startError.length, attachments: startError.attachments };
+    for (const task of [...this.unsettled()]) if (task.settlement === 0 && task.queued) this.giveUp(task, Settlement.Crashed, Infinity, payload);
+    this.failedStarts = 0;
+  }
+
+  // ---- what workers ask of the root
+
+  protected post(to: number, message: Message, transfers: readonly unknown[]): void {
+    const worker = this.workers[to];
+    if (worker === undefined) return;
+    worker.port.postMessage(message, transfers as MessagePort[]);
+    this.memory.callForService(to);
+  }
+
+  protected receive(): void {
+    for (const worker of this.workers) if (worker !== undefined) this.read(worker);
+  }
+
+  private read(worker: PoolWorker): void {
+    for (let received = receiveMessageOnPort(worker.port); received !== undefined; received = receiveMessageOnPort(worker.port)) {
+      this.take(worker, received.message as Message);
+    }
+  }
+
+  private take(worker: PoolWorker, message: Message): void {
+    switch (message.kind) {
+      case "parcel":
+      case "result":
+        if (message.to === 0) {
+          this.resultArrived(message);
+        } else {
+          const transfers = (message.attachments ?? []).filter((item) => item instanceof ArrayBuffer || isPort(item));
+          this.post(message.to, message, [message.bytes.buffer, ...transfers]);
+        }
+        break;
+      case "stop":
+        this.stopLater(message.slot, message.word, message.grace);
+        break;
+      case "watch":
+        this.alarm(this.now() + message.ms, () => this.enforce(message.slot, message.generation, message.grace));
+        break;
+      case "warmed":
+        this.warming.get(message.id)?.waitFor.delete(worker.environment);
+        if (message.error !== undefined || this.warming.get(message.id)?.waitFor.size === 0) this.warming.get(message.id)?.done(message.error);
+        break;
+      case "failed":
+        this.startError = message.error;
+        break;
+      case "warm":
+        break;
+    }
+  }
+
+  protected override service(): void {
+    if (Atomics.load(this.control, this.serviceAt) === 0) return;
+    super.service();
+    for (const worker of this.workers) {
+      if (worker === undefined || worker.dead) continue;
+      const mode = this.memory.mode(worker.environment);
+      // It has said so with its last breath, and has settled what it ran; its thread is about to end.
+      if (mode === Mode.Dead) this.leave(worker);
+      else if (mode !== Mode.Starting) this.failedStarts = 0;
+    }
+    if (Atomics.exchange(this.control, P.SpawnWanted, 0) !== 0) this.spawnForWorkers();
+  }
+
+  /** A worker has queued tasks that no parked worker can take. */
+  private spawnForWorkers(): void {
+    if (this.live < this.options.threads) this.replace();
+    if (Atomics.load(this.control, P.QueuedAsync) === 0) return;
+    // An async task can't run on a worker that is blocked in `get`. When none is left to run it, one more is needed, until it is idle.
+    for (let environment = 1; environment < this.memory.environments; environment++) {
+      const mode = this.memory.mode(environment);
+      if (mode === Mode.Parked || mode === Mode.Searching || mode === Mode.Starting) return;
+    }
+    this.spawn();
+  }
+
+  /** The time of a task that a worker has pushed is over. The worker settles it, unless it is the one that runs it. */
+  private enforce(slot: number, generation: number, grace: number): void {
+    const { slots, memory } = this;
+    const at = slot * SLOT_WORDS + S.State;
+    const word = Atomics.load(slots, at);
+    if (stateOf(word) !== State.Running || generationOf(word) !== generation) return;
+    const dropped = withState(word, State.Dropped);
+    if (Atomics.compareExchange(slots, at, word, dropped) !== word) return;
+    Atomics.store(slots, slot * SLOT_WORDS + S.Cancel, 1);
+    const owner = memory.ownerOf(slot);
+    memory.note(owner, slot);
+    memory.wake(owner);
+    this.stopLater(slot, dropped, grace);
+  }
+
+  protected stopLater(slot: number, dropped: number, grace: number): void {
+    if (grace === Infinity) return;
+    this.alarm(this.now() + grace, () => {
+      const worker = this.workers[runnerOf(dropped)];
+      if (worker !== undefined && Atomics.load(this.slots, slot * SLOT_WORDS + S.State) === dropped) this.stop(worker);
+    });
+  }
+
+  // ---- block
+
+  protected help(): boolean {
+    return false;
+  }
+
+  protected beforeSleep(): boolean {
+    return true;
+  }
+
+  protected afterSleep(): void {
+    const now = performance.now();
+    if (this.stopping === 0 && now - this.checkedAt < LIFE_CHECK_MS) return;
+    this.checkedAt = now;
+    for (const worker of this.workers) {
+      if (worker === undefined || worker.dead || (this.stopping > 0 && !worker.stopped && now - this.lifeAt < LIFE_CHECK_MS)) continue;
+      if (this.hasEnded(worker)) this.buried(worker);
+    }
+    if (now - this.lifeAt >= LIFE_CHECK_MS) this.lifeAt = now;
+  }
+
+  private checkedAt = 0;
+  private lifeAt = 0;
+
+  protected patience(): number {
+    return this.stopping > 0 ? STOP_CHECK_MS : LIFE_CHECK_MS;
+  }
+
+  // ---- the rest of the Backend
+
+  async warm(index: number): Promise<void> {
+    this.warmed.add(index);
+    while (this.live < this.options.threads && this.failedStarts < START_ATTEMPTS) {
+      const before = this.live;
+      this.spawn();
+      if (this.live === before) break;
+    }
+    const id = this.warmings++;
+    const waitFor = new Set<number>();
+    for (const worker of this.workers) if (worker !== undefined && !worker.stopped && !worker.dead) waitFor.add(worker.environment);
+    if (waitFor.size === 0) return;
+    this.hold();
+    this.turn();
+    try {
+      const error = await new Promise<Parcel | undefined>((resolve) => {
+        this.warming.set(id, { waitFor, done: resolve });
+        for (const environment of waitFor) this.post(environment, { kind: "warm", id, index }, []);
+      });
+      if (error !== undefined) throw decodeParcel(error);
+    } finally {
+      this.warming.delete(id);
+      this.unhold();
+    }
+  }
+
+  protected override get attentive(): boolean {
+    return super.attentive || this.warming.size > 0 || this.draining !== undefined;
+  }
+
+  protected override finish(...args: Parameters<Environment["finish"]>): void {
+    super.finish(...args);
+    if (this.pending === 0) this.draining?.();
+  }
+
+  async shutdown({ timeout, cancelPending }: { timeout: number; cancelPending: boolean }): Promise<void> {
+    if (!cancelPending && this.pending > 0) {
+      this.hold();
+      await new Promise<void>((resolve) => {
+        this.draining = resolve;
+        if (timeout !== Infinity) this.alarm(this.now() + timeout, resolve);
+        this.turn();
+      });
+      this.draining = undefined;
+      this.unhold();
+    }
+    for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled, Infinity);
+    this.closed = true;
+    const ending = this.workers.filter((worker) => worker !== undefined);
+    this.hold();
+    await Promise.all(ending.map(async (worker) => {
+      void worker.thread.terminate();
+      await worker.exited;
+    }));
+    this.unhold();
+    this.stopTimers();
+  }
+}
+
+function decodeParcel(parcel: Parcel): unknown {
+  return decodeValue({ bytes: parcel.bytes, start: 0, end: parcel.length, attachments: parcel.attachments });
+}
+
+function isPort(item: unknown): boolean {
+  return typeof item === "object" && item !== null && item.constructor.name === "MessagePort";
+}
+
+const WORKER_FILE = path.join(__dirname, "..", "worker", "typescript-worker.js");

@@ -1,0 +1,558 @@
+/**
+ * A worker of the TypeScript backend: takes tasks out of the pool's queues, runs them, and pushes nested tasks into the same queues.
+ *
+ * Its loop is a chain of immediates: each runs one job, then Node does what it does between callbacks (microtasks, rejections that nobody handles), so
+ * that what a job leaves behind is met before the next job starts. Without a job it spins for some µs and then sleeps on the event loop, so that
+ * timers and sockets that tasks have opened go on.
+ *
+ * While a job is asynchronous and pending, only nested tasks are taken. While a job blocks in `get`, this thread helps: it runs the task that is waited
+ * for, then its own, then other nested ones.
+ */
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { encodeError } from "../codec";
+import { ByteWriter } from "../codec/byte-writer";
+import type { Writer } from "../codec/writer";
+import { ParallelError } from "../errors";
+import { readManifest } from "../loader";
+import { type Encoded, Settlement, type TaskKey } from "../pool/backend";
+import { type Parcel, takeParcel, type Task } from "../pool/ledger";
+import type { WorkerStart } from "../pool/typescript";
+import { Environment, inlineStart } from "../pool/typescript-environment";
+import {
+  E,
+  Flag,
+  generationOf,
+  INLINE_BYTES,
+  Mode,
+  P,
+  PoolMemory,
+  runningWord,
+  S,
+  Sleep,
+  SLOT_WORDS,
+  State,
+  stateOf,
+  T,
+  withState,
+} from "../pool/typescript-memory";
+import { type Message, type ParcelMessage, parcelTransfers } from "../pool/typescript-messages";
+import type { SharedQueue } from "../pool/typescript-queue";
+import type { ChunkStore } from "./chunks";
+import type { JobExecutor, WorkerHost } from "./host";
+
+/** Looks for a task so many times before sleeping: about 30 µs. */
+const SEARCHES = 5_000;
+/** Immediates at once while there is much to do; a turn of the event loop for each job would cost about a µs. */
+const MOST_TURNS = 16;
+/** Beyond this depth of nested helping only what is waited for is run, so that the stack stays bounded. */
+const HELP_DEPTH = 32;
+const WRITER_HOME = 4096;
+
+export class WorkerEnvironment extends Environment {
+  /** Runs the jobs; set before the first turn. */
+  executor!: JobExecutor;
+  /** Called when there is nothing to do, before sleeping; true when it did something. */
+  idle: () => boolean = () => false;
+  private readonly port: MessagePort;
+  /** Jobs that have begun and not ended, by slot, with the slot's state word. */
+  private readonly running = new Map<number, number>();
+  private readonly results = new ByteWriter(new Uint8Array(WRITER_HOME), true);
+  private readonly resultWords = new Int32Array(this.results.home.buffer);
+  private readonly found = new Int32Array(1);
+  private readonly taskKeys: (TaskKey | undefined)[] = [];
+  private readonly asyncTasks: (boolean | undefined)[] = [];
+  /** Own tasks that may still be queued, for helping. */
+  private readonly pushed: Task[] = [];
+  /** Payloads that have come as messages, by slot. */
+  private readonly parcels = new Map<number, ParcelMessage>();
+  private depth = 0;
+  private turns = 0;
+  private batch = 1;
+  private leaving: NodeJS.Timeout | undefined;
+  private ended = false;
+
+  constructor(private readonly settings: WorkerStart) {
+    super(new PoolMemory(settings.buffers), settings.environment, settings.grace);
+    this.port = settings.port;
+  }
+
+  /** What the executor is given. Results have a writer of their own, because a nested call may be encoded while a result waits in it. */
+  host(chunks: ChunkStore): WorkerHost {
+    return {
+      taskKey: (index) => this.taskKey(index),
+      writer: () => this.results,
+      complete: (job, settlement, writer) => {
+        this.settle(job, settlement, writer);
+        this.turn();
+      },
+      isCancelled: (job) => Atomics.load(this.slots, job * SLOT_WORDS + S.Cancel) !== 0,
+      progress: (job, fraction) => this.progress(job, fraction),
+      workerIndex: this.settings.workerIndex,
+      chunks,
+    };
+  }
+
+  private taskKey(index: number): TaskKey {
+    const known = this.taskKeys[index];
+    if (known !== undefined) return known;
+    const [manifest, id] = this.memory.key(index).split("\0") as [string, string];
+    return (this.taskKeys[index] = { manifest, id });
+  }
+
+  private progress(job: number, fraction: number): void {
+    const base = job * SLOT_WORDS;
+    Atomics.store(this.slots, base + S.Progress, Math.round(fraction * 1e6));
+    if (Atomics.exchange(this.slots, base + S.ProgressNoted, 1) !== 0) return;
+    const owner = this.memory.ownerOf(job);
+    this.memory.note(owner, job);
+    this.memory.wake(owner);
+  }
+
+  // ---- the loop
+
+  /** Takes turns until there is nothing to do. */
+  override turn(): void {
+    if (this.turns > 0) return;
+    this.schedule(1);
+  }
+
+  private schedule(count: number): void {
+    this.turns += count;
+    for (let i = 0; i < count; i++) setImmediate(this.oneTurn);
+  }
+
+  private readonly oneTurn = (): void => {
+    this.turns--;
+    if (this.ended) return;
+    this.poll();
+    const slot = this.claim();
+    if (slot >= 0) {
+      this.run(slot);
+      if (this.turns > 0) return;
+      this.batch = Math.min(MOST_TURNS, this.batch * 2);
+      this.schedule(this.batch);
+    } else if (this.turns === 0) {
+      this.batch = 1;
+      if (this.idle() || this.search()) this.schedule(1);
+      else this.sleep();
+    }
+  };
+
+  /** Spins until a task turns up; false when none has. */
+  private search(): boolean {
+    if (this.running.size > 0) return false;
+    this.memory.setMode(this.self, Mode.Searching);
+    for (let i = 0; i < SEARCHES; i++) {
+      if (Atomics.load(this.control, P.Queued) > 0 || Atomics.load(this.control, this.serviceAt) !== 0) return true;
+    }
+    return false;
+  }
+
+  private sleep(): void {
+    const { memory, control, self } = this;
+    const busy = this.running.size > 0;
+    const sleepAt = memory.word(self, E.Sleep);
+    memory.setMode(self, busy ? Mode.Busy : Mode.Parked);
+    Atomics.store(control, sleepAt, Sleep.Loop);
+    // Whoever queues a task after this sees the mode, and whoever did before is seen here.
+    if ((!busy && Atomics.load(control, P.Queued) > 0) || Atomics.load(control, this.serviceAt) !== 0 || this.hasNews()) {
+      Atomics.store(control, sleepAt, Sleep.Awake);
+      this.turn();
+      return;
+    }
+    if (!busy) this.maybeLeave();
+    this.arm();
+  }
+
+  protected override get attentive(): boolean {
+    return true;
+  }
+
+  protected override woken(): void {
+    this.turn();
+  }
+
+  protected override onTurn(): void {
+    this.turn();
+  }
+
+  /** An idle worker beyond the number that is kept ends after its idle time; one that was only needed for the moment, at once. */
+  private maybeLeave(): void {
+    const { threads, minThreads, idleTimeout } = this.settings;
+    const live = Atomics.load(this.control, P.Live);
+    if (live > threads) {
+      this.leave(threads);
+    } else if (live > minThreads && idleTimeout !== Infinity && this.leaving === undefined) {
+      this.leaving = setTimeout(() => {
+        this.leaving = undefined;
+        this.leave(minThreads);
+      }, idleTimeout);
+      this.leaving.unref();
+    }
+  }
+
+  private leave(keep: number): void {
+    const { control, memory, self } = this;
+    for (;;) {
+      const live = Atomics.load(control, P.Live);
+      if (live <= keep) return;
+      // A worker that has been chosen for a task meanwhile stays.
+      if (Atomics.compareExchange(control, memory.modeIndex(self), Mode.Parked, Mode.Leaving) !== Mode.Parked) return;
+      if (Atomics.compareExchange(control, P.Live, live, live - 1) === live) process.exit(0);
+      memory.setMode(self, Mode.Parked);
+      if (Atomics.load(control, P.Queued) > 0) return this.turn();
+    }
+  }
+
+  // ---- claiming
+
+  /** Takes a task that this worker may run now, from its event loop. */
+  private claim(): number {
+    if (Atomics.load(this.control, P.Queued) <= 0) return -1;
+    const { outside, nested, nestedAsync } = this.queues;
+    if (this.running.size > 0) {
+      const slot = this.claimFrom(nested);
+      return slot >= 0 ? slot : this.claimFrom(nestedAsync);
+    }
+    for (;;) {
+      // Nested tasks first among equals: somebody is in the middle of something.
+      let best: SharedQueue | undefined;
+      let priority = -Infinity;
+      for (const queue of [nested, nestedAsync, outside]) {
+        const first = queue.peekPriority();
+        if (first > priority) {
+          priority = first;
+          best = queue;
+        }
+      }
+      if (best === undefined) return -1;
+      const slot = this.claimFrom(best);
+      if (slot >= 0) return slot;
+    }
+  }
+
+  private claimFrom(queue: SharedQueue): number {
+    for (let slot = queue.pop(this.found); slot >= 0; slot = queue.pop(this.found)) if (this.claimSlot(slot, this.found[0]!)) return slot;
+    return -1;
+  }
+
+  private claimSlot(slot: number, queued: number): boolean {
+    const at = slot * SLOT_WORDS + S.State;
+    const word = runningWord(queued, this.self);
+    // Before the claim: a worker that dies right after it must be seen as running it.
+    if (Atomics.compareExchange(this.slots, at, queued, word) !== queued) return false;
+    Atomics.sub(this.control, P.Queued, 1);
+    if ((this.slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(this.control, P.QueuedAsync, 1);
+    Atomics.add(this.control, P.Running, 1);
+    this.running.set(slot, word);
+    return true;
+  }
+
+  // ---- running
+
+  private run(slot: number): void {
+    const { slots, memory } = this;
+    const base = slot * SLOT_WORDS;
+    memory.setMode(this.self, Mode.Busy);
+    // More is queued than this worker takes: another one may sleep.
+    if (Atomics.load(this.control, P.Queued) > 0) memory.wakeWorker();
+    memory.times[base / 2 + T.Started] = this.now();
+    const index = slots[base + S.Index]!;
+    const flags = slots[base + S.Flags]!;
+    let payload: Encoded;
+    let inputs: Encoded[] | null = null;
+    if ((flags & Flag.Parcel) !== 0) {
+      const parcel = this.owns(slot) ? this.ownParcel(slot) : this.awaitParcel(slot);
+      if (parcel === undefined) {
+        this.giveBack(slot);
+        return;
+      }
+      payload = { bytes: parcel.bytes, start: 0, end: parcel.length, attachments: parcel.attachments };
+      inputs = parcel.inputs;
+    } else {
+      payload = this.copyOut(base, slots[base + S.Length]!);
+      if (flags >> Flag.InputsShift !== 0) inputs = this.inlineInputs(base, flags >> Flag.InputsShift);
+    }
+    this.depth++;
+    const settlement = this.executor.run(slot, index, payload, inputs);
+    this.depth--;
+    if (settlement !== 0) this.settle(slot, settlement, this.results);
+    else if (!this.isAsync(index)) this.asyncTasks[index] = true;
+  }
+
+  private inlineInputs(base: number, count: number): Encoded[] {
+    const { slotBytes } = this.memory;
+    const inputs: Encoded[] = [];
+    let at = inlineStart(base) + this.slots[base + S.Length]!;
+    for (let i = 0; i < count; i++) {
+      const length = slotBytes[at++]!;
+      const bytes = new Uint8Array(length);
+      bytes.set(slotBytes.subarray(at, at + length));
+      inputs.push({ bytes, start: 0, end: length, attachments: null });
+      at += length;
+    }
+    return inputs;
+  }
+
+  /** Waits for the payload of a claimed task of another environment; undefined when it has been given up meanwhile. */
+  private awaitParcel(slot: number): (Parcel & { inputs: Encoded[] | null }) | undefined {
+    const { control, memory } = this;
+    const sleepAt = memory.word(this.self, E.Sleep);
+    const word = this.running.get(slot)!;
+    Atomics.store(control, memory.word(this.self, E.Want), slot + 1);
+    memory.callForService(memory.ownerOf(slot));
+    for (;;) {
+      Atomics.store(control, sleepAt, Sleep.Blocked);
+      this.service();
+      const message = this.parcels.get(slot);
+      this.parcels.delete(slot);
+      if (message !== undefined && message.generation === generationOf(word)) return message;
+      if (Atomics.load(this.slots, slot * SLOT_WORDS + S.State) !== word) {
+        Atomics.store(control, memory.word(this.self, E.Want), 0);
+        return undefined;
+      }
+      Atomics.wait(control, sleepAt, Sleep.Blocked);
+    }
+  }
+
+  /** A job that was given up before it began. */
+  private giveBack(slot: number): void {
+    const word = this.running.get(slot)!;
+    this.running.delete(slot);
+    Atomics.sub(this.control, P.Running, 1);
+    Atomics.store(this.slots, slot * SLOT_WORDS + S.State, withState(word, State.Returned));
+    this.memory.note(this.memory.ownerOf(slot), slot);
+  }
+
+  /** Stores how a job ended, and tells its owner. */
+  settle(slot: number, settlement: Settlement, writer: Writer): void {
+    const word = this.running.get(slot);
+    if (word === undefined) return;
+    const { slots, memory, control } = this;
+    const base = slot * SLOT_WORDS;
+    this.running.delete(slot);
+    const owner = memory.ownerOf(slot);
+    let flags = slots[base + S.Flags]!;
+    const { length } = writer;
+    if (writer.attachments === null && length <= INLINE_BYTES) {
+      this.copyResult(base, writer, length);
+      writer.reset();
+    } else if (this.sendResult(owner, slot, generationOf(word), writer)) {
+      flags |= Flag.ResultParcel;
+    } else {
+      settlement = Settlement.Rejected;
+    }
+    slots[base + S.Flags] = flags;
+    slots[base + S.Settlement] = settlement;
+    memory.times[base / 2 + T.Elapsed] = this.now() - memory.times[base / 2 + T.Started]!;
+    Atomics.sub(control, P.Running, 1);
+    if (Atomics.compareExchange(slots, base + S.State, word, withState(word, State.Done)) === word) {
+      memory.note(owner, slot);
+      if (owner !== this.self) memory.wake(owner);
+    } else {
+      Atomics.store(slots, base + S.State, withState(word, State.Returned));
+      memory.note(owner, slot);
+    }
+  }
+
+  private copyResult(base: number, writer: Writer, length: number): void {
+    this.slots[base + S.ResultLength] = length;
+    if (writer.bytes === this.results.home) {
+      const words = (length + 3) >> 2;
+      const start = base + SLOT_WORDS - INLINE_BYTES / 4;
+      for (let i = 0; i < words; i++) this.slots[start + i] = this.resultWords[i]!;
+    } else {
+      this.memory.slotBytes.set(writer.bytes.subarray(0, length), inlineStart(base));
+    }
+  }
+
+  /** False when something in it can't be sent after all; then the slot holds the error. */
+  private sendResult(owner: number, slot: number, generation: number, writer: Writer): boolean {
+    try {
+      const parcel = takeParcel(writer, writer === this.results);
+      const message: ParcelMessage = { kind: "result", to: owner, slot, generation, ...parcel, inputs: null };
+      if (owner === this.self) this.resultArrived(message);
+      else this.post(owner, message, parcelTransfers(message));
+      return true;
+    } catch (error) {
+      const failure = new ByteWriter(new Uint8Array(WRITER_HOME));
+      encodeError(failure, error);
+      if (failure.length > INLINE_BYTES) {
+        failure.reset();
+        encodeError(failure, Object.assign(new ParallelError("The task's result can't be sent to the thread that called it."), { stack: "" }));
+      }
+      this.copyResult(slot * SLOT_WORDS, failure, failure.length);
+      return false;
+    }
+  }
+
+  // ---- pushing
+
+  /** Does the task need an event loop? Read from its manifest; a function that is not declared async, but has returned a promise, is remembered. */
+  private isAsync(index: number): boolean {
+    let known = this.asyncTasks[index];
+    if (known === undefined) {
+      const { manifest, id } = this.taskKey(index);
+      try {
+        const colon = id.startsWith("map:") ? 4 : id.startsWith("stream:") ? 7 : 0;
+        const task = readManifest(manifest).tasks[id.slice(colon)];
+        known = task !== undefined && (task.async || task.generator);
+      } catch {
+        // The job will say what is wrong with the manifest.
+        known = false;
+      }
+      this.asyncTasks[index] = known;
+    }
+    return known;
+  }
+
+  protected queueFor(task: Task): SharedQueue {
+    if (this.isAsync(task.index)) return this.queues.nestedAsync;
+    if (this.pushed.length > 64 && this.pushed[0]!.settlement !== 0) this.forgetPushed();
+    this.pushed.push(task);
+    return this.queues.nested;
+  }
+
+  private forgetPushed(): void {
+    const kept = this.pushed.filter((task) => task.settlement === 0);
+    this.pushed.length = 0;
+    this.pushed.push(...kept);
+  }
+
+  protected wantWorker(): void {
+    if (Atomics.load(this.control, P.Live) >= this.settings.threads) return;
+    Atomics.store(this.control, P.SpawnWanted, 1);
+    this.memory.callForService(0);
+  }
+
+  protected override limited(task: Task): void {
+    const ms = Math.max(0, task.deadline - this.now());
+    this.post(0, { kind: "watch", slot: task.slot, generation: generationOf(task.word), ms, grace: task.grace ?? this.defaultGrace }, []);
+  }
+
+  protected stopLater(slot: number, dropped: number, grace: number): void {
+    this.post(0, { kind: "stop", slot, word: dropped, grace }, []);
+  }
+
+  protected post(_to: number, message: Message, transfers: readonly unknown[]): void {
+    this.port.postMessage(message, transfers as MessagePort[]);
+    this.memory.callForService(0);
+  }
+
+  protected receive(): void {
+    for (let received = receiveMessageOnPort(this.port); received !== undefined; received = receiveMessageOnPort(this.port)) {
+      const message = received.message as Message | null;
+      if (message === null) continue;
+      if (message.kind === "parcel") this.parcels.set(message.slot, message);
+      else if (message.kind === "result") this.resultArrived(message);
+      else if (message.kind === "warm") void this.warmUp(message.id, message.index);
+    }
+  }
+
+  private async warmUp(id: number, index: number): Promise<void> {
+    let failure: Parcel | undefined;
+    try {
+      await this.executor.warm(index);
+    } catch (error) {
+      const writer = new ByteWriter(new Uint8Array(WRITER_HOME));
+      encodeError(writer, error);
+      failure = takeParcel(writer, false);
+    }
+    this.post(0, { kind: "warmed", id, error: failure }, []);
+  }
+
+  // ---- blocking
+
+  protected help(asked: Task): boolean {
+    if (asked.slot >= 0 && this.isQueued(asked) && !this.isAsync(asked.index) && this.claimSlot(asked.slot, asked.word)) {
+      this.runInside(asked.slot, asked);
+      return true;
+    }
+    if (this.depth > HELP_DEPTH) return false;
+    while (this.pushed.length > 0) {
+      const task = this.pushed.pop()!;
+      if (task.settlement !== 0 || !this.isQueued(task) || this.isAsync(task.index)) continue;
+      if (!this.claimSlot(task.slot, task.word)) continue;
+      this.runInside(task.slot, asked);
+      return true;
+    }
+    const slot = this.queues.nested.empty ? -1 : this.claimFrom(this.queues.nested);
+    if (slot < 0) return false;
+    this.runInside(slot, asked);
+    return true;
+  }
+
+  private runInside(slot: number, asked: Task): void {
+    this.run(slot);
+    this.refuseOwnAsync(asked);
+  }
+
+  private isQueued(task: Task): boolean {
+    return task.slot >= 0 && Atomics.load(this.slots, task.slot * SLOT_WORDS + S.State) === task.word;
+  }
+
+  /** A task that has begun on this thread and needs its event loop can't be waited for by blocking it. */
+  private refuseOwnAsync(asked: Task): void {
+    if (asked.settlement !== 0 || asked.slot < 0) return;
+    const word = this.running.get(asked.slot);
+    if (word === undefined || generationOf(word) !== generationOf(asked.word) || stateOf(Atomics.load(this.slots, asked.slot * SLOT_WORDS + S.State)) !== State.Running) return;
+    throw new ParallelError(
+      "get() would wait forever: the task is asynchronous and runs on this very thread, whose event loop stands still meanwhile. Use `await` instead.",
+    );
+  }
+
+  protected beforeSleep(asked: Task): boolean {
+    this.refuseOwnAsync(asked);
+    this.memory.setMode(this.self, Mode.Blocked);
+    if (Atomics.load(this.control, P.QueuedAsync) > 0 && !this.memory.wakeWorker()) {
+      Atomics.store(this.control, P.SpawnWanted, 1);
+      this.memory.callForService(0);
+    }
+    return true;
+  }
+
+  protected afterSleep(): void {
+    this.memory.setMode(this.self, Mode.Busy);
+  }
+
+  protected patience(): number {
+    return Infinity;
+  }
+
+  // ---- the end
+
+  /** Settles what runs as crashed. Called when the thread is about to end. */
+  crash(exitCode: number, why: (writer: Writer) => void): void {
+    if (this.ended) return;
+    this.ended = true;
+    for (const slot of [...this.running.keys()]) {
+      const { results } = this;
+      results.reset();
+      why(results);
+      this.settle(slot, Settlement.Crashed, results);
+    }
+    Atomics.store(this.control, this.memory.word(this.self, E.ExitCode), exitCode + 1);
+    if (this.memory.mode(this.self) !== Mode.Starting) this.memory.setMode(this.self, Mode.Dead);
+    this.memory.callForService(0);
+  }
+
+  /** Something runs here. */
+  get busy(): boolean {
+    return this.running.size > 0;
+  }
+
+  /** Tells the root why this worker can't work. */
+  failed(error: unknown): void {
+    const writer = new ByteWriter(new Uint8Array(WRITER_HOME));
+    encodeError(writer, error);
+    this.post(0, { kind: "failed", error: takeParcel(writer, false) }, []);
+  }
+
+  warm(index: number): Promise<void> {
+    return this.executor.warm(index);
+  }
+
+  async shutdown(): Promise<void> {
+    throw new ParallelError("A task can't shut down the pool that it runs in.");
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Entry of a worker thread of the TypeScript backend: makes this environment a member of the pool, sees to it that its end settles what it runs, and
+ * leaves it to its event loop (typescript-loop.ts).
+ */
+import { writeSync } from "node:fs";
+import { inspect } from "node:util";
+import { workerData } from "node:worker_threads";
+import { encodeError, encodeValue } from "../codec";
+import { provideBackend } from "../configure";
+import { environmentLoader } from "../environment";
+import { FsChunkStore } from "../loader";
+import type { WorkerStart } from "../pool/typescript";
+import { Executor } from "./executor";
+import { installSyncStdio } from "./stdio";
+import { WorkerEnvironment } from "./typescript-loop";
+
+const start = workerData as WorkerStart;
+const environment = new WorkerEnvironment(start);
+
+/** Nobody has handled an error: it ends the task that runs, and the worker, whose state nobody knows any more. */
+function fatal(error: unknown): void {
+  // Without a task there is no handle that could carry it.
+  if (!environment.busy) writeSync(2, `Uncaught in a makeparallel worker, after its task had ended:\n${inspect(error)}\n`);
+  environment.crash(1, (writer) => encodeError(writer, error));
+  process.exit(1);
+}
+
+try {
+  installSyncStdio();
+  process.on("uncaughtException", fatal);
+  process.on("unhandledRejection", fatal);
+  process.on("exit", (code) => environment.crash(code, (writer) => encodeValue(writer, code)));
+  // Keeps the loop of an idle worker alive.
+  setInterval(() => undefined, 0x7fff_ffff);
+  provideBackend(environment);
+  const store = new FsChunkStore();
+  const loader = environmentLoader(store);
+  environment.executor = new Executor(environment.host(store), loader);
+  environment.idle = () => loader.offerCodeCaches();
+  for (const index of start.warm) void environment.executor.warm(index).catch(() => undefined);
+  environment.turn();
+} catch (error) {
+  environment.failed(error);
+  process.exit(1);
+}
