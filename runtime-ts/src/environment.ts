@@ -3,7 +3,9 @@
  * backend).
  */
 import { onParallelFunction, onUnknownClass } from "./codec";
-import { ChunkLoader, FsChunkStore } from "./loader";
+import { registerLazyClasses } from "./lazy-classes";
+import { ChunkLoader, FsChunkStore, readManifest } from "./loader";
+import { knownManifests } from "./known-manifests";
 import type { ChunkStore } from "./worker/chunks";
 
 let loader: ChunkLoader | undefined;
@@ -18,5 +20,17 @@ export function environmentLoader(store?: ChunkStore): ChunkLoader {
   return loader;
 }
 
-void onParallelFunction;
-void onUnknownClass;
+onParallelFunction((reference) => (require("./task") as typeof import("./task")).reviveFunction(reference));
+
+onUnknownClass((id) => {
+  const late = registerLazyClasses().get(id);
+  if (late !== undefined) return late;
+  for (const manifest of knownManifests) {
+    if (!(id in readManifest(manifest).classes)) continue;
+    const found = environmentLoader().loadClass(manifest, id);
+    if (typeof found === "function") return found;
+    // Its chunk is loaded asynchronously, which can't be waited for here.
+    found.catch(() => {});
+  }
+  return undefined;
+});

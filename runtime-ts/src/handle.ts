@@ -39,6 +39,11 @@ export interface Launch {
   start(): void;
 }
 
+/** Thrown through the encoder when a handle among the arguments has failed already. */
+export class FailedInput {
+  constructor(readonly handle: AsyncHandle<unknown>) {}
+}
+
 /** What most handles never need, kept apart so that they stay small. */
 class More {
   progress = 0;
@@ -354,6 +359,13 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (source._raw !== undefined) this._raw = source._raw;
     else this._value = source._value;
     this._finish(source._settlement as Settlement);
+  }
+
+  /** @internal For the codec, when the handle is an argument: see {@link HandleLike}. */
+  _settledValue(): { value: unknown } | undefined {
+    if (this._settlement === PENDING) return undefined;
+    if (this._settlement !== Settlement.Fulfilled) throw new FailedInput(this as AsyncHandle<unknown>);
+    return { value: this._take() };
   }
 
   /** @internal */

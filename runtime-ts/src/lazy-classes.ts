@@ -6,8 +6,12 @@ import { registerClass } from "./codec";
 
 export const lazyClasses: { thunk: () => Function | undefined; id: string }[] = [];
 
-/** Registers those that have been evaluated by now; keeps the others. */
-export function registerLazyClasses(): void {
+/**
+ * Registers those that have been evaluated by now; keeps the others.
+ * @returns what has been registered, by id
+ */
+export function registerLazyClasses(): Map<string, Function> {
+  const done = new Map<string, Function>();
   const waiting = lazyClasses.splice(0);
   for (const entry of waiting) {
     let found: Function | undefined;
@@ -17,7 +21,12 @@ export function registerLazyClasses(): void {
       // Still in its temporal dead zone.
       if (!(error instanceof ReferenceError)) throw error;
     }
-    if (found === undefined) lazyClasses.push(entry);
-    else registerClass(found, entry.id);
+    if (found === undefined) {
+      lazyClasses.push(entry);
+    } else {
+      registerClass(found, entry.id);
+      done.set(entry.id, found);
+    }
   }
+  return done;
 }

@@ -3,6 +3,7 @@
  * uses it.
  */
 import { registerClass, type PrivateAccessors } from "./codec";
+import { knownManifests } from "./known-manifests";
 import { lazyClasses } from "./lazy-classes";
 import { findManifest } from "./loader";
 import type { ParallelOptions } from "./options";
@@ -25,7 +26,11 @@ export class StubModule {
 
   /** Absolute path of the manifest. Looked for on first use: a module that is only loaded touches no file. */
   get manifest(): string {
-    return (this.found ??= this.key === "" ? this.location : findManifest(this.location, this.key));
+    if (this.found === undefined) {
+      this.found = this.key === "" ? this.location : findManifest(this.location, this.key);
+      knownManifests.add(this.found);
+    }
+    return this.found;
   }
 
   /** A tagged function's or decorated method's task. `options` are evaluated once, on the first call. */

@@ -3,10 +3,10 @@
  *
  * The plain call (no options, no handles among the arguments) is the hot path: one encode into the backend's memory, one push, one handle.
  */
-import { ByteWriter, decodeCall, encodeCall, encodeValue, NO_RECEIVER, PARALLEL_BRAND, type HandleLike } from "./codec";
+import { ByteWriter, decodeCall, encodeCall, encodeValue, NO_RECEIVER, PARALLEL_BRAND, type HandleLike, type ParallelFunctionReference } from "./codec";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, DependencyError, QueueFullError } from "./errors";
-import { AsyncHandle, isHandle, keep } from "./handle";
+import { AsyncHandle, FailedInput, isHandle, keep } from "./handle";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
 import { MapHandle, type MapOptions } from "./map";
@@ -74,9 +74,10 @@ export class StubTask {
       dependencies = encodeCall(writer, (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER, captures, this.meta.captures, args).dependencies;
     } catch (error) {
       writer.reset();
+      if (error instanceof FailedInput) return failedDependency(this, error.handle);
       throw error;
     }
-    if (dependencies !== null) return this.pushWith(undefined, receiver, captures, args);
+    if (dependencies !== null) return this.pushEncoded(backend, undefined, this, writer, dependencies);
     const handle = new AsyncHandle<unknown>(this, backend);
     handle._ticket = backend.push(index, writer, handle, undefined);
     return handle;
@@ -96,15 +97,15 @@ export class StubTask {
     refuseWhenFull(backend, name);
     if (lazyClasses.length > 0) registerLazyClasses();
 
-    const values = settledInputs(args);
     const writer = backend.writer();
     let dependencies: readonly HandleLike[] | null;
     try {
-      dependencies = encodeCall(writer, (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER, captures, this.meta.captures, values, {
+      dependencies = encodeCall(writer, (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER, captures, this.meta.captures, args, {
         move: options?.move === true,
       }).dependencies;
     } catch (error) {
       writer.reset();
+      if (error instanceof FailedInput) return failedDependency(origin, error.handle);
       throw error;
     }
     if (options?.memoize !== undefined) {
@@ -222,18 +223,6 @@ export class StubTask {
   }
 }
 
-/** Handles that are settled already are passed as their values: the caller holds them anyway. */
-function settledInputs(args: ArrayLike<unknown>): ArrayLike<unknown> {
-  let copy: unknown[] | undefined;
-  for (let i = 0; i < args.length; i++) {
-    const value = args[i];
-    if (!isHandle(value) || !value.isReady()) continue;
-    copy ??= Array.from(args);
-    copy[i] = value;
-  }
-  return copy ?? args;
-}
-
 function failedDependency(origin: { id: string; name: string }, dependency: AsyncHandle<unknown>): AsyncHandle<never> {
   return AsyncHandle._failed(origin, Settlement.DependencyFailed, dependencyError(origin, dependency));
 }
@@ -311,11 +300,23 @@ const prototype: object = Object.create(Function.prototype, {
   [PARALLEL_BRAND]: {
     get: function (this: Function) {
       const { task, captures } = internalsOf(this);
-      if (captures !== undefined) return undefined;
-      return { manifest: task.home.manifest, id: task.id, meta: task.meta };
+      return { manifest: task.home.manifest, id: task.id, meta: task.meta, captures: captures?.(), options: travellingOptions(task.options) };
     },
   },
 });
+
+/** Options that make sense on another thread: no signal, no handles, no callback. */
+function travellingOptions(options: ResolvedOptions | undefined): Record<string, unknown> | undefined {
+  if (options === undefined) return undefined;
+  const { timeout, priority, grace, name, move } = options;
+  return { timeout, priority, grace, name, transfer: move ? "move" : undefined };
+}
+
+/** Makes a parallel function of what the codec decoded. */
+export function reviveFunction({ manifest, id, meta, captures, options }: ParallelFunctionReference): ParallelFunction<any[], any> {
+  const task = new StubTask({ manifest }, id, meta, options === undefined ? undefined : resolveOptions(options));
+  return makeParallelFunction(task, captures === undefined ? undefined : () => captures);
+}
 
 function internalsOf(fn: Function): Internals {
   const found = internals.get(fn);

@@ -2,7 +2,7 @@
  * The two objects of ours that a payload may hold, recognised by brand so that the codec depends on neither's module (and two copies of the
  * package know each other's).
  */
-import type { StubMeta } from "../stub";
+import type { StubMeta } from "../stub-meta";
 
 /** `value[HANDLE_BRAND] === true` on an AsyncHandle. */
 export const HANDLE_BRAND: unique symbol = Symbol.for("makeparallel.handle") as never;
@@ -13,12 +13,21 @@ export const PARALLEL_BRAND: unique symbol = Symbol.for("makeparallel.function")
 /** What the codec knows of an AsyncHandle. */
 export interface HandleLike {
   readonly [HANDLE_BRAND]: true;
+  /**
+   * The value of a handle that has been fulfilled: it is encoded in the handle's place, since the caller holds it anyway. Undefined while pending.
+   * Throws for a handle that failed; what it throws leaves the encoder as it is.
+   */
+  _settledValue?(): { value: unknown } | undefined;
 }
 
 export interface ParallelFunctionReference {
   manifest: string;
   id: string;
   meta: StubMeta;
+  /** Values of the captured locals, read when the function is encoded. */
+  captures: readonly unknown[] | undefined;
+  /** Those of its options that travel (no signal, no callbacks). */
+  options: Record<string, unknown> | undefined;
 }
 
 type ParallelFunctionHook = (reference: ParallelFunctionReference) => unknown;

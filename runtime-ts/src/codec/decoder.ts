@@ -463,7 +463,9 @@ export class Decoder {
     const name = this.string();
     const length = this.number();
     const flags = this.number();
-    return (this.references[slot] = reviveParallelFunction({ manifest, id, meta: { name, length, flags } }));
+    const captures = this.value() as unknown[] | undefined;
+    const options = this.value() as Record<string, unknown> | undefined;
+    return (this.references[slot] = reviveParallelFunction({ manifest, id, meta: { name, length, flags }, captures, options }));
   }
 
   private defer(shell: object): object {

@@ -141,6 +141,8 @@ function encodeHandle(e: Encoder, handle: HandleLike): void {
   if (e.dependencies === undefined) {
     throw new Refusal("it is an AsyncHandle inside a result; return the handle itself, or await it first");
   }
+  const settled = handle._settledValue?.();
+  if (settled !== undefined) return e.value(settled.value);
   e.dependencies ??= [];
   e.tag(Tag.Dependency);
   e.uint(e.dependencies.length);
@@ -173,6 +175,8 @@ export function encodeFunction(e: Encoder, value: Function): void {
   e.string(reference.meta.name);
   e.number(reference.meta.length);
   e.number(reference.meta.flags);
+  e.value(reference.captures);
+  e.value(reference.options);
 }
 
 function functionReason(value: Function): string {

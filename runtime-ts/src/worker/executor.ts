@@ -4,6 +4,7 @@
  * A task id may carry a variant before it: `map:` calls the function for each item of a list, `stream:` drives a generator.
  */
 import { decodeCall, encodeError, encodeValue } from "../codec";
+import { knownManifests } from "../known-manifests";
 import { runInside, type JobContext } from "../inside";
 import type { LoadedTask } from "../loader";
 import type { Encoded, TaskKey } from "../pool/backend";
@@ -14,8 +15,6 @@ import type { JobExecutor, WorkerHost } from "./host";
 /** Loads what a task key stands for; the loader of this environment. */
 export interface TaskLoader {
   loadTask(manifest: string, id: string): LoadedTask | Promise<LoadedTask>;
-  /** Loads the chunk of a class that arrives before anything else has loaded it. Undefined: no such class. */
-  ensureClasses?(manifest: string): void;
 }
 
 type Variant = "call" | "map" | "stream";
@@ -80,6 +79,7 @@ export class Executor implements JobExecutor {
 
   private find(index: number): Runnable {
     const { manifest, id } = this.host.taskKey(index);
+    knownManifests.add(manifest);
     const variant = VARIANTS.find((name) => id.startsWith(`${name}:`)) ?? "call";
     const key = variant === "call" ? { manifest, id } : { manifest, id: id.slice(variant.length + 1) };
     return (this.tasks[index] = { key, variant, loaded: undefined });
