@@ -1,7 +1,7 @@
 /**
- * Runs all tests: the crate's (where cargo is on the PATH), then jest's, whose summary comes last. Arguments go to jest.
+ * Runs all tests: the crate's (where cargo is on the PATH), then jest's. Arguments go to jest. The last line counts jest's: "N passed, N failed".
  *
- * Both backends are tested by jest either way; without cargo and without a binary from an earlier build the native half is left out, and says so.
+ * jest tests both backends; without cargo, and without a binary from an earlier build, the native half is left out, and says so.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -9,14 +9,25 @@ import { binOf, hasCargo, root, run, runNode, sayNoCargo } from "./lib/project.m
 
 const jestArguments = process.argv.slice(2);
 
+runNode(["scripts/build.mjs"]);
+
 let rust = 0;
-if (!fs.existsSync(path.join(root, "Cargo.toml"))) {
-  console.log("No Cargo workspace: the crate's tests skipped.");
-} else if (hasCargo()) {
+if (hasCargo()) {
+  console.log("\n━━ cargo test");
   rust = run("cargo", ["test", "--workspace", "--quiet"], { allowFailure: true });
 } else {
   sayNoCargo("the crate's own tests");
 }
-const jest = runNode([binOf("jest"), ...jestArguments], { allowFailure: true });
+
+console.log("\n━━ jest");
+const results = path.join(root, ".tmp/jest-results.json");
+fs.rmSync(results, { force: true });
+const jest = runNode([binOf("jest"), "--json", "--outputFile", results, ...jestArguments], { allowFailure: true });
+
 if (rust !== 0) console.error("\nThe crate's own tests failed (cargo test, above).");
+if (fs.existsSync(results)) {
+  const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(fs.readFileSync(results, "utf8"));
+  if (numRuntimeErrorTestSuites > 0) console.log(`\n${numRuntimeErrorTestSuites} test files could not be run.`);
+  console.log(`\njest: ${numPassedTests} passed, ${numFailedTests} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ""}`);
+}
 process.exit(rust || jest);
