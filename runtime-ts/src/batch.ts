@@ -16,9 +16,15 @@ type SettledResults<H extends readonly unknown[]> = { -readonly [K in keyof H]: 
  */
 export function gather<const H extends readonly PromiseLike<unknown>[]>(handles: H, options?: { onError?: "throw" }): Promise<Results<H>>;
 export function gather<R>(handles: Iterable<PromiseLike<R>>, options?: { onError?: "throw" | "skip" }): Promise<R[]>;
-export function gather<const H extends readonly PromiseLike<unknown>[]>(handles: H, options: { onError: "settle" }): Promise<SettledResults<H>>;
+export function gather<const H extends readonly PromiseLike<unknown>[]>(
+  handles: H,
+  options: { onError: "settle" },
+): Promise<SettledResults<H>>;
 export function gather<R>(handles: Iterable<PromiseLike<R>>, options: { onError: "settle" }): Promise<Settled<R>[]>;
-export async function gather(handles: Iterable<PromiseLike<unknown>>, options: { onError?: "throw" | "skip" | "settle" } = {}): Promise<unknown> {
+export async function gather(
+  handles: Iterable<PromiseLike<unknown>>,
+  options: { onError?: "throw" | "skip" | "settle" } = {},
+): Promise<unknown> {
   const { onError = "throw" } = options;
   if (onError === "throw") return Promise.all(handles);
   if (onError !== "skip" && onError !== "settle") throw new TypeError(`"onError" is "throw", "skip" or "settle", not ${String(onError)}.`);

@@ -93,14 +93,16 @@ export function threadCount(): number {
   const fromEnvironment = process.env["MAKEPARALLEL_THREADS"];
   if (fromEnvironment !== undefined && fromEnvironment !== "") {
     const count = Number(fromEnvironment);
-    if (!Number.isInteger(count) || count < 1) throw new TypeError(`MAKEPARALLEL_THREADS is a whole number >= 1, not ${inspect(fromEnvironment)}.`);
+    if (!Number.isInteger(count) || count < 1)
+      throw new TypeError(`MAKEPARALLEL_THREADS is a whole number >= 1, not ${inspect(fromEnvironment)}.`);
     return count;
   }
   return availableParallelism();
 }
 
 function startBackend(): Backend {
-  if (closing !== undefined) throw new ParallelError("The pool is shutting down: wait for the promise of shutdown() before the next parallel call.");
+  if (closing !== undefined)
+    throw new ParallelError("The pool is shutting down: wait for the promise of shutdown() before the next parallel call.");
   const threads = threadCount();
   const options: BackendOptions = {
     threads,
@@ -130,9 +132,13 @@ function createBackend(kind: BackendKind | undefined, options: BackendOptions): 
   const found = native.nativeAvailable();
   if ("path" in found) return native.createNativeBackend(options);
   if (kind === "native") {
-    throw new ParallelError(`The native backend was asked for, but its binary can't be used: ${found.reason} Use backend: "typescript", or build it with \`npm run build\`.`);
+    throw new ParallelError(
+      `The native backend was asked for, but its binary can't be used: ${found.reason} Use backend: "typescript", or build it with \`npm run build\`.`,
+    );
   }
-  sayOnce(`makeparallel: the native backend is not available (${found.reason.replace(/\.$/, "")}); using the TypeScript backend, which is slower.`);
+  sayOnce(
+    `makeparallel: the native backend is not available (${found.reason.replace(/\.$/, "")}); using the TypeScript backend, which is slower.`,
+  );
   return (require("./pool/typescript") as typeof import("./pool/typescript")).createTypeScriptBackend(options);
 }
 
@@ -164,7 +170,8 @@ export async function shutdown(options: { timeout?: number; cancelPending?: bool
 }
 
 function checkCount(name: string, value: unknown, least: number): void {
-  if (!Number.isInteger(value) || (value as number) < least) throw new TypeError(`"${name}" is a whole number >= ${least}, not ${inspect(value)}.`);
+  if (!Number.isInteger(value) || (value as number) < least)
+    throw new TypeError(`"${name}" is a whole number >= ${least}, not ${inspect(value)}.`);
 }
 
 function checkKind(value: string, where: string): asserts value is BackendKind {

@@ -11,6 +11,7 @@ import { CancelledError, DependencyError, ParallelError, TimeoutError, WorkerCra
 import { checkMs } from "./options";
 import type { Backend, Encoded, TaskSink, Ticket } from "./pool/backend";
 import { Phase, Settlement } from "./pool/backend";
+import { addPushSite, type PushSite } from "./push-site";
 import { afterRejection, lookedAt } from "./unhandled";
 
 export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
@@ -96,6 +97,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   /** @internal */ _elapsed = 0;
   /** @internal */ _deferred: Deferred | undefined = undefined;
   /** @internal */ _more: More | undefined = undefined;
+  /** @internal */ _site: PushSite | undefined = undefined;
   /** @internal */ _origin: HandleOrigin;
   /** @internal */ _backend: Backend | undefined;
 
@@ -117,7 +119,11 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   }
 
   /** @internal A handle that failed before it could be queued. */
-  static _failed(origin: HandleOrigin, settlement: Settlement.Rejected | Settlement.Cancelled | Settlement.DependencyFailed, error: unknown): AsyncHandle<never> {
+  static _failed(
+    origin: HandleOrigin,
+    settlement: Settlement.Rejected | Settlement.Cancelled | Settlement.DependencyFailed,
+    error: unknown,
+  ): AsyncHandle<never> {
     const handle = new AsyncHandle<never>(origin, undefined);
     handle._settlement = settlement;
     handle._value = error;
@@ -207,7 +213,9 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
    */
   get(timeoutMs: number = Infinity): R {
     if (this._settlement === PENDING && !this._block(timeoutMs)) {
-      throw new TimeoutError(`${this.name} has not settled within the ${timeoutMs} ms that get() was given; it goes on.`, { task: this.name });
+      throw new TimeoutError(`${this.name} has not settled within the ${timeoutMs} ms that get() was given; it goes on.`, {
+        task: this.name,
+      });
     }
     return this._take();
   }
@@ -235,7 +243,13 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (this._settlement !== PENDING) return this._settlement === Settlement.Cancelled;
     const more = this._extra();
     more.cancelReason = reason;
-    if (more.source !== undefined || more.retryAt !== undefined || more.launch !== undefined || this._backend === undefined || this._ticket < 0) {
+    if (
+      more.source !== undefined ||
+      more.retryAt !== undefined ||
+      more.launch !== undefined ||
+      this._backend === undefined ||
+      this._ticket < 0
+    ) {
       this.settle(Settlement.Cancelled, null, 0, 0);
       return true;
     }
@@ -255,7 +269,10 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   // ---- await
 
-  then<A = R, B = never>(onFulfilled?: ((value: R) => A | PromiseLike<A>) | null, onRejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = R, B = never>(
+    onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: any) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     return this._promise().then(onFulfilled, onRejected);
   }
 
@@ -326,7 +343,13 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
       }
     } else {
       const error = this._errorFor(settlement, payload, detail);
-      if (more?.retrier !== undefined && (settlement === Settlement.Rejected || settlement === Settlement.Crashed) && this._planRetry(more, error)) return;
+      addPushSite(error, this._site, this.name, settlement !== Settlement.Rejected);
+      if (
+        more?.retrier !== undefined &&
+        (settlement === Settlement.Rejected || settlement === Settlement.Crashed) &&
+        this._planRetry(more, error)
+      )
+        return;
       this._value = error;
     }
     this._finish(settlement);
@@ -522,7 +545,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     this._settlement = settlement;
     const more = this._more;
     if (this._deferred !== undefined) this._resolve(this._deferred);
-    else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && more?.quiet !== true) afterRejection(this as AsyncHandle<unknown>, more?.polled === true);
+    else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && more?.quiet !== true)
+      afterRejection(this as AsyncHandle<unknown>, more?.polled === true);
     if (more === undefined) return;
     more.progressCallbacks = undefined;
     more.retrier = undefined;
@@ -552,7 +576,10 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         const failed = this._more?.after?.[detail];
         failed?.isReady();
         if (failed !== undefined) lookedAt(failed);
-        return new DependencyError(`${task} did not run, because ${failed?.name ?? "a task"} that it waits for failed.`, { task, cause: failed?._error() });
+        return new DependencyError(`${task} did not run, because ${failed?.name ?? "a task"} that it waits for failed.`, {
+          task,
+          cause: failed?._error(),
+        });
       }
       default:
         return this._crash(payload);
@@ -561,14 +588,18 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   private _crash(payload: Encoded | null): WorkerCrashedError {
     const task = this.name;
-    if (payload === null || payload.start === payload.end) return new WorkerCrashedError(`The worker that ran ${task} ended under it.`, { task });
+    if (payload === null || payload.start === payload.end)
+      return new WorkerCrashedError(`The worker that ran ${task} ended under it.`, { task });
     this._decode(payload);
     const why = this._value;
     if (typeof why === "number") {
-      return new WorkerCrashedError(`The worker that ran ${task} ended under it: process.exit(${why}) was called in the task, or its thread ended with that code.`, {
-        task,
-        exitCode: why,
-      });
+      return new WorkerCrashedError(
+        `The worker that ran ${task} ended under it: process.exit(${why}) was called in the task, or its thread ended with that code.`,
+        {
+          task,
+          exitCode: why,
+        },
+      );
     }
     const text = why instanceof Error ? `${why.name}: ${why.message}` : String(why);
     return new WorkerCrashedError(`The worker that ran ${task} ended under it: ${text}`, { task, cause: why });
@@ -621,7 +652,12 @@ export function isHandle(value: unknown): value is AsyncHandle<unknown> {
 
 /** Copies a payload out of the backend's memory. */
 export function keep(payload: Encoded): Encoded {
-  return { bytes: payload.bytes.slice(payload.start, payload.end), start: 0, end: payload.end - payload.start, attachments: payload.attachments };
+  return {
+    bytes: payload.bytes.slice(payload.start, payload.end),
+    start: 0,
+    end: payload.end - payload.start,
+    attachments: payload.attachments,
+  };
 }
 
 function makeDeferred(): Deferred {

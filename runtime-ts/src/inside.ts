@@ -55,7 +55,8 @@ export function insideTask(): boolean {
  * @param fraction 0..1
  */
 export function reportProgress(fraction: number): void {
-  if (typeof fraction !== "number" || Number.isNaN(fraction)) throw new TypeError(`reportProgress() takes a number between 0 and 1, not ${String(fraction)}.`);
+  if (typeof fraction !== "number" || Number.isNaN(fraction))
+    throw new TypeError(`reportProgress() takes a number between 0 and 1, not ${String(fraction)}.`);
   current()?.progress(Math.min(1, Math.max(0, fraction)));
 }
 

@@ -9,15 +9,27 @@ import type { StubTask } from "./task";
  * @returns what the function returns; for a chunk that loads asynchronously and an `async` function, a promise of it
  * @throws what the function throws; ParallelError when its chunk can only be loaded asynchronously, but the function is synchronous
  */
-export function runLocally(task: StubTask, captures: readonly unknown[] | undefined, args: readonly unknown[], receiver?: unknown): unknown {
+export function runLocally(
+  task: StubTask,
+  captures: readonly unknown[] | undefined,
+  args: readonly unknown[],
+  receiver?: unknown,
+): unknown {
   const loaded = environmentLoader().loadTask(task.home.manifest, task.id);
   if (!(loaded instanceof Promise)) return callLoaded(loaded, receiver, captures, args);
   if ((task.meta.flags & FLAG_ASYNC) !== 0) return loaded.then((ready) => callLoaded(ready, receiver, captures, args));
   loaded.catch(() => {});
-  throw new ParallelError(`${task.name} can't run locally and synchronously: code that it needs is loaded asynchronously.`, { task: task.name });
+  throw new ParallelError(`${task.name} can't run locally and synchronously: code that it needs is loaded asynchronously.`, {
+    task: task.name,
+  });
 }
 
-function callLoaded({ task, fn }: LoadedTask, receiver: unknown, captures: readonly unknown[] | undefined, args: readonly unknown[]): unknown {
+function callLoaded(
+  { task, fn }: LoadedTask,
+  receiver: unknown,
+  captures: readonly unknown[] | undefined,
+  args: readonly unknown[],
+): unknown {
   const call: Function = task.factory ? fn.apply(receiver, captures ?? []) : fn;
   return call.apply(receiver, args);
 }

@@ -71,7 +71,12 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private pumpPlanned = false;
 
   /** @internal */
-  static start<R>(task: StubTask, captures: readonly unknown[] | undefined, items: MapItems<unknown>, options: MapOptions = {}): MapHandle<R> {
+  static start<R>(
+    task: StubTask,
+    captures: readonly unknown[] | undefined,
+    items: MapItems<unknown>,
+    options: MapOptions = {},
+  ): MapHandle<R> {
     return new MapHandle<R>(task, captures, items, options);
   }
 
@@ -82,7 +87,8 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     options: MapOptions,
   ) {
     const { chunkSize, concurrency, ordered = true, onProgress } = options;
-    if (chunkSize !== undefined && (!Number.isInteger(chunkSize) || chunkSize < 1)) throw new RangeError(`"chunkSize" is a whole number >= 1, not ${chunkSize}.`);
+    if (chunkSize !== undefined && (!Number.isInteger(chunkSize) || chunkSize < 1))
+      throw new RangeError(`"chunkSize" is a whole number >= 1, not ${chunkSize}.`);
     if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1)) {
       throw new RangeError(`"concurrency" is a whole number >= 1, not ${concurrency}.`);
     }
@@ -145,8 +151,10 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       this.pump();
       if (this.outcome._settlement !== 0) break;
       const [first] = this.running;
-      if (first === undefined) throw new ParallelError(`${this.task.name}.map() reads items asynchronously, so get() would wait for ever; await it.`);
-      if (!this.backend.block(first.ticket, timeoutMs === Infinity ? Infinity : Math.max(0, deadline - performance.now()))) return this.outcome.get(0);
+      if (first === undefined)
+        throw new ParallelError(`${this.task.name}.map() reads items asynchronously, so get() would wait for ever; await it.`);
+      if (!this.backend.block(first.ticket, timeoutMs === Infinity ? Infinity : Math.max(0, deadline - performance.now())))
+        return this.outcome.get(0);
     }
     return this.outcome.get();
   }

@@ -75,7 +75,8 @@ const KNOWN = ["timeout", "priority", "signal", "after", "retry", "memoize", "tr
  * @throws TypeError or RangeError that names the option
  */
 export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions): ResolvedOptions {
-  if (typeof options !== "object" || options === null) throw new TypeError(`The options of a parallel function are an object, not ${inspect(options)}.`);
+  if (typeof options !== "object" || options === null)
+    throw new TypeError(`The options of a parallel function are an object, not ${inspect(options)}.`);
   for (const key of Object.keys(options)) {
     if (!KNOWN.includes(key)) throw new TypeError(`"${key}" is no option of a parallel function; there are ${KNOWN.join(", ")}.`);
   }
@@ -88,7 +89,8 @@ export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions)
   if (signal !== undefined && !(typeof signal === "object" && signal !== null && "aborted" in signal)) {
     throw new TypeError(`The option "signal" is an AbortSignal, not ${inspect(signal)}.`);
   }
-  if (after !== undefined && !Array.isArray(after)) throw new TypeError(`The option "after" is an array of handles, not ${inspect(after)}.`);
+  if (after !== undefined && !Array.isArray(after))
+    throw new TypeError(`The option "after" is an array of handles, not ${inspect(after)}.`);
   if (transfer !== undefined && transfer !== "copy" && transfer !== "move") {
     throw new TypeError(`The option "transfer" is "copy" or "move", not ${inspect(transfer)}.`);
   }
@@ -118,14 +120,16 @@ function resolveRetry(retry: number | RetryOptions): ResolvedRetry {
   checkMs("retry.delay", delay);
   checkMs("retry.maxDelay", maxDelay);
   const share = jitter === true ? 1 : jitter === false ? 0 : jitter;
-  if (typeof share !== "number" || !(share >= 0 && share <= 1)) throw new RangeError(`"retry.jitter" is between 0 and 1, not ${inspect(jitter)}.`);
+  if (typeof share !== "number" || !(share >= 0 && share <= 1))
+    throw new RangeError(`"retry.jitter" is between 0 and 1, not ${inspect(jitter)}.`);
   if (typeof when !== "function") throw new TypeError(`"retry.when" is a function, not ${inspect(when)}.`);
   return { attempts, backoff, delay, maxDelay, jitter: share, when };
 }
 
 function resolveMemoize(memoize: true | MemoizeOptions): Required<MemoizeOptions> {
   if (memoize === true) return { max: 1_000, ttl: Infinity };
-  if (typeof memoize !== "object" || memoize === null) throw new TypeError(`The option "memoize" is true or an object, not ${inspect(memoize)}.`);
+  if (typeof memoize !== "object" || memoize === null)
+    throw new TypeError(`The option "memoize" is true or an object, not ${inspect(memoize)}.`);
   const { max = 1_000, ttl = Infinity } = memoize;
   if (!Number.isInteger(max) || max < 1) throw new RangeError(`"memoize.max" is a whole number >= 1, not ${inspect(max)}.`);
   checkMs("memoize.ttl", ttl);

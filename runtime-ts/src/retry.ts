@@ -20,7 +20,9 @@ export function planRetries(
 ): Retrier {
   if (writer.transfers !== null) {
     writer.reset();
-    throw new TypeError(`${name} can't be retried: its arguments are moved, so they are gone after the first run. Copy them, or leave "retry" out.`);
+    throw new TypeError(
+      `${name} can't be retried: its arguments are moved, so they are gone after the first run. Copy them, or leave "retry" out.`,
+    );
   }
   const bytes = writer.bytes.slice(0, writer.length);
   const attachments = writer.attachments === null ? null : [...writer.attachments];

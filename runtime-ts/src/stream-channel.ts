@@ -111,7 +111,7 @@ export class StreamConsumer extends Channel {
 
   private copyOut(count: number): void {
     const from = this.load(READ) >>> 0;
-    for (let done = 0; done < count; ) {
+    for (let done = 0; done < count;) {
       const at = (from + done) % CAPACITY;
       const piece = Math.min(count - done, CAPACITY - at);
       this.frame.set(this.ring.subarray(at, at + piece), this.filled);
@@ -161,7 +161,7 @@ export class StreamProducer extends Channel {
       if (((this.load(ITEMS) - this.load(TAKEN)) | 0) < AHEAD) break;
       yield room;
     }
-    for (let done = 0; done < frame.length; ) {
+    for (let done = 0; done < frame.length;) {
       const room = this.load(ROOM);
       if (this.cancelled) return;
       const written = this.load(WRITTEN) >>> 0;

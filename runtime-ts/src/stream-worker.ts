@@ -17,7 +17,8 @@ export function runStream(fn: Function, receiver: unknown, args: readonly unknow
   const encode = (value: unknown): Uint8Array => {
     writer.reset();
     encodeValue(writer, value);
-    if (writer.attachments !== null) throw new TransferError(`${context.info.name} yields moved or shared memory, which a stream does not carry.`, { path: "yield" });
+    if (writer.attachments !== null)
+      throw new TransferError(`${context.info.name} yields moved or shared memory, which a stream does not carry.`, { path: "yield" });
     return writer.bytes.subarray(0, writer.length);
   };
   return Symbol.asyncIterator in generator ? runAsync(generator, producer, encode) : runSync(generator, producer, encode);
@@ -42,7 +43,11 @@ function runSync(generator: Generator<unknown>, producer: StreamProducer, encode
   }
 }
 
-async function runAsync(generator: AsyncGenerator<unknown>, producer: StreamProducer, encode: (value: unknown) => Uint8Array): Promise<unknown> {
+async function runAsync(
+  generator: AsyncGenerator<unknown>,
+  producer: StreamProducer,
+  encode: (value: unknown) => Uint8Array,
+): Promise<unknown> {
   try {
     for (;;) {
       const next = await generator.next();

@@ -3,7 +3,16 @@
  *
  * The plain call (no options, no handles among the arguments) is the hot path: one encode into the backend's memory, one push, one handle.
  */
-import { ByteWriter, decodeCall, encodeCall, encodeValue, NO_RECEIVER, PARALLEL_BRAND, type HandleLike, type ParallelFunctionReference } from "./codec";
+import {
+  ByteWriter,
+  decodeCall,
+  encodeCall,
+  encodeValue,
+  NO_RECEIVER,
+  PARALLEL_BRAND,
+  type HandleLike,
+  type ParallelFunctionReference,
+} from "./codec";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, DependencyError, QueueFullError } from "./errors";
 import { AsyncHandle, FailedInput, isHandle, keep } from "./handle";
@@ -15,6 +24,7 @@ import type { ParallelOptions, ResolvedOptions } from "./options";
 import { resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
+import { pushSite } from "./push-site";
 import { planRetries } from "./retry";
 import { StreamHandle } from "./stream";
 import { FLAG_GENERATOR, FLAG_RECEIVER, type StubMeta } from "./stub-meta";
@@ -48,7 +58,11 @@ export class StubTask {
   }
 
   /** The body of a stub: queues the call. */
-  call(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> | StreamHandle<unknown> {
+  call(
+    receiver: unknown,
+    captures: readonly unknown[] | undefined,
+    args: ArrayLike<unknown>,
+  ): AsyncHandle<unknown> | StreamHandle<unknown> {
     if ((this.meta.flags & FLAG_GENERATOR) !== 0) return StreamHandle.start(this, this.options, receiver, captures, args);
     return this.options === undefined ? this.push(receiver, captures, args) : this.pushWith(this.options, receiver, captures, args);
   }
@@ -71,7 +85,13 @@ export class StubTask {
     const writer = backend.writer();
     let dependencies: readonly HandleLike[] | null;
     try {
-      dependencies = encodeCall(writer, (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER, captures, this.meta.captures, args).dependencies;
+      dependencies = encodeCall(
+        writer,
+        (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER,
+        captures,
+        this.meta.captures,
+        args,
+      ).dependencies;
     } catch (error) {
       writer.reset();
       if (error instanceof FailedInput) return failedDependency(this, error.handle);
@@ -79,6 +99,7 @@ export class StubTask {
     }
     if (dependencies !== null) return this.pushEncoded(backend, undefined, this, writer, dependencies);
     const handle = new AsyncHandle<unknown>(this, backend);
+    handle._site = pushSite();
     handle._ticket = backend.push(index, writer, handle, undefined);
     return handle;
   }
@@ -100,16 +121,25 @@ export class StubTask {
     const writer = backend.writer();
     let dependencies: readonly HandleLike[] | null;
     try {
-      dependencies = encodeCall(writer, (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER, captures, this.meta.captures, args, {
-        move: options?.move === true,
-      }).dependencies;
+      dependencies = encodeCall(
+        writer,
+        (this.meta.flags & FLAG_RECEIVER) !== 0 ? receiver : NO_RECEIVER,
+        captures,
+        this.meta.captures,
+        args,
+        {
+          move: options?.move === true,
+        },
+      ).dependencies;
     } catch (error) {
       writer.reset();
       if (error instanceof FailedInput) return failedDependency(origin, error.handle);
       throw error;
     }
     if (options?.memoize !== undefined) {
-      const shared = memoized(this, options, origin, writer, dependencies, backend, () => this.pushEncoded(backend, options, origin, writer, dependencies));
+      const shared = memoized(this, options, origin, writer, dependencies, backend, () =>
+        this.pushEncoded(backend, options, origin, writer, dependencies),
+      );
       if (shared !== undefined) return shared;
     }
     return this.pushEncoded(backend, options, origin, writer, dependencies);
@@ -153,11 +183,18 @@ export class StubTask {
       after.push(dependency);
     }
     for (const dependency of after) {
-      if (dependency._backend === backend && dependency._ticket >= 0 && dependency._more?.source === undefined && dependency._more?.retrier === undefined) continue;
+      if (
+        dependency._backend === backend &&
+        dependency._ticket >= 0 &&
+        dependency._more?.source === undefined &&
+        dependency._more?.retrier === undefined
+      )
+        continue;
       // A handle that no ticket of this backend stands for: it shares a memoized run, may be repeated, or is another pool's.
       return this.pushLater(backend, options, origin, writer, after, inputs);
     }
     const handle = new AsyncHandle<unknown>(origin, backend);
+    handle._site = pushSite();
     const push = pushOptionsOf(
       options,
       after.map((dependency) => dependency._ticket),
@@ -168,7 +205,8 @@ export class StubTask {
       more.grace = options?.grace;
       more.timeout = options?.timeout;
       more.after = after;
-      if (options?.retry !== undefined) more.retrier = planRetries(options.retry, backend, this.indexIn(backend), writer, push, origin.name);
+      if (options?.retry !== undefined)
+        more.retrier = planRetries(options.retry, backend, this.indexIn(backend), writer, push, origin.name);
     }
     handle._ticket = backend.push(this.indexIn(backend), writer, handle, push);
     if (options?.signal !== undefined) follow(options.signal, handle);
@@ -190,6 +228,7 @@ export class StubTask {
     const call = keep({ bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments });
     writer.reset();
     const handle = new AsyncHandle<unknown>(origin, backend);
+    handle._site = pushSite();
     const more = handle._extra();
     more.grace = options?.grace;
     more.timeout = options?.timeout;
@@ -201,9 +240,19 @@ export class StubTask {
       }
       const next = backend.writer();
       try {
-        encodeCall(next, NO_RECEIVER, undefined, undefined, decodeCall(call, inputs.map((input) => encoded(after[input]!.get()))), {
-          move: options?.move === true,
-        });
+        encodeCall(
+          next,
+          NO_RECEIVER,
+          undefined,
+          undefined,
+          decodeCall(
+            call,
+            inputs.map((input) => encoded(after[input]!.get())),
+          ),
+          {
+            move: options?.move === true,
+          },
+        );
       } catch (error) {
         next.reset();
         handle._settleWith(Settlement.Rejected, error);
@@ -242,7 +291,10 @@ function encoded(value: unknown): Encoded {
 }
 
 function aborted(origin: { id: string; name: string }, reason: unknown): AsyncHandle<never> {
-  const error = new CancelledError(`${origin.name} was not queued: its signal has been aborted already.`, { task: origin.name, cause: reason });
+  const error = new CancelledError(`${origin.name} was not queued: its signal has been aborted already.`, {
+    task: origin.name,
+    cause: reason,
+  });
   return AsyncHandle._failed(origin, Settlement.Cancelled, error);
 }
 
@@ -256,7 +308,9 @@ function refuseWhenFull(backend: Backend, name: string): void {
   if (queueLimit === Infinity) return;
   const { queued } = backend.stats();
   if (queued < queueLimit) return;
-  throw new QueueFullError(`${name} was not queued: ${queued} tasks wait already, and the pool's maxQueue is ${queueLimit}.`, { task: name });
+  throw new QueueFullError(`${name} was not queued: ${queued} tasks wait already, and the pool's maxQueue is ${queueLimit}.`, {
+    task: name,
+  });
 }
 
 /** The members of every parallel function, on one shared prototype. */
@@ -300,7 +354,13 @@ const prototype: object = Object.create(Function.prototype, {
   [PARALLEL_BRAND]: {
     get: function (this: Function) {
       const { task, captures } = internalsOf(this);
-      return { manifest: task.home.manifest, id: task.id, meta: task.meta, captures: captures?.(), options: travellingOptions(task.options) };
+      return {
+        manifest: task.home.manifest,
+        id: task.id,
+        meta: task.meta,
+        captures: captures?.(),
+        options: travellingOptions(task.options),
+      };
     },
   },
 });

@@ -70,7 +70,10 @@ export interface Parallel {
   /** Marks a generator: it runs on another thread, and a call returns a stream. */
   <A extends unknown[], T, R>(fn: (...args: A) => Generator<T, R, any> | AsyncGenerator<T, R, any>): ParallelStream<A, T, R>;
   /** Marks a generator, with options. */
-  <A extends unknown[], T, R>(options: ParallelOptions, fn: (...args: A) => Generator<T, R, any> | AsyncGenerator<T, R, any>): ParallelStream<A, T, R>;
+  <A extends unknown[], T, R>(
+    options: ParallelOptions,
+    fn: (...args: A) => Generator<T, R, any> | AsyncGenerator<T, R, any>,
+  ): ParallelStream<A, T, R>;
   /** Marks a function: it runs on another thread, and a call returns an AsyncHandle. */
   <A extends unknown[], R>(fn: (...args: A) => R): ParallelFunction<A, R>;
   /** Marks a function, with options. */

@@ -1,0 +1,97 @@
+/**
+ * Where a task was pushed, for the stacks of its errors.
+ *
+ * Takes: nothing at the call but a bare stack capture; gives: an error's stack that goes on with the place of the call. A capture costs 1.5 µs, more than
+ * the push itself, so there is a budget: the first {@link BUDGET} calls of every {@link WINDOW_MS} are recorded, which covers every program but those
+ * that push tens of thousands a second, and costs those less than half a percent. `MAKEPARALLEL_STACKS=all` records every call, `none` records none.
+ */
+import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const BUDGET = 256;
+const WINDOW_MS = 100;
+/** Frames recorded: a few of ours, which are left out later, and the caller's. */
+const FRAMES = 10;
+
+const setting = process.env["MAKEPARALLEL_STACKS"];
+
+let left = setting === "none" ? 0 : setting === "all" ? Infinity : BUDGET;
+
+/** An object whose `stack` tells the place; formatted only when somebody needs it. */
+export type PushSite = { stack?: string };
+
+/** @returns undefined when the budget is used up */
+export function pushSite(): PushSite | undefined {
+  if (left <= 0) return undefined;
+  if (--left === 0) setTimeout(() => (left = BUDGET), WINDOW_MS).unref();
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = FRAMES;
+  const site: PushSite = {};
+  Error.captureStackTrace(site, pushSite);
+  Error.stackTraceLimit = limit;
+  return site;
+}
+
+/** Frames of this package, which tell the user nothing. */
+const OWN_FOLDER = __dirname + path.sep;
+
+function framesOf(stack: string): string[] {
+  return stack.split("\n").filter((line) => /^\s+at /.test(line) && !line.includes(OWN_FOLDER));
+}
+
+/**
+ * Makes an error's stack readable to the one who pushed the task: no frames of this package, and the place of the call at the end.
+ * @param own true for an error made on this side (a time-out, a crash), whose own frames lie in this package or wherever the loop was
+ */
+export function addPushSite(error: unknown, site: PushSite | undefined, name: string, own: boolean): void {
+  if (!(error instanceof Error)) return;
+  try {
+    const { stack } = error;
+    if (typeof stack !== "string") return;
+    const lines = stack.split("\n").filter((line) => !(/^\s+at /.test(line) && (own || line.includes(OWN_FOLDER))));
+    const frames = site === undefined ? [] : framesOf(site.stack ?? "").map(mapFrame);
+    if (frames.length > 0) lines.push(`    --- ${name} was called here ---`, ...frames);
+    Object.defineProperty(error, "stack", { value: lines.join("\n"), configurable: true, writable: true, enumerable: false });
+  } catch {
+    // A frozen error, or one whose `stack` is the program's own business, stays as it is.
+  }
+}
+
+const maps = new Map<string, TraceMap | undefined>();
+
+/** Emitted positions become source positions, as `node --enable-source-maps` would show them (in which case there is nothing left to do). */
+function mapFrame(line: string): string {
+  return line.replace(
+    /((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*?):(\d+):(\d+)(?=\)?$)/,
+    (text, file: string, row: string, column: string) => {
+      const emitted = file.startsWith("file://") ? fileURLToPath(file) : file;
+      const map = mapOf(emitted);
+      if (map === undefined) return text;
+      const found = originalPositionFor(map, { line: Number(row), column: Number(column) - 1 });
+      if (found.source === null) return text;
+      return `${path.resolve(path.dirname(emitted), found.source)}:${found.line}:${found.column + 1}`;
+    },
+  );
+}
+
+function mapOf(file: string): TraceMap | undefined {
+  if (maps.has(file)) return maps.get(file);
+  let map: TraceMap | undefined;
+  try {
+    const named = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(fs.readFileSync(file, "utf8"))?.[1];
+    if (named !== undefined) map = new TraceMap(readMap(file, named));
+  } catch {
+    // Without its map, an emitted file's own positions are the best there is.
+  }
+  maps.set(file, map);
+  return map;
+}
+
+function readMap(file: string, named: string): string {
+  const inline = /^data:application\/json;(?:charset=utf-8;)?base64,(.*)$/.exec(named)?.[1];
+  return inline === undefined
+    ? fs.readFileSync(path.resolve(path.dirname(file), decodeURI(named)), "utf8")
+    : Buffer.from(inline, "base64").toString("utf8");
+}
