@@ -12,6 +12,8 @@ export interface SourceFormat {
   dynamicImport?: "esm" | "cjs";
   /** False: a `cjs` file compiled without `esModuleInterop`, where `import * as f from "f"` is `module.exports` itself. Default true. */
   interop?: boolean;
+  /** True: a `cjs` file that is an ES module to Node, so that bundlers give it `module.exports` as the default import of CommonJS. Default false. */
+  nodeInterop?: boolean;
   /** Absolute path of the emitted file, if the host writes one: packages are resolved from its folder at run time. */
   emitted?: string;
 }

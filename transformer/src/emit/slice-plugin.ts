@@ -79,7 +79,7 @@ const RESOLVING = Symbol("makeparallel resolving");
  */
 function virtualPath(module: SliceModule, format: SourceFormat): string {
   const id = module.id.replace(/\.[cm]?[jt]sx?(?=$|[#?])/, "");
-  return `${id}${format.module === "esm" ? ".mts" : ".ts"}`;
+  return `${id}${format.nodeInterop ?? format.module === "esm" ? ".mts" : ".ts"}`;
 }
 
 export function formatOf(options: Pick<BundleOptions, "sources" | "defaultFormat">, file: string): SourceFormat {
@@ -154,5 +154,6 @@ function externalKey(args: esbuild.OnResolveArgs, importer: string, options: Bun
   if (kind === "dynamic-import") {
     return externals.add(specifier, from, (effective.dynamicImport ?? effective.module) === "cjs" ? "require" : "import", true);
   }
-  return externals.add(specifier, from, effective.module === "cjs" ? "require" : "import", false);
+  if (effective.module === "esm") return externals.add(specifier, from, "import", false);
+  return externals.add(specifier, from, "require", false, effective.nodeInterop ? "node" : undefined);
 }

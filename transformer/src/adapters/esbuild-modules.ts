@@ -1,0 +1,161 @@
+/**
+ * The project's modules as the esbuild adapter sees them: texts, where imports lead, and which files have marks.
+ *
+ * esbuild answers questions about imports only asynchronously, while the core asks synchronously. So an unknown import is noted as missed, answered by
+ * `settle`, and the core is asked again.
+ */
+import * as fs from "node:fs";
+import { isBuiltin } from "node:module";
+import * as path from "node:path";
+import type * as esbuild from "esbuild";
+import type { Resolution } from "../core";
+import { resolutionKey } from "../emit/options";
+
+type ImportKind = "import" | "require";
+
+interface Question {
+  specifier: string;
+  fromFile: string;
+  kind: ImportKind;
+}
+
+const SOURCE = /\.[cm]?[jt]sx?$/;
+const IN_PACKAGE = /[\\/]node_modules[\\/]/;
+
+export function isProjectSource(file: string): boolean {
+  return SOURCE.test(file) && !IN_PACKAGE.test(file);
+}
+
+export class EsbuildModules {
+  readonly resolutions = new Map<string, Resolution>();
+  readonly #texts = new Map<string, { text: string | undefined; modified: number; size: number; checked: number }>();
+  readonly #missed = new Map<string, Question>();
+  #generation = 0;
+
+  constructor(
+    private readonly build: esbuild.PluginBuild,
+    private readonly changed: (file: string) => void,
+  ) {}
+
+  /** A new build begins: files may have changed. */
+  nextBuild(): void {
+    this.#generation++;
+    for (const file of this.#texts.keys()) this.read(file);
+    for (const [key, resolution] of this.resolutions) {
+      // What was outside may have come into the project, or gone from it.
+      if (resolution.kind !== "external" && !fs.existsSync(resolution.file)) this.resolutions.delete(key);
+    }
+  }
+
+  read(file: string): string | undefined {
+    const known = this.#texts.get(file);
+    if (known?.checked === this.#generation) return known.text;
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    const modified = stat?.mtimeMs ?? -1;
+    const size = stat?.size ?? -1;
+    if (known && known.modified === modified && known.size === size) {
+      known.checked = this.#generation;
+      return known.text;
+    }
+    const text = stat?.isFile() ? fs.readFileSync(file, "utf8") : undefined;
+    this.#texts.set(file, { text, modified, size, checked: this.#generation });
+    if (known && known.text !== text) this.changed(file);
+    return text;
+  }
+
+  resolve(specifier: string, fromFile: string, kind: ImportKind): Resolution | undefined {
+    if (isBuiltin(specifier) || specifier === "makeparallel" || specifier.startsWith("makeparallel/")) return { kind: "external" };
+    const key = resolutionKey(specifier, fromFile, kind);
+    const known = this.resolutions.get(key);
+    if (known === undefined) this.#missed.set(key, { specifier, fromFile, kind });
+    return known;
+  }
+
+  /**
+   * Answers what the core asked in vain.
+   *
+   * @returns files whose imports are known now and were not before
+   */
+  async settle(): Promise<Set<string>> {
+    const files = new Set<string>();
+    while (this.#missed.size > 0) {
+      const questions = [...this.#missed.values()];
+      this.#missed.clear();
+      await Promise.all(
+        questions.map(async (question) => {
+          files.add(question.fromFile);
+          const key = resolutionKey(question.specifier, question.fromFile, question.kind);
+          if (!this.resolutions.has(key)) this.resolutions.set(key, await this.#ask(question));
+        }),
+      );
+    }
+    return files;
+  }
+
+  async #ask({ specifier, fromFile, kind }: Question): Promise<Resolution> {
+    const found = await this.build.resolve(specifier, {
+      importer: fromFile,
+      kind: kind === "import" ? "import-statement" : "require-call",
+      namespace: "file",
+      resolveDir: path.dirname(fromFile),
+    });
+    if (found.errors.length > 0 || found.external || found.namespace !== "file" || IN_PACKAGE.test(found.path)) return { kind: "external" };
+    if (isProjectSource(found.path)) return { kind: "project", file: found.path };
+    return found.path.endsWith(".node") ? { kind: "external" } : { kind: "data", file: found.path };
+  }
+
+  /**
+   * The project files that the entry points reach. Names are looked up here rather than by esbuild, which would take a message each; what only another
+   * plugin can resolve is not found.
+   *
+   * @param follow false when files are not bundled: then the entries are all
+   */
+  async reachable(entries: readonly string[], follow: boolean): Promise<Set<string>> {
+    const found = new Set<string>();
+    const packages = new Map<string, Promise<string | undefined>>();
+    const visit = async (file: string): Promise<void> => {
+      if (found.has(file)) return;
+      found.add(file);
+      const text = this.read(file);
+      if (text === undefined || !follow) return;
+      const next: Promise<void>[] = [];
+      for (const specifier of specifiersIn(text)) {
+        if (specifier.startsWith(".") || path.isAbsolute(specifier)) {
+          const target = probe(path.resolve(path.dirname(file), specifier));
+          if (target !== undefined && isProjectSource(target)) next.push(visit(target));
+        } else if (!isBuiltin(specifier) && !specifier.startsWith("makeparallel")) {
+          let target = packages.get(specifier);
+          if (!target) {
+            target = this.#ask({ specifier, fromFile: file, kind: "import" }).then((resolution) => (resolution.kind === "project" ? resolution.file : undefined));
+            packages.set(specifier, target);
+          }
+          next.push(target.then((project) => (project === undefined ? undefined : visit(project))));
+        }
+      }
+      await Promise.all(next);
+    };
+    await Promise.all(entries.filter(isProjectSource).map(visit));
+    return found;
+  }
+}
+
+/** Every string that may be an import's; too many does no harm. */
+function specifiersIn(text: string): Set<string> {
+  const found = new Set<string>();
+  for (const match of text.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?\s*(?:"([^"\n]+)"|'([^'\n]+)')/g)) found.add(match[1] ?? match[2]);
+  return found;
+}
+
+const EXTENSIONS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
+
+function probe(file: string): string | undefined {
+  const js = /\.([cm]?)js(x?)$/.exec(file);
+  const base = js ? file.slice(0, js.index) : file;
+  const candidates = [
+    file,
+    ...(js ? [`${base}.${js[1]}ts${js[2]}`, `${base}.tsx`] : []),
+    ...EXTENSIONS.map((extension) => file + extension),
+    ...EXTENSIONS.map((extension) => path.join(file, `index${extension}`)),
+  ];
+  return candidates.find((candidate) => SOURCE.test(candidate) && fs.statSync(candidate, { throwIfNoEntry: false })?.isFile());
+}

@@ -1,0 +1,121 @@
+/**
+ * What the adapter needs to know of a TypeScript program: where its files go, what format they get, where imports lead.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type * as ts from "typescript";
+import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
+import type { Resolution, TypeScript } from "../core";
+import type { HostBuildOptions, SourceFormat } from "../emit/options";
+import { resolutionKey } from "../emit/options";
+
+export class ProgramFacts {
+  readonly options: ts.CompilerOptions;
+  /** Package root: ids are relative to it. */
+  readonly root: string;
+  /** tsconfig file relative to the root; `tsconfig.json` when the host gave none. */
+  readonly configName: string;
+  /** Folder of the manifest and the chunks. */
+  readonly chunkFolder: string;
+  /** Every answer that was given, for the bundler. */
+  readonly resolutions = new Map<string, Resolution>();
+  readonly #commonFolder: string;
+  readonly #cache: ts.ModuleResolutionCache;
+
+  constructor(
+    private readonly ts: TypeScript,
+    readonly program: ts.Program,
+  ) {
+    this.options = program.getCompilerOptions();
+    const { configFilePath } = this.options as { configFilePath?: string };
+    const start = configFilePath === undefined ? program.getCurrentDirectory() : path.dirname(configFilePath);
+    this.root = packageRoot(start);
+    this.configName = configFilePath === undefined ? "tsconfig.json" : path.relative(this.root, configFilePath).split(path.sep).join("/");
+    this.#commonFolder = path.resolve((program as unknown as { getCommonSourceDirectory(): string }).getCommonSourceDirectory());
+    this.chunkFolder = path.join(this.options.outDir ?? this.#commonFolder, CHUNK_FOLDER);
+    this.#cache = ts.createModuleResolutionCache(program.getCurrentDirectory(), (name) => name, this.options);
+  }
+
+  /** The project's own modules, those of packages and typings left out. */
+  sourceFiles(): ts.SourceFile[] {
+    return this.program
+      .getSourceFiles()
+      .filter((file) => !file.isDeclarationFile && !this.program.isSourceFileFromExternalLibrary(file) && /\.[cm]?[jt]sx?$/.test(file.fileName));
+  }
+
+  resolve(specifier: string, fromFile: string, kind: "import" | "require"): Resolution | undefined {
+    const key = resolutionKey(specifier, fromFile, kind);
+    let known = this.resolutions.get(key);
+    if (known === undefined) {
+      known = this.#resolve(specifier, fromFile, kind);
+      this.resolutions.set(key, known);
+    }
+    return known;
+  }
+
+  #resolve(specifier: string, fromFile: string, kind: "import" | "require"): Resolution {
+    const { ts } = this;
+    const mode = kind === "require" || this.format(fromFile).module === "cjs" ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext;
+    const found = ts.resolveModuleName(specifier, fromFile, this.options, ts.sys, this.#cache, undefined, mode).resolvedModule;
+    // What TypeScript knows nothing of may still exist when the program runs.
+    if (!found || found.isExternalLibraryImport) return { kind: "external" };
+    if (found.extension === ".json") return { kind: "data", file: path.resolve(found.resolvedFileName) };
+    const file = this.program.getSourceFile(found.resolvedFileName);
+    return file && !file.isDeclarationFile ? { kind: "project", file: path.resolve(found.resolvedFileName) } : { kind: "external" };
+  }
+
+  format(fileName: string): SourceFormat {
+    const { ts, options } = this;
+    const file = this.program.getSourceFile(fileName);
+    const kind = file ? this.#moduleKind(file) : (options.module ?? ts.ModuleKind.CommonJS);
+    const emitted = this.#emittedPath(fileName);
+    if (kind >= ts.ModuleKind.ES2015 && kind <= ts.ModuleKind.ESNext) return { module: "esm", emitted };
+    const keepsDynamicImport = options.module !== undefined && options.module >= ts.ModuleKind.Node16;
+    const interop = options.esModuleInterop ?? keepsDynamicImport;
+    return { module: "cjs", dynamicImport: keepsDynamicImport ? "esm" : "cjs", interop, emitted };
+  }
+
+  /** ES2015 … ESNext or CommonJS: what this file is emitted as. */
+  #moduleKind(file: ts.SourceFile): ts.ModuleKind {
+    const { ts, options } = this;
+    const { program } = this;
+    const ask = (program as { getEmitModuleFormatOfFile?(file: ts.SourceFile): ts.ModuleKind }).getEmitModuleFormatOfFile;
+    if (ask) return ask.call(program, file);
+    const kind = options.module ?? ((options.target ?? 0) >= ts.ScriptTarget.ES2015 ? ts.ModuleKind.ES2015 : ts.ModuleKind.CommonJS);
+    return kind >= ts.ModuleKind.Node16 && kind <= ts.ModuleKind.NodeNext ? (file.impliedNodeFormat ?? ts.ModuleKind.CommonJS) : kind;
+  }
+
+  #emittedPath(fileName: string): string {
+    const { options } = this;
+    const file = path.resolve(fileName);
+    const moved = options.outDir === undefined ? file : path.join(options.outDir, path.relative(this.#commonFolder, file));
+    return moved.replace(/\.([cm]?)[jt]s(x?)$/, (_, kind: string, x: string) => `.${kind}js${x !== "" && options.jsx === this.ts.JsxEmit.Preserve ? "x" : ""}`);
+  }
+
+  /** Settings that change what the code of a chunk means. */
+  esbuildOptions(): HostBuildOptions {
+    const { ts, options } = this;
+    const jsx = { [ts.JsxEmit.React]: "react", [ts.JsxEmit.ReactJSX]: "react-jsx", [ts.JsxEmit.ReactJSXDev]: "react-jsxdev" } as const;
+    return {
+      conditions: options.customConditions,
+      tsconfigRaw: {
+        compilerOptions: {
+          experimentalDecorators: options.experimentalDecorators,
+          jsx: jsx[options.jsx as keyof typeof jsx],
+          jsxFactory: options.jsxFactory,
+          jsxFragmentFactory: options.jsxFragmentFactory,
+          jsxImportSource: options.jsxImportSource,
+          useDefineForClassFields: options.useDefineForClassFields ?? (options.target ?? 0) >= ts.ScriptTarget.ES2022,
+        },
+      },
+    };
+  }
+}
+
+/** The nearest folder with a package.json, upward. */
+export function packageRoot(start: string): string {
+  for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
+    if (fs.existsSync(path.join(folder, "package.json"))) return folder;
+    if (folder === path.dirname(folder)) return path.resolve(start);
+  }
+}
