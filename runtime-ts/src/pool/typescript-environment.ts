@@ -224,6 +224,7 @@ export abstract class Environment extends Ledger implements Backend {
   private enqueue(task: Task, slot: number): void {
     const { control, slots } = this;
     const base = slot * SLOT_WORDS;
+    slots[base + S.Index] = task.index;
     slots[base + S.Cancel] = 0;
     slots[base + S.Progress] = 0;
     slots[base + S.ProgressNoted] = 0;
@@ -571,8 +572,7 @@ export abstract class Environment extends Ledger implements Backend {
   protected turn(): void {
     if (this.turning) return;
     this.turning = true;
-    const immediate = setImmediate(this.takeTurn);
-    if (this.observedCount === 0) immediate.unref();
+    setImmediate(this.takeTurn);
   }
 
   private readonly takeTurn = (): void => {
@@ -594,7 +594,8 @@ export abstract class Environment extends Ledger implements Backend {
     const { control, sleepAt } = this;
     const sleep = this.attentive ? Sleep.Loop : Sleep.Service;
     Atomics.store(control, sleepAt, sleep);
-    if (Atomics.load(control, this.serviceAt) !== 0 || (sleep === Sleep.Loop && this.hasNews())) {
+    // Whoever makes news after the store sees the sleep, and what was there before is seen here.
+    if (Atomics.load(control, this.serviceAt) !== 0 || (sleep === Sleep.Loop && this.hasNews()) || this.hasWork()) {
       Atomics.store(control, sleepAt, Sleep.Awake);
       this.turn();
       return;
@@ -615,6 +616,11 @@ export abstract class Environment extends Ledger implements Backend {
     this.woken();
     this.onTurn();
   };
+
+  /** Something to do that is no news of its own tasks. */
+  protected hasWork(): boolean {
+    return false;
+  }
 
   /** The event loop has been woken. */
   protected woken(): void {}

@@ -149,19 +149,14 @@ export class WorkerEnvironment extends Environment {
   }
 
   private sleep(): void {
-    const { memory, control, self } = this;
-    const busy = this.running.size > 0;
-    const sleepAt = memory.word(self, E.Sleep);
-    memory.setMode(self, busy ? Mode.Busy : Mode.Parked);
-    Atomics.store(control, sleepAt, Sleep.Loop);
-    // Whoever queues a task after this sees the mode, and whoever did before is seen here.
-    if ((!busy && Atomics.load(control, P.Queued) > 0) || Atomics.load(control, this.serviceAt) !== 0 || this.hasNews()) {
-      Atomics.store(control, sleepAt, Sleep.Awake);
-      this.turn();
-      return;
-    }
-    if (!busy) this.maybeLeave();
+    const idle = this.running.size === 0;
+    this.memory.setMode(this.self, idle ? Mode.Parked : Mode.Busy);
+    if (idle) this.maybeLeave();
     this.arm();
+  }
+
+  protected override hasWork(): boolean {
+    return this.running.size === 0 && Atomics.load(this.control, P.Queued) > 0;
   }
 
   protected override get attentive(): boolean {

@@ -1,0 +1,294 @@
+/**
+ * The inline backend: tasks run on the calling thread, for debugging and unit tests.
+ *
+ * Arguments and results are encoded and decoded as with the others, so that a task that changes its argument, or captures what can't travel, shows
+ * here as well. A call never runs its task itself: the task runs in a later turn of the event loop, or when somebody blocks or polls for it. As in a
+ * worker, one task runs at a time; while an async one is pending, only tasks that it has pushed may run.
+ *
+ * What one thread can't do: stop a task (a time limit or a cancellation settles a queued or async task, but not a loop that runs), and block until an
+ * async task has ended, see `block`. What ends a worker (process.exit, an uncaught error) ends the program here.
+ */
+import { ByteWriter } from "../codec/byte-writer";
+import type { Writer } from "../codec/writer";
+import { environmentLoader } from "../environment";
+import { ParallelError } from "../errors";
+import { insideTask } from "../inside";
+import { FsChunkStore } from "../loader";
+import { Executor } from "../worker/executor";
+import type { WorkerHost } from "../worker/host";
+import { type Backend, type BackendOptions, type BackendStats, Phase, type PushOptions, Settlement, type TaskKey, type TaskSink, type Ticket } from "./backend";
+import { PriorityQueue } from "./heap";
+import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
+
+const WRITER_HOME = 4096;
+
+/** A task that has begun. */
+interface Job {
+  task: Task;
+  started: number;
+  cancelled: boolean;
+}
+
+/**
+ * Starts an inline backend. Of the options only those that concern queued tasks mean anything here.
+ */
+export function createInlineBackend(options: BackendOptions): Backend {
+  void options;
+  return new InlineBackend();
+}
+
+class InlineBackend extends Ledger implements Backend {
+  readonly kind = "inline";
+  private readonly outside = new PriorityQueue<Task>();
+  /** Pushed by tasks. */
+  private readonly nested = new PriorityQueue<Task>();
+  private queued = 0;
+  private readonly jobs = new Map<number, Job>();
+  private readonly jobOf = new Map<Task, number>();
+  private lastJob = 0;
+  private readonly keys: TaskKey[] = [];
+  private readonly indexes = new Map<string, number>();
+  private readonly out = new ByteWriter(new Uint8Array(WRITER_HOME), true);
+  private readonly results = new ByteWriter(new Uint8Array(WRITER_HOME), true);
+  private readonly executor: Executor;
+  private readonly sleeper = new Int32Array(new SharedArrayBuffer(4));
+  private turning = false;
+  private drained: (() => void) | undefined;
+
+  constructor() {
+    super();
+    const store = new FsChunkStore();
+    const host: WorkerHost = {
+      taskKey: (index) => this.keys[index]!,
+      writer: () => this.results,
+      complete: (job, settlement, writer) => this.complete(job, settlement, writer),
+      isCancelled: (job) => this.jobs.get(job)?.cancelled === true,
+      progress: (job, fraction) => {
+        const task = this.jobs.get(job)?.task;
+        if (task !== undefined && task.settlement === 0) task.sink.progressed(fraction);
+      },
+      workerIndex: -1,
+      chunks: store,
+    };
+    this.executor = new Executor(host, environmentLoader(store));
+  }
+
+  // ---- push
+
+  writer(): Writer {
+    return this.out;
+  }
+
+  register(key: TaskKey): number {
+    const text = `${key.manifest}\0${key.id}`;
+    let index = this.indexes.get(text);
+    if (index === undefined) {
+      index = this.keys.push({ ...key }) - 1;
+      this.indexes.set(text, index);
+    }
+    return index;
+  }
+
+  push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
+    const task = this.add(index, sink);
+    task.parcel = takeParcel(writer, writer === this.out);
+    if (insideTask()) this.nestedTasks.add(task);
+    this.admit(task, options ?? {});
+    return task.ticket;
+  }
+
+  private readonly nestedTasks = new WeakSet<Task>();
+
+  protected ready(task: Task): void {
+    this.queued++;
+    (this.nestedTasks.has(task) ? this.nested : this.outside).push(task, task.priority);
+    this.turn();
+  }
+
+  // ---- running
+
+  /** Has the event loop run the next task. Only a task that somebody waits for keeps the process alive: an immediate would, so others use a timer. */
+  private turn(): void {
+    if (this.turning) return;
+    if (this.observedCount > 0 || this.drained !== undefined) {
+      this.turning = true;
+      setImmediate(this.takeTurn);
+    } else {
+      this.idleTimer ??= setTimeout(this.takeTurn, 0).unref();
+    }
+  }
+
+  private idleTimer: NodeJS.Timeout | undefined;
+
+  private readonly takeTurn = (): void => {
+    this.turning = false;
+    clearTimeout(this.idleTimer);
+    this.idleTimer = undefined;
+    this.runAlarms();
+    if (this.runNext()) this.turn();
+  };
+
+  protected observing(): void {
+    this.turn();
+  }
+
+  /** Runs the task that is due; false when there is none that may run now. */
+  private runNext(): boolean {
+    const queue = this.next(this.nested) ?? (this.jobs.size === 0 ? this.next(this.outside) : undefined);
+    const task = queue?.pop();
+    if (task === undefined) return false;
+    this.run(task);
+    return true;
+  }
+
+  /** The queue, if it holds a task that has not been given up. */
+  private next(queue: PriorityQueue<Task>): PriorityQueue<Task> | undefined {
+    for (let task = queue.peek(); task !== undefined; task = queue.peek()) {
+      if (task.settlement === 0 && !this.jobOf.has(task)) return queue;
+      queue.pop();
+    }
+    return undefined;
+  }
+
+  private run(task: Task): void {
+    this.queued--;
+    const job = ++this.lastJob;
+    this.jobs.set(job, { task, started: this.now(), cancelled: false });
+    this.jobOf.set(task, job);
+    const { bytes, length, attachments } = arrive(task.parcel!);
+    const inputs = this.inputsOf(task)?.map((input) => ({ ...input, attachments: input.attachments === null ? null : structuredClone(input.attachments) })) ?? null;
+    task.parcel = null;
+    this.dropInputs(task);
+    const settlement = this.executor.run(job, task.index, { bytes, start: 0, end: length, attachments }, inputs);
+    if (settlement !== 0) this.complete(job, settlement, this.results);
+  }
+
+  private complete(number: number, settlement: Settlement, writer: Writer): void {
+    const job = this.jobs.get(number)!;
+    const { task } = job;
+    this.jobs.delete(number);
+    this.jobOf.delete(task);
+    const { bytes, length, attachments } = arrive(takeParcel(writer, writer === this.results));
+    if (task.settlement === 0) this.finish(task, settlement, { bytes, start: 0, end: length, attachments }, this.now() - job.started);
+    if (this.queued > 0) this.turn();
+  }
+
+  protected override finish(...args: Parameters<Ledger["finish"]>): void {
+    super.finish(...args);
+    if (this.pending === 0) this.drained?.();
+  }
+
+  // ---- check, block, give up
+
+  private jobFor(task: Task | undefined): Job | undefined {
+    const job = task === undefined ? undefined : this.jobOf.get(task);
+    return job === undefined ? undefined : this.jobs.get(job);
+  }
+
+  phase(ticket: Ticket): Phase {
+    const task = this.find(ticket);
+    if (task === undefined || task.settlement !== 0) return Phase.Settled;
+    if (this.jobOf.has(task)) return Phase.Running;
+    return task.queued ? Phase.Queued : Phase.Waiting;
+  }
+
+  elapsed(ticket: Ticket): number {
+    const job = this.jobFor(this.find(ticket));
+    return job === undefined ? 0 : this.now() - job.started;
+  }
+
+  /** Runs one task as well: a loop that polls until a handle is ready must come to an end. */
+  poll(): void {
+    this.runAlarms();
+    this.runNext();
+  }
+
+  /**
+   * Runs tasks until the asked one has settled, that one first.
+   * @throws ParallelError when nothing that this thread could do meanwhile would settle it: an async task that has begun
+   */
+  block(ticket: Ticket, ms: number): boolean {
+    const task = this.find(ticket);
+    if (task === undefined) return true;
+    const deadline = this.now() + ms;
+    while (task.settlement === 0) {
+      this.runAlarms();
+      if ((task.settlement as number) !== 0) return true;
+      if (task.queued && !this.jobOf.has(task)) {
+        this.run(task);
+      } else if (!this.runBlocked(task)) {
+        const until = Math.min(deadline, this.nextAlarm);
+        if (until === Infinity) {
+          throw new ParallelError(
+            "get() would wait forever: on the inline backend tasks run on the calling thread, and an async task can't go on while that thread is blocked. Use `await`.",
+          );
+        }
+        Atomics.wait(this.sleeper, 0, 0, Math.max(0, until - this.now()));
+      }
+      if ((task.settlement as number) === 0 && this.now() >= deadline) return false;
+    }
+    return true;
+  }
+
+  /** Runs a task that a blocked one may depend on. */
+  private runBlocked(asked: Task): boolean {
+    for (const dependency of asked.after ?? []) {
+      if (dependency.settlement !== 0) continue;
+      if (dependency.queued && !this.jobOf.has(dependency)) {
+        this.run(dependency);
+        return true;
+      }
+      if (!dependency.queued && this.runBlocked(dependency)) return true;
+    }
+    return false;
+  }
+
+  cancel(ticket: Ticket, _grace: number): boolean {
+    const task = this.find(ticket);
+    if (task === undefined || task.settlement !== 0) return false;
+    this.giveUp(task, Settlement.Cancelled);
+    return true;
+  }
+
+  protected expire(task: Task): void {
+    this.giveUp(task, Settlement.TimedOut);
+  }
+
+  private giveUp(task: Task, settlement: Settlement.Cancelled | Settlement.TimedOut): void {
+    const job = this.jobFor(task);
+    if (job !== undefined) job.cancelled = true;
+    else if (task.queued) this.queued--;
+    this.finish(task, settlement, null, job === undefined ? 0 : this.now() - job.started);
+  }
+
+  // ---- the rest of the Backend
+
+  warm(index: number): Promise<void> {
+    return this.executor.warm(index);
+  }
+
+  stats(): BackendStats {
+    return { threads: 1, busy: Math.min(1, this.jobs.size), queued: this.queued, running: this.jobs.size };
+  }
+
+  async shutdown({ timeout, cancelPending }: { timeout: number; cancelPending: boolean }): Promise<void> {
+    if (!cancelPending && this.pending > 0) {
+      this.hold();
+      await new Promise<void>((resolve) => {
+        this.drained = resolve;
+        if (timeout !== Infinity) this.alarm(this.now() + timeout, resolve);
+        this.turn();
+      });
+      this.drained = undefined;
+      this.unhold();
+    }
+    for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled);
+    this.stopTimers();
+  }
+}
+
+/** What would arrive if the parcel were sent. */
+function arrive(parcel: Parcel): Parcel {
+  if (parcel.attachments === null) return parcel;
+  return { ...parcel, attachments: structuredClone(parcel.attachments, { transfer: (parcel.transfers ?? []) as ArrayBuffer[] }), transfers: null };
+}
