@@ -15,6 +15,7 @@ export function decodeArray(d: Decoder, tag: number, into: unknown[] | null): un
 /** @param register whether the array is to get a reference number */
 export function decodeElements(d: Decoder, tag: number, into: unknown[] | null, register: boolean): unknown[] {
   const length = d.uint();
+  if (length > 0xffff_ffff) d.corrupt("an array is longer than arrays can be");
   let array: unknown[];
   let i = 0;
   switch (tag) {

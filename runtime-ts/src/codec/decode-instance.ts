@@ -50,7 +50,9 @@ function classOf(d: Decoder): ClassEntry {
   const id = d.string();
   const entry = entryById(id);
   if (entry === undefined) {
-    throw new ChunkError(`cannot revive an instance of ${id}: this thread has not loaded that class, and no chunk of the manifest exports it`);
+    throw new ChunkError(
+      `cannot revive an instance of ${id}: this thread has not loaded that class, and no chunk of the manifest exports it`,
+    );
   }
   d.classes.push(entry);
   return entry;

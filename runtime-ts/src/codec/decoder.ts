@@ -527,7 +527,9 @@ export function release(decoder: Decoder): void {
 /** Bytes that nest endlessly exhaust the stack. */
 export function explain(error: unknown, decoder: Decoder): unknown {
   if (isStackOverflow(error)) {
-    return new Error(`makeparallel: corrupt payload at byte ${decoder.pos}, or too little stack left to decode it: it nests too deep`, { cause: error });
+    return new Error(`makeparallel: corrupt payload at byte ${decoder.pos}, or too little stack left to decode it: it nests too deep`, {
+      cause: error,
+    });
   }
   return error;
 }

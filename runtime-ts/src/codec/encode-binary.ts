@@ -63,11 +63,10 @@ export function encodeView(e: Encoder, view: ArrayBufferView): void {
   const buffer = view.buffer as ResizableArrayBuffer;
   if (hasKind(buffer, Kind.ArrayBuffer) && isDetached(buffer)) throw new Refusal(DETACHED);
   e.tag(Tag.View);
-  e.bytes[e.pos++] = number;
+  e.tag(number);
   if (isPooled(view, buffer)) {
     // Small Buffers of Node are slices of a common 8 KB pool. Sending all of it would be slow and would hand over strangers' bytes.
-    e.reserve(view.byteLength + 24);
-    e.bytes[e.pos++] = 0;
+    e.tag(0);
     e.uint(0);
     e.uint(view.byteLength);
     e.anonymousReference();
@@ -77,8 +76,7 @@ export function encodeView(e: Encoder, view: ArrayBufferView): void {
     return;
   }
   const size = number === 0 ? 1 : VIEW_CONSTRUCTORS[number]!.BYTES_PER_ELEMENT;
-  e.reserve(16);
-  e.bytes[e.pos++] = isLengthTracking(view, buffer, size) ? ViewFlag.LengthTracking : 0;
+  e.tag(isLengthTracking(view, buffer, size) ? ViewFlag.LengthTracking : 0);
   e.uint(readOffset(view));
   e.uint(view.byteLength / size);
   e.value(buffer);
@@ -95,9 +93,7 @@ function readOffset(view: ArrayBufferView): number {
 
 /** Whether a view is a Buffer in Node's pool, which must be neither sent whole nor moved. */
 export function isPooled(view: ArrayBufferView, buffer: ArrayBufferLike): boolean {
-  return (
-    buffer.byteLength === Buffer.poolSize && view.byteLength < buffer.byteLength && Object.getPrototypeOf(view) === Buffer.prototype
-  );
+  return buffer.byteLength === Buffer.poolSize && view.byteLength < buffer.byteLength && Object.getPrototypeOf(view) === Buffer.prototype;
 }
 
 /**

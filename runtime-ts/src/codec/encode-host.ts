@@ -5,7 +5,7 @@ import { types } from "node:util";
 import { MessagePort } from "node:worker_threads";
 import type { Encoder } from "./encoder";
 import { attachment } from "./encode-binary";
-import { className, uncloneableName } from "./kinds";
+import { article, className, uncloneableName } from "./kinds";
 import { Refusal } from "./refusal";
 
 const WHY: Record<string, string> = {
@@ -14,6 +14,7 @@ const WHY: Record<string, string> = {
   WeakSet: "its elements cannot be listed",
   WeakRef: "what it refers to stays on this thread",
   generator: "its state is on this thread's stack; a parallel generator gives a stream",
+  AbortSignal: "use the signal option of the call; the task sees it as taskSignal()",
   iterator: "pass what it iterates over",
   Proxy: "its handler is code of this thread",
 };
@@ -23,13 +24,13 @@ export function encodeHost(e: Encoder, value: object): void {
   if (isCloneable(value)) {
     const writer = e.writer as { hostObjects?: boolean } | null;
     if (writer?.hostObjects !== true) {
-      throw new Refusal(`it is a ${name}, which only the typescript backend carries (MAKEPARALLEL_BACKEND=typescript)`);
+      throw new Refusal(`it is ${article(name)}, which only the typescript backend carries (MAKEPARALLEL_BACKEND=typescript)`);
     }
     if (value instanceof MessagePort) (e.writer!.transfers ??= []).push(value);
     return attachment(e, value);
   }
   const why = WHY[name];
-  throw new Refusal(`it is a ${name}${why === undefined ? ", which is bound to its thread" : `; ${why}`}`);
+  throw new Refusal(`it is ${article(name)}${why === undefined ? ", which is bound to its thread" : `; ${why}`}`);
 }
 
 /** Whether the platform's own clone takes it, and gives the same kind of object. */

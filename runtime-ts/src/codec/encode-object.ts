@@ -11,7 +11,7 @@ import { encodeDOMException, encodeError } from "./encode-error";
 import { encodeHost } from "./encode-host";
 import { encodeInstance } from "./encode-instance";
 import type { Encoder } from "./encoder";
-import { Kind, className, classify, directKind } from "./kinds";
+import { Kind, article, className, classify, directKind } from "./kinds";
 import { Refusal, located, mapValueSegment } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
 
@@ -159,7 +159,7 @@ function encodeEmitter(e: Encoder, emitter: EventEmitter): void {
   } catch (error) {
     if (error instanceof Refusal) {
       const inside = error.segments.splice(0).reverse().join("").replace(/^\./, "");
-      error.reason = `it is a ${className(emitter)}, which is bound to its thread (${inside}: ${error.reason})`;
+      error.reason = `it is ${article(className(emitter))}, which is bound to its thread (${inside}: ${error.reason})`;
     }
     throw error;
   }

@@ -3,7 +3,7 @@
  */
 import { ByteWriter } from "./byte-writer";
 import { readStack } from "./encode-error";
-import { hasKind, Kind, className } from "./kinds";
+import { Kind, article, className, hasKind } from "./kinds";
 import { encodeValue } from "./encode";
 import type { Writer } from "./writer";
 
@@ -32,10 +32,10 @@ export function encodeError(writer: Writer, thrown: unknown): void {
     rewind();
   }
   try {
-    encodeValue(writer, degrade(thrown, why), "error");
+    encodeValue(writer, degrade(thrown, why, 0), "error");
   } catch (error) {
     rewind();
-    encodeValue(writer, new Error(describeThrown(thrown, error)), "error");
+    encodeValue(writer, replacement(thrown, error), "error");
   }
 }
 
@@ -46,8 +46,8 @@ const MAX_CAUSES = 16;
  * @param why what encoding it has thrown
  * @returns a value that can be encoded
  */
-function degrade(thrown: unknown, why: unknown, depth = 0): unknown {
-  if (typeof thrown !== "object" || thrown === null || !hasKind(thrown, Kind.Error)) return new Error(describeThrown(thrown, why));
+function degrade(thrown: unknown, why: unknown, depth: number): unknown {
+  if (typeof thrown !== "object" || thrown === null || !hasKind(thrown, Kind.Error)) return replacement(thrown, why);
   const error = thrown as Error & { errors?: unknown };
   // Same prototype, so that it is encoded as the same class; only the properties are chosen. Private fields it has none, though.
   const copy = new Error(text(() => error.message)) as Error & Record<string, unknown>;
@@ -57,7 +57,11 @@ function degrade(thrown: unknown, why: unknown, depth = 0): unknown {
   if (!crosses(copy)) {
     // its class has private fields, or its own `name` throws: what is left is an Error of that name
     Object.setPrototypeOf(copy, Error.prototype);
-    hidden(copy, "name", text(() => error.name));
+    hidden(
+      copy,
+      "name",
+      text(() => error.name),
+    );
   }
   for (const key of Object.getOwnPropertyNames(error)) {
     if (key === "stack" || key === "message") continue;
@@ -77,7 +81,7 @@ function degrade(thrown: unknown, why: unknown, depth = 0): unknown {
 function carried(value: unknown, depth: number): unknown {
   const why = reason(value);
   if (why === undefined) return value;
-  if (depth >= MAX_CAUSES) return new Error(describeThrown(value, why));
+  if (depth >= MAX_CAUSES) return replacement(value, why);
   if (Array.isArray(value)) return value.map((element: unknown) => carried(element, depth + 1));
   return degrade(value, why, depth + 1);
 }
@@ -108,10 +112,12 @@ function text(read: () => unknown): string {
   }
 }
 
-/** "A function (foo) was thrown, which cannot be sent to another thread: …" */
-function describeThrown(thrown: unknown, why: unknown): string {
+/** Says what was thrown (or was an error's cause) and why it could not be carried. Its stack would only show the codec. */
+function replacement(value: unknown, why: unknown): Error {
   const reason = text(() => (why instanceof Error ? why.message : why));
-  return `the task threw ${describe(thrown)}, which could not be carried to the caller: ${reason}`;
+  const error = new Error(`the task threw ${describe(value)}, which could not be carried to the caller: ${reason}`);
+  error.stack = `Error: ${error.message}`;
+  return error;
 }
 
 function describe(value: unknown): string {
@@ -121,7 +127,7 @@ function describe(value: unknown): string {
     case "symbol":
       return value.toString();
     case "object":
-      return value === null ? "null" : `an object of class ${className(value)}`;
+      return value === null ? "null" : article(className(value));
     default:
       return text(() => value);
   }

@@ -51,7 +51,6 @@ export function encodeCall(
   const hasReceiver = receiver !== NO_RECEIVER;
   const captured = captures === undefined ? 0 : captures.length;
   const before = captured + (hasReceiver ? 1 : 0);
-  let index = 0;
   try {
     e.begin(writer);
     e.dependencies = null;
@@ -59,25 +58,29 @@ export function encodeCall(
     if (before !== 0) {
       if (hasReceiver) {
         e.value(receiver);
-        index = e.root = 1;
+        e.root = 1;
       }
       for (let i = 0; i < captured; i++) {
         e.value(captures![i]);
-        index = e.root = index + 1;
+        e.root++;
       }
     }
     if (options !== undefined && options.move === true) e.moveAll = true;
     for (let i = 0; i < args.length; i++) {
       e.value(args[i]);
-      index = e.root = index + 1;
+      e.root++;
     }
     e.finish();
     const { dependencies } = e as { dependencies: HandleLike[] | null };
     return dependencies === null ? NO_DEPENDENCIES : { dependencies };
   } catch (error) {
     unmark(args);
-    const root = e.root;
-    throw failure(error, root < before ? (hasReceiver && root === 0 ? "this" : captureName(captureNames, root - (hasReceiver ? 1 : 0))) : `args[${root - before}]`);
+    const at = e.root;
+    let root: string;
+    if (at >= before) root = `args[${at - before}]`;
+    else if (hasReceiver && at === 0) root = "this";
+    else root = captureName(captureNames, hasReceiver ? at - 1 : at);
+    throw failure(error, root);
   } finally {
     release(e);
   }
@@ -117,6 +120,7 @@ export function encodeValue(writer: Writer, value: unknown, root = "result"): vo
     e.value(value);
     e.finish();
   } catch (error) {
+    unmark([value]);
     throw failure(error, root);
   } finally {
     release(e);

@@ -93,6 +93,7 @@ export class Encoder {
       this.epoch = 0;
     }
     this.depth = 0;
+    this.root = 0;
     this.dependencies = undefined;
     this.moveAll = false;
     this.moved = null;

@@ -151,7 +151,7 @@ export function classify(value: object, prototype: object | null): Kind {
   if (prototype !== null && ordinary.has(prototype)) return Kind.Ordinary;
   if (types.isProxy(value)) return Array.isArray(value) ? Kind.Array : Kind.Host;
   for (const kind of SLOT_KINDS) if (hasKind(value, kind)) return kind;
-  if (uncloneableName(value) !== undefined) return Kind.Host;
+  if (uncloneableName(value) !== undefined || isPlatformObject(value)) return Kind.Host;
   if (prototype !== null && baseKind(prototype) === Kind.Ordinary) ordinary.add(prototype);
   return Kind.Ordinary;
 }
@@ -178,6 +178,18 @@ export function uncloneableName(value: object): string | undefined {
   return undefined;
 }
 
+/**
+ * Classes of Node's that are written in JavaScript and cloned or transferred by it (Blob, KeyObject, ReadableStream, Histogram) say so by
+ * methods under these symbols; keys are native underneath.
+ */
+function isPlatformObject(value: object): boolean {
+  if (types.isKeyObject(value) || types.isCryptoKey(value)) return true;
+  for (let p: object | null = value; p !== null; p = Object.getPrototypeOf(p)) {
+    for (const symbol of Object.getOwnPropertySymbols(p)) if (symbol.description?.startsWith("messaging_") === true) return true;
+  }
+  return false;
+}
+
 function isNative(constructor: Function): boolean {
   return /\{\s*\[native code\]\s*\}\s*$/.test(Function.prototype.toString.call(constructor));
 }
@@ -191,4 +203,9 @@ export function className(value: object): string {
     // a getter or proxy that throws has no name to give
   }
   return "object";
+}
+
+/** "a Socket", "an iterator". */
+export function article(name: string): string {
+  return `${/^[aeiou]/i.test(name) ? "an" : "a"} ${name}`;
 }

@@ -56,7 +56,10 @@ export function isDetached(buffer: ArrayBuffer): boolean {
   }
 }
 
-type TypedArrayConstructor<T> = { new (buffer: SharedArrayBuffer, byteOffset: number, length: number): T; readonly BYTES_PER_ELEMENT: number };
+type TypedArrayConstructor<T> = {
+  new (buffer: SharedArrayBuffer, byteOffset: number, length: number): T;
+  readonly BYTES_PER_ELEMENT: number;
+};
 
 /**
  * Copies bytes into memory that all threads see; passing the result to a task copies nothing.

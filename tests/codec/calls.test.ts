@@ -1,0 +1,100 @@
+/** Calls: receiver, captures and arguments in one payload; handles and parallel functions in it. */
+import {
+  HANDLE_BRAND,
+  NO_RECEIVER,
+  PARALLEL_BRAND,
+  decodeCall,
+  decodeValue,
+  encodeCall,
+  encodeValue,
+  onParallelFunction,
+} from "../../dist/runtime-ts/src/codec";
+import { newWriter, payloadOf, type Payload } from "./support";
+
+class Handle {
+  get [HANDLE_BRAND](): true {
+    return true;
+  }
+  then(): void {}
+}
+const encoded = (value: unknown): Payload => {
+  const writer = newWriter();
+  encodeValue(writer, value);
+  return payloadOf(writer);
+};
+
+test("receiver, captures and arguments come in order and share their objects", () => {
+  const shared = { s: [1] };
+  const writer = newWriter();
+  const { dependencies } = encodeCall(writer, { me: shared }, [shared, 2], ["shared", "two"], [shared, undefined, "x"]);
+  expect(dependencies).toBeNull();
+  const [receiver, a, b, c, d, e, ...rest] = decodeCall(payloadOf(writer), null) as any[];
+  expect([b, d, e, rest]).toEqual([2, undefined, "x", []]);
+  expect([receiver.me, a, c]).toEqual([shared, shared, shared]);
+  expect(receiver.me).toBe(a);
+  expect(c).toBe(a);
+});
+
+test("undefined is a receiver, NO_RECEIVER is none", () => {
+  const count = (receiver: unknown): number => {
+    const writer = newWriter();
+    encodeCall(writer, receiver, undefined, undefined, [1]);
+    return decodeCall(payloadOf(writer), null).length;
+  };
+  expect([count(undefined), count(null), count(NO_RECEIVER)]).toEqual([2, 2, 1]);
+});
+
+test("an arguments object is a list of arguments", () => {
+  const writer = newWriter();
+  (function (..._: unknown[]) {
+    encodeCall(writer, NO_RECEIVER, undefined, undefined, arguments);
+  })(1, "two");
+  expect(decodeCall(payloadOf(writer), null)).toEqual([1, "two"]);
+});
+
+test("handles become placeholders, the same handle the same value", () => {
+  const [first, second] = [new Handle(), new Handle()];
+  const writer = newWriter();
+  const { dependencies } = encodeCall(writer, NO_RECEIVER, undefined, undefined, [
+    second,
+    { deep: [first, second] },
+    new Map([["k", first]]),
+  ]);
+  expect(dependencies).toEqual([second, first]);
+  expect(dependencies![0]).toBe(second);
+  const inputs = [encoded({ from: "second" }), encoded(undefined)];
+  const [a, b, c] = decodeCall(payloadOf(writer), inputs) as any[];
+  expect(a).toEqual({ from: "second" });
+  expect(b.deep[1]).toBe(a);
+  expect([b.deep[0], c.get("k")]).toEqual([undefined, undefined]);
+});
+
+test("an input's own references do not mix with the payload's", () => {
+  const shared = { x: 1 };
+  const writer = newWriter();
+  encodeCall(writer, NO_RECEIVER, undefined, undefined, [{ a: 1 }, new Handle(), shared, shared]);
+  const list = [1, { y: 2 }];
+  const [, input, s, t] = decodeCall(payloadOf(writer), [
+    encoded([list, list, "long string over forty characters, not in the window"]),
+  ]) as any[];
+  expect(input[0]).toEqual(list);
+  expect(input[0]).toBe(input[1]);
+  expect(s).toEqual({ x: 1 });
+  expect(s).toBe(t);
+});
+
+test("parallel functions are revived by the runtime", () => {
+  const meta = { name: "sum", length: 2, flags: 1 };
+  const fn = Object.assign(() => 0, { [PARALLEL_BRAND]: { manifest: "/m.json", id: "a.ts#sum", meta } });
+  onParallelFunction((reference) => Object.assign(() => 1, { reference }));
+  const writer = newWriter();
+  encodeValue(writer, [fn, { fn }]);
+  const [a, b] = decodeValue(payloadOf(writer)) as any;
+  expect(a.reference).toEqual({ manifest: "/m.json", id: "a.ts#sum", meta });
+  expect(b.fn).toBe(a);
+});
+
+test("a call with scalars allocates no result of its own", () => {
+  const encode = (): unknown => encodeCall(newWriter(), NO_RECEIVER, undefined, undefined, [1, "a"]);
+  expect(encode()).toBe(encode());
+});

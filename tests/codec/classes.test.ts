@@ -1,0 +1,269 @@
+/** Instances of registered classes. The accessors and the revival checks are what the transformer writes into such classes. */
+import { classById, onUnknownClass, registerClass, revival } from "../../dist/runtime-ts/src/codec";
+import { roundTrip } from "./support";
+
+class Plain {
+  static constructed = 0;
+  constructor(
+    public a: unknown,
+    public b = 2,
+  ) {
+    Plain.constructed++;
+  }
+  get sum(): unknown {
+    return `${this.a}+${this.b}`;
+  }
+}
+registerClass(Plain, "t#Plain");
+
+class Account {
+  static constructed = 0;
+  #balance = revival.active ? undefined : 100;
+  #log: unknown[] | undefined = revival.active ? undefined : [];
+  owner: unknown;
+  constructor(owner: unknown) {
+    if (revival.active) return;
+    Account.constructed++;
+    this.owner = owner;
+    this.#log!.push(this);
+  }
+  deposit(n: number): this {
+    this.#balance! += n;
+    return this;
+  }
+  get balance(): number {
+    return this.#balance!;
+  }
+  get log(): unknown[] {
+    return this.#log!;
+  }
+  static accessors = {
+    get: (o: Account) => [o.#balance, o.#log],
+    set: (o: Account, [balance, log]: unknown[]) => void ((o.#balance = balance as number), (o.#log = log as unknown[])),
+  };
+}
+registerClass(Account, "t#Account", Account.accessors);
+
+class Middle extends Account {
+  extra = revival.active ? undefined : "extra";
+}
+registerClass(Middle, "t#Middle");
+
+class Savings extends Middle {
+  #rate = revival.active ? undefined : 0.5;
+  constructor(owner: unknown, rate: number) {
+    super(owner);
+    if (revival.active) return;
+    this.#rate = rate;
+  }
+  get interest(): number {
+    return this.balance * this.#rate!;
+  }
+  static savings = { get: (o: Savings) => [o.#rate], set: (o: Savings, v: unknown[]) => void (o.#rate = v[0] as number) };
+}
+registerClass(Savings, "t#Savings", Savings.savings);
+
+test("prototype and fields are kept, the constructor does not run", () => {
+  const before = Plain.constructed;
+  const copy = roundTrip(new Plain({ x: 1 }));
+  expect(copy).toBeInstanceOf(Plain);
+  expect(Object.getPrototypeOf(copy)).toBe(Plain.prototype);
+  expect({ ...copy }).toEqual({ a: { x: 1 }, b: 2 });
+  expect(copy.sum).toBe("[object Object]+2");
+  expect(Plain.constructed).toBe(before + 1);
+});
+
+test("private fields are kept, with cycles through them", () => {
+  const account = new Account("me").deposit(5);
+  const before = Account.constructed;
+  const copy = roundTrip({ account, same: account });
+  expect(copy.account).toBeInstanceOf(Account);
+  expect(copy.same).toBe(copy.account);
+  expect(copy.account.balance).toBe(105);
+  expect(copy.account.owner).toBe("me");
+  expect(copy.account.log[0]).toBe(copy.account);
+  expect(Account.constructed).toBe(before);
+  expect(revival.active).toBe(false);
+});
+
+test("private fields of every class of the chain are kept", () => {
+  const copy = roundTrip(new Savings({ name: "you" }, 0.25).deposit(100));
+  expect(copy).toBeInstanceOf(Savings);
+  expect([copy.balance, copy.interest, copy.extra, copy.owner]).toEqual([200, 50, "extra", { name: "you" }]);
+});
+
+test("own properties do not run into accessors of the prototype", () => {
+  const calls: string[] = [];
+  class Guarded {
+    get value(): unknown {
+      return calls.push("get");
+    }
+    set value(_: unknown) {
+      calls.push("set");
+    }
+  }
+  registerClass(Guarded, "t#Guarded");
+  const instance = Object.defineProperty(new Guarded(), "value", { value: 7, enumerable: true, writable: true, configurable: true });
+  const copy = roundTrip([instance, instance, Object.assign(new Guarded(), {})]);
+  expect(calls).toEqual([]);
+  expect(Object.getOwnPropertyDescriptor(copy[0], "value")).toEqual({ value: 7, enumerable: true, writable: true, configurable: true });
+  expect(Object.keys(copy[2]!)).toEqual([]);
+});
+
+test("subclasses of built-ins keep the built-in's content and their own", () => {
+  const define = <T extends new (...args: any[]) => object>(constructor: T, id: string): T => {
+    registerClass(constructor, id);
+    return constructor;
+  };
+  const List = define(
+    class List extends Array<unknown> {
+      label = "l";
+    },
+    "t#List",
+  );
+  const Dictionary = define(
+    class Dictionary extends Map<unknown, unknown> {
+      label = "m";
+    },
+    "t#Dictionary",
+  );
+  const Bag = define(
+    class Bag extends Set<unknown> {
+      label = "s";
+    },
+    "t#Bag",
+  );
+  const Failure = define(
+    class Failure extends RangeError {
+      status = 5;
+    },
+    "t#Failure",
+  );
+  const Bytes = define(
+    class Bytes extends Uint8Array {
+      label = "b";
+    },
+    "t#Bytes",
+  );
+  const Moment = define(
+    class Moment extends Date {
+      zone = "z";
+    },
+    "t#Moment",
+  );
+  const Pattern = define(
+    class Pattern extends RegExp {
+      label = "r";
+    },
+    "t#Pattern",
+  );
+  const Memory = define(
+    class Memory extends ArrayBuffer {
+      label = "a";
+    },
+    "t#Memory",
+  );
+  const list = new List();
+  list[0] = 1;
+  list[2] = "x";
+  list[3] = list;
+  const values = {
+    list,
+    map: new Dictionary([["k", list]]),
+    set: new Bag([1, 2]),
+    error: new Failure("boom", { cause: 1 }),
+    bytes: new Bytes([1, 2, 3]),
+    moment: new Moment(77),
+    pattern: new Pattern("a+", "g"),
+    memory: new Memory(3),
+  };
+  const copy = roundTrip(values);
+  for (const key of Object.keys(values) as (keyof typeof values)[]) {
+    expect(Object.getPrototypeOf(copy[key])).toBe(Object.getPrototypeOf(values[key]));
+  }
+  expect(copy.list.length).toBe(4);
+  expect(1 in copy.list).toBe(false);
+  expect(copy.list[3]).toBe(copy.list);
+  expect(copy.map.get("k")).toBe(copy.list);
+  expect([...copy.set]).toEqual([1, 2]);
+  expect([copy.error.message, copy.error.status, copy.error.cause, copy.error.stack]).toEqual(["boom", 5, 1, values.error.stack]);
+  expect([...copy.bytes]).toEqual([1, 2, 3]);
+  expect([copy.moment.getTime(), copy.moment.zone]).toEqual([77, "z"]);
+  expect(["aa".match(copy.pattern)![0], copy.pattern.label]).toEqual(["aa", "r"]);
+  expect([copy.memory.byteLength, copy.memory.label]).toEqual([3, "a"]);
+  expect([copy.list.label, copy.map.label, copy.set.label, copy.bytes.label]).toEqual(["l", "m", "s", "b"]);
+});
+
+test("a subclass of a built-in with private fields", () => {
+  class Counter extends Map<string, number> {
+    #total: number | undefined = revival.active ? undefined : 0;
+    add(key: string): this {
+      this.#total!++;
+      return this.set(key, (this.get(key) ?? 0) + 1);
+    }
+    get total(): number {
+      return this.#total!;
+    }
+    static accessors = { get: (o: Counter) => [o.#total], set: (o: Counter, v: unknown[]) => void (o.#total = v[0] as number) };
+  }
+  registerClass(Counter, "t#Counter", Counter.accessors);
+  const copy = roundTrip(new Counter().add("a").add("a").add("b"));
+  expect([copy.total, [...copy]]).toEqual([
+    3,
+    [
+      ["a", 2],
+      ["b", 1],
+    ],
+  ]);
+});
+
+test("an unregistered subclass of a registered class becomes a plain object, as with structured clone", () => {
+  class Unknown extends Plain {}
+  const copy = roundTrip(new Unknown(1));
+  expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
+  expect(copy).toEqual({ a: 1, b: 2 });
+});
+
+test("an object that only pretends to extend a built-in is refused", () => {
+  class Pretender extends Map {}
+  registerClass(Pretender, "t#Pretender");
+  expect(() => roundTrip(Object.create(Pretender.prototype))).toThrow(/not made by its constructor/);
+});
+
+test("instances nest 100,000 deep", () => {
+  let account: Account | undefined;
+  for (let i = 0; i < 100_000; i++)
+    account = i % 2 === 0 ? new Account(account) : (Object.assign(Object.create(Plain.prototype), { owner: account }) as Account);
+  let copy: any = roundTrip(account);
+  let count = 0;
+  for (; copy !== undefined; copy = copy.owner) {
+    if (copy instanceof Account && copy.log[0] !== copy) throw new Error(`wrong private field at ${count}`);
+    count++;
+  }
+  expect(count).toBe(100_000);
+});
+
+test("a class that is not registered here is asked for", () => {
+  class Late {
+    x = 1;
+  }
+  registerClass(Late, "t#Late-elsewhere");
+  const { newWriter, payloadOf } = require("./support") as typeof import("./support");
+  const codec = require("../../dist/runtime-ts/src/codec") as typeof import("../../dist/runtime-ts/src/codec");
+  const writer = newWriter();
+  codec.encodeValue(writer, new Late());
+  const payload = payloadOf(writer);
+  const id = Buffer.from(payload.bytes.subarray(0, payload.end)).indexOf("t#Late-elsewhere");
+  payload.bytes.set(Buffer.from("t#Late-anywhere!"), id);
+  expect(() => codec.decodeValue(payload)).toThrow(expect.objectContaining({ code: "MP_CHUNK" }));
+  const asked: string[] = [];
+  onUnknownClass((wanted) => {
+    asked.push(wanted);
+    return Late;
+  });
+  expect(codec.decodeValue(payload)).toBeInstanceOf(Late);
+  expect(codec.decodeValue(payload)).toBeInstanceOf(Late);
+  expect(asked).toEqual(["t#Late-anywhere!"]);
+  expect(classById("t#Late-anywhere!")).toBe(Late);
+  onUnknownClass(() => undefined);
+});

@@ -1,0 +1,197 @@
+/** Errors keep their class, cause and own properties; whatever is thrown arrives as something. */
+import { runInNewContext } from "node:vm";
+import { readFileSync } from "node:fs";
+import { registerClass } from "../../dist/runtime-ts/src/codec";
+import * as errors from "../../dist/runtime-ts/src/errors";
+import { roundTrip, roundTripError } from "./support";
+
+test.each([Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError])("%p", (constructor) => {
+  const source = Object.assign(new constructor("msg", { cause: { deep: [1] } }), { code: "E_X", detail: { a: 1 } });
+  for (const copy of [roundTrip(source), roundTripError(source)]) {
+    expect(Object.getPrototypeOf(copy)).toBe(constructor.prototype);
+    expect([copy.message, copy.name, copy.stack, copy.cause, copy.code, copy.detail]).toEqual([
+      "msg",
+      constructor.name,
+      source.stack,
+      { deep: [1] },
+      "E_X",
+      { a: 1 },
+    ]);
+    expect(Object.keys(copy)).toEqual(["code", "detail"]);
+    expect(Object.getOwnPropertyDescriptor(copy, "message")).toMatchObject({ enumerable: false, writable: true, configurable: true });
+    expect(Object.getOwnPropertyDescriptor(copy, "cause")).toMatchObject({ enumerable: false });
+    expect(Object.prototype.toString.call(copy)).toBe("[object Error]");
+  }
+});
+
+test("AggregateError, and errors that refer to each other", () => {
+  const source = new AggregateError([new TypeError("a"), 5], "all");
+  source.cause = source;
+  const copy = roundTrip(source);
+  expect(copy).toBeInstanceOf(AggregateError);
+  expect(copy.errors[0]).toBeInstanceOf(TypeError);
+  expect(copy.errors[1]).toBe(5);
+  expect(copy.cause).toBe(copy);
+});
+
+test("DOMException", () => {
+  const source = new DOMException("stop", "AbortError");
+  const copy = roundTrip({ source }).source;
+  expect(copy).toBeInstanceOf(DOMException);
+  expect([copy.name, copy.message, copy.code, copy.stack]).toEqual(["AbortError", "stop", 20, source.stack]);
+});
+
+test("a changed or missing message, name and stack", () => {
+  const named = Object.assign(new TypeError("x"), { name: "HttpError" });
+  expect(roundTrip(named).name).toBe("HttpError");
+  expect(roundTrip(named)).toBeInstanceOf(TypeError);
+  const bare = new Error();
+  expect(Object.prototype.hasOwnProperty.call(roundTrip(bare), "message")).toBe(false);
+  bare.stack = undefined;
+  expect(roundTrip(bare).stack).toBeUndefined();
+});
+
+test("an unregistered subclass becomes the nearest built-in and keeps its name", () => {
+  class HttpError extends RangeError {
+    override name = "HttpError";
+    status = 404;
+  }
+  const copy = roundTrip(new HttpError("gone")) as HttpError;
+  expect(Object.getPrototypeOf(copy)).toBe(RangeError.prototype);
+  expect([copy.name, copy.status, copy.message]).toEqual(["HttpError", 404, "gone"]);
+});
+
+test("a registered subclass is revived without running its constructor", () => {
+  class QueryError extends Error {
+    constructor(readonly query: string) {
+      super(`bad query ${query.length}`);
+    }
+    get short(): string {
+      return this.query.slice(0, 3);
+    }
+  }
+  registerClass(QueryError, "errors#QueryError");
+  const copy = roundTripError(new QueryError("select"));
+  expect(copy).toBeInstanceOf(QueryError);
+  expect([copy.message, copy.short, copy.query]).toEqual(["bad query 6", "sel", "select"]);
+});
+
+test("makeparallel's own errors revive as themselves", () => {
+  const sources = [
+    new errors.TimeoutError("t", { task: "f" }),
+    new errors.CancelledError("c", { cause: "why" }),
+    new errors.WorkerCrashedError("w", { exitCode: 3 }),
+    new errors.DependencyError("d", { cause: new TypeError("inner") }),
+    new errors.TransferError("x", { path: "args[0].f" }),
+    new errors.ChunkError("k"),
+  ];
+  for (const source of sources) {
+    const copy = roundTripError(source);
+    expect(Object.getPrototypeOf(copy)).toBe(Object.getPrototypeOf(source));
+    expect({ ...copy, name: copy.name, message: copy.message }).toEqual({ ...source, name: source.name, message: source.message });
+    expect(copy.cause).toEqual(source.cause);
+  }
+});
+
+test("system errors and errors of another realm", () => {
+  const system = (() => {
+    try {
+      return readFileSync("/no/such/file");
+    } catch (error) {
+      return error;
+    }
+  })();
+  expect(roundTripError(system)).toMatchObject({ code: "ENOENT", syscall: "open", path: "/no/such/file" });
+  const foreign = runInNewContext("Object.assign(new TypeError('far'), { code: 7 })") as Error;
+  const copy = roundTripError(foreign);
+  expect(copy).toBeInstanceOf(TypeError);
+  expect(copy).toMatchObject({ message: "far", code: 7 });
+});
+
+describe("thrown values that cannot cross", () => {
+  test.each<[string, unknown, RegExp]>([
+    ["a function", function foo() {}, /threw a function \(foo\).*could not be carried/],
+    ["a symbol", Symbol("sym"), /threw Symbol\(sym\)/],
+    ["an object with a closure", { a: 1, f() {} }, /threw an Object.*error\.f/],
+    ["a promise", Promise.resolve(), /threw a Promise/],
+    [
+      "a revoked proxy",
+      (() => {
+        const { proxy, revoke } = Proxy.revocable({}, {});
+        revoke();
+        return proxy;
+      })(),
+      /could not be carried/,
+    ],
+    [
+      "an object whose getter throws",
+      {
+        get x(): never {
+          throw new Error("from getter");
+        },
+      },
+      /from getter/,
+    ],
+    [
+      "an object whose getter throws nothing",
+      {
+        get x(): never {
+          throw undefined;
+        },
+      },
+      /could not be carried/,
+    ],
+  ])("%s", (_, thrown, message) => {
+    const copy = roundTripError(thrown);
+    expect(copy).toBeInstanceOf(Error);
+    expect(copy.message).toMatch(message);
+  });
+
+  test("values that can cross stay what they are", () => {
+    for (const thrown of [undefined, null, 0, "text", { code: 1 }, [1]]) expect(roundTripError(thrown)).toEqual(thrown);
+  });
+
+  test("an error keeps what can cross", () => {
+    const source = Object.assign(new TypeError("msg", { cause: Object.assign(new RangeError("inner"), { g() {} }) }), {
+      ok: { a: 1 },
+      f() {},
+      port: Symbol(),
+    });
+    const copy = roundTripError(source);
+    expect(Object.getPrototypeOf(copy)).toBe(TypeError.prototype);
+    expect([copy.message, copy.stack, copy.ok]).toEqual(["msg", source.stack, { a: 1 }]);
+    expect(Object.keys(copy)).toEqual(["ok"]);
+    expect(copy.cause).toBeInstanceOf(RangeError);
+    expect(copy.cause.message).toBe("inner");
+    expect(roundTripError(new Error("e", { cause: () => 1 })).cause.message).toMatch(/function/);
+    expect(roundTripError(new AggregateError([1, () => 1], "m")).errors[0]).toBe(1);
+  });
+
+  test("hostile errors", () => {
+    const message = Object.defineProperty(new Error("x"), "message", {
+      get() {
+        throw new Error("no message");
+      },
+      enumerable: true,
+    });
+    const stack = Object.defineProperty(new Error("y"), "stack", {
+      get() {
+        throw new Error("no stack");
+      },
+    });
+    const name = Object.defineProperty(new Error("z"), "name", {
+      get() {
+        throw new Error("no name");
+      },
+    });
+    expect(roundTripError(message)).toBeInstanceOf(Error);
+    expect(roundTripError(stack).message).toBe("y");
+    expect(roundTripError(name).message).toBe("z");
+  });
+
+  test("a chain of causes too long for the stack", () => {
+    let error: unknown = new Error("first");
+    for (let i = 0; i < 50_000; i++) error = new Error(`e${i}`, { cause: error });
+    expect(roundTripError(error).message).toBe("e49999");
+  });
+});

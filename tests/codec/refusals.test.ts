@@ -1,0 +1,168 @@
+/** What cannot cross is refused with its path; nothing has been detached, and the next payload is unharmed. */
+import { EventEmitter } from "node:events";
+import { createServer, Socket } from "node:net";
+import { Readable } from "node:stream";
+import { HANDLE_BRAND, NO_RECEIVER, encodeCall, encodeValue, move, registerClass } from "../../dist/runtime-ts/src/codec";
+import { TransferError } from "../../dist/runtime-ts/src/errors";
+import { newWriter, roundTripCall } from "./support";
+
+function refusal(f: () => unknown): InstanceType<typeof TransferError> {
+  try {
+    f();
+  } catch (error) {
+    expect(error).toBeInstanceOf(TransferError);
+    return error as InstanceType<typeof TransferError>;
+  }
+  throw new Error("nothing was refused");
+}
+
+const callPath = (...args: unknown[]): string => refusal(() => encodeCall(newWriter(), NO_RECEIVER, undefined, undefined, args)).path;
+
+const f = (): void => {};
+const longKey = "k".repeat(50);
+class Registered {
+  #secret: unknown;
+  open: unknown;
+  constructor(secret: unknown, open?: unknown) {
+    this.#secret = secret;
+    this.open = open;
+  }
+  static accessors = { get: (o: Registered) => [o.#secret], set: (o: Registered, v: unknown[]) => void (o.#secret = v[0]) };
+}
+registerClass(Registered, "refusals#Registered", Registered.accessors);
+
+test.each<[string, unknown[]]>([
+  ["args[0]", [f]],
+  ["args[1]", [1, Symbol("s")]],
+  ["args[0].user.onClick", [{ user: { onClick: f } }]],
+  ['args[0]["on click"]', [{ "on click": f }]],
+  ["args[0][3]", [[1, 2, 3, f]]],
+  ["args[0][12]", [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, f]]],
+  ["args[0][7].x", [[0.5, 2, 3, 4, 5, 6, , { x: f }]]],
+  ["args[0][3000]", [Object.assign([], { 3000: f })]],
+  ["args[0].name", [Object.assign([1, 2], { name: f })]],
+  ['args[0].get("key")', [new Map([["key", f]])]],
+  ["args[0].get(5).x[1]", [new Map([[5, { x: [1, f] }]])]],
+  ["args[0] (map value 0)", [new Map([[{}, f]])]],
+  [
+    "args[0] (map value 1)",
+    [
+      new Map<string, unknown>([
+        ["a", 1],
+        [longKey, f],
+      ]),
+    ],
+  ],
+  [
+    "args[0] (map key 1)",
+    [
+      new Map<unknown, unknown>([
+        [1, 1],
+        [f, 1],
+      ]),
+    ],
+  ],
+  ["args[0] (set element 2)", [new Set([1, 2, f])]],
+  ["args[0].cause", [new Error("x", { cause: f })]],
+  ["args[0].errors[1]", [new AggregateError([1, f])]],
+  ["args[0].retry", [Object.assign(new Error("x"), { retry: f })]],
+  ["args[0] (private field 1 of Registered).x", [new Registered({ x: f })]],
+  ["args[0].open", [new Registered(1, f)]],
+  [`args[0].k70`, [Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i === 70 ? f : i]))]],
+])("%s", (path, args) => {
+  expect(callPath(...args)).toBe(path);
+});
+
+test.each<[string, () => unknown]>([
+  ["function", () => f],
+  ["class", () => class Named {}],
+  ["symbol", () => Symbol.iterator],
+  ["WeakMap", () => new WeakMap()],
+  ["WeakSet", () => new WeakSet()],
+  ["WeakRef", () => new WeakRef({})],
+  ["FinalizationRegistry", () => new FinalizationRegistry(f)],
+  ["Promise", () => Promise.resolve()],
+  ["generator", () => (function* () {})()],
+  ["generator", () => (async function* () {})()],
+  ["iterator", () => [1].values()],
+  ["iterator", () => new Map().entries()],
+  ["Proxy", () => new Proxy(new Map(), {})],
+  ["Symbol object", () => Object(Symbol())],
+  ["Socket", () => new Socket()],
+  ["Server", () => createServer(f)],
+  ["Readable", () => Readable.from([1])],
+  ["EventEmitter", () => new EventEmitter().on("x", f)],
+  ["ReadableStream", () => new ReadableStream()],
+  ["NumberFormat", () => new Intl.NumberFormat()],
+  ["Memory", () => new WebAssembly.Memory({ initial: 1 })],
+  ["Module", () => new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0))],
+  ["MessagePort", () => new MessageChannel().port1],
+  ["Blob", () => new Blob(["x"])],
+  ["AsyncHandle inside a result", () => ({ [HANDLE_BRAND]: true, __proto__: { constructor: class AsyncHandle {} } })],
+])("a result that is a %s says so", (name, make) => {
+  const error = refusal(() => encodeValue(newWriter(), { value: make() }));
+  expect(error.path).toBe("result.value");
+  expect(error.message).toContain(name);
+  expect(error.code).toBe("MP_TRANSFER");
+});
+
+test("receiver and captures are named", () => {
+  const encode = (receiver: unknown, captures: unknown[], args: unknown[]): unknown =>
+    encodeCall(newWriter(), receiver, captures, ["config", "list"], args);
+  expect(refusal(() => encode({ socket: new Socket() }, [1, 2], [])).path).toBe("this.socket");
+  expect(refusal(() => encode({}, [{ onClick: f }, 2], [])).path).toBe("config.onClick");
+  expect(refusal(() => encode({}, [1, [f]], [])).path).toBe("list[0]");
+  expect(refusal(() => encode({}, [1, 2], [1, f])).path).toBe("args[1]");
+  expect(refusal(() => encode(NO_RECEIVER, [1, f], [])).path).toBe("list");
+});
+
+test("beyond the recursion's depth the path names the argument and the end", () => {
+  let nested: unknown = { onClick: f };
+  for (let i = 0; i < 10_000; i++) nested = { nested };
+  const { path } = refusal(() => encodeCall(newWriter(), NO_RECEIVER, undefined, undefined, [1, nested, 3]));
+  expect(path).toMatch(/^args\[1\]….*\.onClick$/);
+});
+
+test("an error that a getter throws is passed on as it is", () => {
+  const mine = new Error("mine");
+  const value = {
+    a: [
+      {
+        get b(): never {
+          throw mine;
+        },
+      },
+    ],
+  };
+  expect(() => encodeValue(newWriter(), value)).toThrow(mine);
+});
+
+test("endless recursion through getters is refused, not fatal", () => {
+  class Endless {
+    get next(): Endless {
+      return new Endless();
+    }
+  }
+  const endless = (): object => Object.defineProperty({}, "next", { get: endless, enumerable: true });
+  const recursing: object = {
+    get a(): unknown {
+      return recursing2();
+    },
+  };
+  const recursing2 = (): unknown => recursing2() ?? 1;
+  expect(refusal(() => encodeValue(newWriter(), recursing)).message).toMatch(/stack/);
+  expect(new Endless().next).toBeInstanceOf(Endless);
+});
+
+test("after a refusal nothing is detached, marks are gone and the next payload is whole", () => {
+  const inside = new ArrayBuffer(8);
+  const after = new Uint8Array(4);
+  const writer = newWriter();
+  const shared = { a: 1 };
+  refusal(() => encodeCall(writer, NO_RECEIVER, undefined, undefined, [move(inside), shared, { f }, move(after)]));
+  expect([inside.byteLength, after.byteLength]).toEqual([8, 4]);
+  writer.reset();
+  encodeCall(writer, NO_RECEIVER, undefined, undefined, [inside, after]);
+  expect([writer.attachments, writer.transfers]).toEqual([null, null]);
+  expect(roundTripCall([shared, [shared], { a: 2 }])).toEqual([{ a: 1 }, [{ a: 1 }], { a: 2 }]);
+});
