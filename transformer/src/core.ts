@@ -36,13 +36,22 @@ export type EditPart = string | { start: number; end: number };
 
 /**
  * One replacement in the original file. `[start, end)` is exactly the range (`getStart()`..`end`) of one AST node of the kind given, or
- * `start === end` for an insertion (`kind: "statements"`), so that the ts-patch adapter can apply it to the tree and the esbuild adapter to the text.
+ * `start === end` for an insertion, so that the ts-patch adapter can apply it to the tree and the esbuild adapter to the text.
+ *
+ * Edits never overlap, except that an edit may lie wholly inside a moved range of another edit's `parts`: it then applies to what moves.
+ * Sorted by `start`, an outer edit before those inside it. Insertions, `start === end`:
+ * - `statements` goes into the innermost statement list (source file or function body) that contains the position: before the first of its statements
+ *   that starts at or after it. The file's first insertion is at 0 or right after the shebang or the prologue directives, its last at the end of the text.
+ * - `members` goes to the end of the class whose closing brace is at `start`.
  */
 export interface Edit {
   start: number;
   end: number;
-  /** What the replacement parses as. `remove`: the node goes (a decorator, a modifier, an import specifier or a whole import declaration). */
-  kind: "expression" | "statements" | "block" | "parameters" | "member" | "members" | "remove";
+  /**
+   * What the replacement parses as. `remove`: the node goes (a decorator, a modifier, the `*` of a generator, an import specifier, a default import's
+   * name, or a whole import declaration). `parameters`: the node is one parameter declaration and becomes another. `block`: a function's body.
+   */
+  kind: "expression" | "statements" | "block" | "parameters" | "members" | "remove";
   parts: EditPart[];
 }
 
@@ -82,11 +91,22 @@ export interface FileResult {
   tasks: TaskRecord[];
   edits: Edit[];
   diagnostics: Diagnostic[];
-  /** Project files whose text this result depends on. */
+  /** Project files whose text this result depends on, this file itself not among them. Absolute paths. */
   dependencies: string[];
+  /**
+   * Other project files (unmarked ones too) that hold classes which must register themselves: their `analyze` gives edits once this file has been
+   * analyzed. An adapter must therefore analyze every marked file before it emits one of these.
+   */
+  instrument: string[];
 }
 
-/** A module of the chunk build. Its positions are those of `file`; text added after the original's end has no position. */
+/**
+ * A module of the chunk build. Its positions are those of `file`, unless `contents` ends with an inline source map (a last resort, when replaced text
+ * was too long for its place), whose one source is `file`; text added after the original's end has no position.
+ *
+ * Free variables that the chunk's wrapper provides: `__filename` (the chunk's own file) and `__mp_chunk`, of which
+ * `__mp_chunk.meta("<source file relative to the root, with />")` gives `{ url, filename, dirname }` of what that source file was emitted as.
+ */
 export interface SliceModule {
   /** Unique, stable: imported as `makeparallel-slice:<id>`. */
   id: string;

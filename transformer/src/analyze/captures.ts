@@ -1,0 +1,365 @@
+/**
+ * What a task's function takes from around it.
+ *
+ * Takes a site with a function of its own. Gives the parts of the source that move into the worker (the function, and local functions that it uses), the
+ * captured variables in the order in which their values travel, and the references to the module's own bindings. Reports what can't be captured.
+ * Bindings of an enclosing namespace that it exports are reached through the namespace (`A.x`), not captured.
+ */
+import type * as ts from "typescript";
+import type { Reporter } from "../diagnostics/report";
+import type { Binding, Reference } from "./scopes";
+import type { Module } from "./module";
+import type { TaskSite } from "./sites";
+import { contains, isFunctionLike, unwrap, useOf } from "./syntax";
+
+export interface Hoisted {
+  /** Function literals, declarations and `const f = …` declarators that move, in source order. */
+  readonly parts: ts.Node[];
+  /** The task's own function among them. */
+  readonly fn: ts.Node;
+  readonly captures: Capture[];
+  /** An arrow function uses `this` of a function around it. It is the first value that travels. */
+  readonly capturesThis: boolean;
+  /** References in `parts` to bindings of the module. */
+  readonly references: Reference[];
+  /** Bindings of namespaces around it, by how they are written in the worker: `A.B.x`. */
+  readonly qualified: Map<Binding, string>;
+  /** Namespaces that `qualified` starts with. */
+  readonly namespaces: Set<Binding>;
+  /** New names of bindings that would collide once everything stands in one place. */
+  readonly renames: Map<Binding, string>;
+}
+
+export interface Capture {
+  readonly binding: Binding;
+  readonly reference: Reference;
+}
+
+/** Ranges of a site that leave the place where they stand: nothing that only they use is needed there. */
+export function removedRanges(site: TaskSite): ts.Node[] {
+  if (site.kind === "wrapper") return [site.argument];
+  const { body, parameters } = site.fn;
+  return [...(body ? [body] : []), ...parameters.flatMap((p) => (p.initializer ? [p.initializer] : [])), ...parameters.flatMap((p) => (p.name.kind === parameterPattern(site, p) ? [] : [p.name]))];
+}
+
+function parameterPattern(site: TaskSite, parameter: ts.ParameterDeclaration): ts.SyntaxKind {
+  return site.module.ts.isIdentifier(parameter.name) ? parameter.name.kind : site.module.ts.SyntaxKind.Unknown;
+}
+
+export class Captures {
+  private readonly cache = new Map<TaskSite, Hoisted | undefined>();
+
+  constructor(
+    private readonly module: Module,
+    private readonly report: Reporter,
+  ) {}
+
+  /** Undefined for methods, and for wrappers of a function that the module declares or imports. */
+  of(site: TaskSite): Hoisted | undefined {
+    if (site.kind === "method") return undefined;
+    if (!this.cache.has(site)) {
+      this.cache.set(site, undefined);
+      this.cache.set(site, this.compute(site));
+    }
+    return this.cache.get(site);
+  }
+
+  private compute(site: TaskSite): Hoisted | undefined {
+    return new Collector(this.module, this.report, site, (inner) => this.of(inner)).collect();
+  }
+}
+
+class Collector {
+  private readonly parts: ts.Node[] = [];
+  private readonly queue: { node: ts.Node; through: Binding | undefined }[] = [];
+  private readonly captures: Capture[] = [];
+  private readonly captured = new Set<Binding>();
+  private readonly along = new Set<Binding>();
+  private readonly outer: Reference[] = [];
+  private readonly qualified = new Map<Binding, string>();
+  private readonly namespaces = new Set<Binding>();
+  private capturesThis = false;
+
+  constructor(
+    private readonly module: Module,
+    private readonly report: Reporter,
+    private readonly site: TaskSite,
+    private readonly inner: (site: TaskSite) => Hoisted | undefined,
+  ) {}
+
+  collect(): Hoisted | undefined {
+    const { site } = this;
+    const fn: ts.Node = site.fn;
+    this.queue.push({ node: fn, through: undefined });
+    for (let next = this.queue.shift(); next; next = this.queue.shift()) this.addPart(next.node, next.through);
+    this.parts.sort((a, b) => a.pos - b.pos);
+    this.captures.sort((a, b) => a.reference.node.pos - b.reference.node.pos);
+    return {
+      parts: this.parts,
+      fn,
+      captures: this.captures,
+      capturesThis: this.capturesThis,
+      references: this.outer,
+      qualified: this.qualified,
+      namespaces: this.namespaces,
+      renames: this.renames(),
+    };
+  }
+
+  private addPart(node: ts.Node, through: Binding | undefined): void {
+    if (this.parts.some((part) => contains(part, node))) return;
+    this.parts.push(node);
+    const nested = this.module.sites.filter((site) => site !== this.site && site.kind !== "method" && contains(node, site.kind === "wrapper" ? site.call : site.fn));
+    const removed = nested.flatMap(removedRanges);
+    for (const reference of this.module.references(node)) {
+      if (!removed.some((range) => contains(range, reference.node))) this.reference(reference, node, through);
+    }
+    for (const site of nested) {
+      const hoisted = this.inner(site);
+      for (const capture of hoisted?.captures ?? []) this.reference(capture.reference, node, through);
+    }
+    this.contexts(node, through);
+  }
+
+  private reference(reference: Reference, part: ts.Node, through: Binding | undefined): void {
+    const { binding } = reference;
+    const { ts } = this.module;
+    if (!binding) {
+      if (reference.name === "eval" && ts.isCallExpression(reference.node.parent) && reference.node.parent.expression === reference.node) {
+        this.fail(reference.node, through, "a direct `eval`");
+      }
+      return;
+    }
+    if (contains(part, binding.scope.node) || this.parts.some((other) => contains(other, binding.scope.node))) return;
+    if (this.site.kind === "tag" && binding.declarations.includes(this.site.fn)) {
+      if (binding.scope.kind !== "module") this.along.add(binding);
+      // A call of itself stays in the worker; anything else that is done with its name means the parallel function.
+      else if (!isCallee(ts, reference.node)) this.outer.push(reference);
+      return;
+    }
+    if (binding.scope.kind === "module") {
+      if (!binding.ambient) this.outer.push(reference);
+      return;
+    }
+    if (binding.scope.kind === "namespace" || binding.scope.kind === "enum") {
+      const path = qualifiedName(binding);
+      if (path) {
+        this.qualified.set(binding, path.text);
+        this.namespaces.add(path.root);
+        return;
+      }
+    }
+    this.local(binding, reference, through);
+  }
+
+  private local(binding: Binding, reference: Reference, through: Binding | undefined): void {
+    const { ts } = this.module;
+    const literal = functionOf(this.module, binding);
+    if (literal && !this.isTask(binding)) {
+      const write = writes(this.module, binding)[0];
+      if (write) return this.captureError("MP1004", binding, write, reference, through);
+      this.along.add(binding);
+      for (const part of literal) if (!this.parts.includes(part)) this.queue.push({ node: part, through: binding });
+      return;
+    }
+    if (binding.kind === "class" || binding.kind === "enum" || binding.kind === "namespace") {
+      const what = binding.kind;
+      if (through) {
+        this.site.invalid = true;
+        this.report.add("MP1007", firstUse(this.module, this.site, through) ?? reference.node, { task: this.site.name, name: through.name, reason: `it uses the ${what} \`${binding.name}\`, which is declared inside a function` }, [
+          { node: reference.node, message: `\`${binding.name}\` is used here` },
+        ]);
+        return;
+      }
+      this.site.invalid = true;
+      this.report.add("MP1006", reference.node, { task: this.site.name, what, name: binding.name }, declarationsOf(binding));
+      return;
+    }
+    for (const write of writes(this.module, binding)) {
+      const inTask = this.parts.some((part) => contains(part, write.node)) || contains(this.site.fn, write.node);
+      this.captureError(inTask ? "MP1005" : "MP1004", binding, write, reference, through);
+    }
+    if (useOf(ts, reference.node) === "mutate" && !isSharedMemory(this.module, binding)) {
+      this.report.add("MP2001", reference.node, { task: this.site.name, name: binding.name }, declarationsOf(binding));
+    }
+    if (this.captured.has(binding)) return;
+    this.captured.add(binding);
+    this.captures.push({ binding, reference });
+  }
+
+  private captureError(code: "MP1004" | "MP1005", binding: Binding, write: Reference, reference: Reference, through: Binding | undefined): void {
+    this.site.invalid = true;
+    if (through && code === "MP1005") {
+      this.report.add("MP1007", firstUse(this.module, this.site, through) ?? reference.node, { task: this.site.name, name: through.name, reason: `it assigns to \`${binding.name}\`` }, [
+        { node: write.node, message: `\`${binding.name}\` is assigned here` },
+      ]);
+      return;
+    }
+    this.report.add(code, write.node, { task: this.site.name, name: binding.name }, [
+      ...(reference.node === write.node ? [] : [{ node: reference.node, message: `${this.site.name} captures it here` }]),
+      ...declarationsOf(binding),
+    ]);
+  }
+
+  private isTask(binding: Binding): boolean {
+    return this.module.sites.some((site) => site.kind === "tag" && binding.declarations.includes(site.fn));
+  }
+
+  /** `this`, `arguments`, `super`, `new.target` and `with` in a part. */
+  private contexts(part: ts.Node, through: Binding | undefined): void {
+    const { ts } = this.module;
+    const visit = (node: ts.Node, ownThis: boolean): void => {
+      if (ts.isWithStatement(node)) this.fail(node, through, "a `with` statement");
+      if (ts.isTypeNode(node)) return;
+      if (!ownThis) {
+        if (node.kind === ts.SyntaxKind.ThisKeyword) this.usesThis(node, part);
+        else if (node.kind === ts.SyntaxKind.SuperKeyword) this.context(node, part, through, "super");
+        else if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.NewKeyword) this.context(node, part, through, "new.target");
+        else if (ts.isIdentifier(node) && node.text === "arguments" && this.module.scopes.byNode.get(node)?.binding === undefined && this.module.scopes.byNode.has(node)) {
+          this.context(node, part, through, "arguments");
+        }
+      }
+      const binds = (isFunctionLike(ts, node) && !ts.isArrowFunction(node)) || ts.isPropertyDeclaration(node) || ts.isClassStaticBlockDeclaration(node);
+      ts.forEachChild(node, (child) => visit(child, ownThis || (binds && child !== (node as ts.NamedDeclaration).name)));
+    };
+    visit(part, false);
+  }
+
+  private usesThis(node: ts.Node, part: ts.Node): void {
+    const { ts } = this.module;
+    const around = thisContainer(this.module, part);
+    if (!around || ts.isModuleDeclaration(around)) return;
+    const isStatic = ts.isClassStaticBlockDeclaration(around) || (ts.isClassElement(around) && (ts.getCombinedModifierFlags(around as ts.Declaration) & ts.ModifierFlags.Static) !== 0);
+    if (isStatic) {
+      this.site.invalid = true;
+      this.report.add("MP1009", node, { task: this.site.name });
+      return;
+    }
+    const written = useOf(ts, node);
+    const access = node.parent;
+    if (written === "mutate" && ts.isPropertyAccessExpression(access) && access.expression === node) {
+      const deep = useOf(ts, access) !== "write";
+      if (!deep) this.site.invalid = true;
+      this.report.add(deep ? "MP2006" : "MP1012", access, { task: this.site.name, name: access.name.text });
+    }
+    this.capturesThis = true;
+  }
+
+  private context(node: ts.Node, part: ts.Node, through: Binding | undefined, what: string): void {
+    const around = thisContainer(this.module, part);
+    if (!around) return;
+    this.site.invalid = true;
+    if (through) {
+      this.report.add("MP1007", firstUse(this.module, this.site, through) ?? node, { task: this.site.name, name: through.name, reason: `it uses \`${what}\` of the function around it` }, [
+        { node, message: `\`${what}\` is used here` },
+      ]);
+    } else this.report.add("MP1008", node, { task: this.site.name, what });
+  }
+
+  private fail(node: ts.Node, through: Binding | undefined, what: string): void {
+    this.site.invalid = true;
+    const values = { task: through?.name ?? this.site.name, what };
+    this.report.add("MP1015", node, values);
+  }
+
+  /** Bindings that will be parameters or declarations of one factory must differ in name from each other and from what the parts use of the module. */
+  private renames(): Map<Binding, string> {
+    const renames = new Map<Binding, string>();
+    const taken = new Set<string>(this.outer.map((reference) => reference.name));
+    for (const part of this.parts) {
+      for (const reference of this.module.references(part)) if (!reference.binding || reference.binding.ambient) taken.add(reference.name);
+    }
+    for (const namespace of this.namespaces) taken.add(namespace.name);
+    for (const binding of [...this.captures.map((capture) => capture.binding), ...this.along]) {
+      let name = binding.name;
+      for (let index = 1; taken.has(name) || (name !== binding.name && this.module.scopes.names.has(name)); index++) name = `${binding.name}$${index}`;
+      taken.add(name);
+      if (name !== binding.name) renames.set(binding, name);
+    }
+    return renames;
+  }
+}
+
+function isCallee(ts: Module["ts"], node: ts.Node): boolean {
+  return ts.isCallExpression(node.parent) && node.parent.expression === node;
+}
+
+function declarationsOf(binding: Binding): { node: ts.Node; message: string }[] {
+  const declaration = binding.declarations[0];
+  const name = declaration && ((declaration as ts.NamedDeclaration).name ?? declaration);
+  return name ? [{ node: name, message: `\`${binding.name}\` is declared here` }] : [];
+}
+
+function firstUse(_module: Module, site: TaskSite, binding: Binding): ts.Node | undefined {
+  return binding.references.find((reference) => contains(site.fn, reference.node))?.node;
+}
+
+/** The function, constructor, field or static block whose `this` an arrow function or expression at `node` sees; undefined at the top level. */
+export function thisContainer(module: Module, node: ts.Node): ts.Node | undefined {
+  const { ts } = module;
+  if (isFunctionLike(ts, node) && !ts.isArrowFunction(node)) return undefined;
+  for (let child = node, current = node.parent; current && !ts.isSourceFile(current); child = current, current = current.parent) {
+    if (ts.isPropertyDeclaration(current) && current.initializer === child) return current;
+    if (ts.isClassStaticBlockDeclaration(current) || ts.isModuleDeclaration(current)) return current;
+    if (isFunctionLike(ts, current) && !ts.isArrowFunction(current)) return current;
+  }
+  return undefined;
+}
+
+/** How a namespace's exported binding is written from outside; undefined when something on the way is not exported. */
+function qualifiedName(binding: Binding): { text: string; root: Binding } | undefined {
+  const names: string[] = [];
+  let current = binding;
+  while (current.scope.kind === "namespace" || current.scope.kind === "enum") {
+    if (!current.exported || !current.scope.owner) return undefined;
+    names.unshift(current.name);
+    current = current.scope.owner;
+  }
+  return current.scope.kind === "module" ? { text: [current.name, ...names].join("."), root: current } : undefined;
+}
+
+/** The nodes to hoist when a local binding is a function: its declarations, or its `const f = () => …`. */
+function functionOf(module: Module, binding: Binding): ts.Node[] | undefined {
+  const { ts } = module;
+  if (binding.kind === "function") {
+    const declarations = binding.declarations.filter((node) => ts.isFunctionDeclaration(node));
+    return declarations.length === binding.declarations.length ? declarations.filter((node) => (node as ts.FunctionDeclaration).body) : undefined;
+  }
+  const declaration = binding.declarations[0];
+  if (binding.declarations.length !== 1 || !declaration || !ts.isVariableDeclaration(declaration) || !declaration.initializer) return undefined;
+  const value = unwrap(ts, declaration.initializer);
+  return ts.isArrowFunction(value) || ts.isFunctionExpression(value) ? [declaration] : undefined;
+}
+
+/**
+ * Assignments to a local variable that its captured value would miss. A loop's own `i++` is none: each round has its own variable, and the increment makes
+ * the next round's.
+ */
+export function writes(module: Module, binding: Binding): Reference[] {
+  const { ts } = module;
+  const list = binding.declarations[0]?.parent;
+  const loop = list && ts.isVariableDeclarationList(list) && list.flags & ts.NodeFlags.Let && ts.isForStatement(list.parent) ? list.parent : undefined;
+  return binding.references.filter((reference) => {
+    if (reference.erased || useOf(ts, reference.node) !== "write") return false;
+    return !(loop?.incrementor && contains(loop.incrementor, reference.node));
+  });
+}
+
+/** Memory that all threads see: changing it is what it is for. */
+function isSharedMemory(module: Module, binding: Binding): boolean {
+  const { ts } = module;
+  const declaration = binding.declarations[0];
+  if (!declaration) return false;
+  if (ts.isParameter(declaration) || ts.isVariableDeclaration(declaration)) {
+    if (declaration.type && /\bSharedArrayBuffer\b/.test(declaration.type.getText())) return true;
+  }
+  if (!ts.isVariableDeclaration(declaration) || !declaration.initializer) return false;
+  const value = unwrap(ts, declaration.initializer);
+  if (ts.isCallExpression(value)) return /(^|\.)(share|sharedArray)$/.test(value.expression.getText());
+  if (!ts.isNewExpression(value)) return false;
+  if (value.expression.getText() === "SharedArrayBuffer") return true;
+  const first = value.arguments?.[0] && unwrap(ts, value.arguments[0]);
+  if (first && ts.isNewExpression(first)) return first.expression.getText() === "SharedArrayBuffer";
+  const source = first && ts.isIdentifier(first) ? module.scopes.byNode.get(first)?.binding : undefined;
+  return source !== undefined && source !== binding && isSharedMemory(module, source);
+}

@@ -1,0 +1,202 @@
+/**
+ * Which classes of the project can travel with a file's tasks.
+ *
+ * Takes a module with tasks and what they reach. Gives the classes of the module's own top level, those that the slices name, and those that the types of
+ * parameters, results and captured variables name, through interfaces, aliases, base classes and fields. A class whose chain of base classes has private
+ * state is `guarded`, and so is the whole chain.
+ */
+import type * as ts from "typescript";
+import { classId } from "../hoist/ids";
+import { privateState } from "../hoist/classes";
+import type { Hoisted } from "./captures";
+import type { Module, Unit } from "./module";
+import type { Modules } from "./resolve";
+import { type Binding, referencesWithin } from "./scopes";
+import { functionOf, type TaskSite } from "./sites";
+import { unwrap } from "./syntax";
+
+export interface ClassInfo {
+  readonly module: Module;
+  readonly binding: Binding;
+  readonly node: ts.ClassLikeDeclaration;
+  readonly id: string;
+  guarded: boolean;
+}
+
+/** How deep types are followed from a signature. */
+const DEPTH = 6;
+
+export function classNode(module: Module, binding: Binding): ts.ClassLikeDeclaration | undefined {
+  const { ts } = module;
+  for (const declaration of binding.declarations) {
+    if (ts.isClassDeclaration(declaration)) return declaration;
+    if (ts.isVariableDeclaration(declaration) && declaration.initializer) {
+      const value = unwrap(ts, declaration.initializer);
+      if (ts.isClassExpression(value)) return value;
+    }
+    if (ts.isExportAssignment(declaration)) {
+      const value = unwrap(ts, declaration.expression);
+      if (ts.isClassExpression(value)) return value;
+    }
+  }
+  return undefined;
+}
+
+export class ClassFinder {
+  readonly found = new Map<string, ClassInfo>();
+  private readonly visited = new Map<Binding, number>();
+
+  constructor(private readonly modules: Modules) {}
+
+  /** Every class at the top level of the module. */
+  ofModule(module: Module): void {
+    for (const unit of module.units) if (unit.kind === "declaration") for (const binding of unit.bindings) this.add(module, binding, DEPTH);
+  }
+
+  /** Classes that a slice has. */
+  ofUnits(units: Iterable<Unit>): void {
+    for (const unit of units) {
+      if (unit.kind === "declaration") for (const binding of unit.bindings) this.add(unit.module, binding, 2);
+    }
+  }
+
+  /** Classes that a task's signature and captured variables name. */
+  ofTask(site: TaskSite, hoisted: Hoisted | undefined): void {
+    const { module } = site;
+    const fn = functionOf(site);
+    if (fn) {
+      const home = fn === site.fn ? module : (this.modules.get(fn.getSourceFile().fileName) ?? module);
+      for (const parameter of fn.parameters) if (parameter.type) this.types(home, parameter.type, DEPTH);
+      if (fn.type) this.types(home, fn.type, DEPTH);
+    }
+    if (site.kind === "wrapper") for (const argument of site.call.typeArguments ?? []) this.types(module, argument, DEPTH);
+    for (const { binding } of hoisted?.captures ?? []) {
+      for (const declaration of binding.declarations) {
+        const { type, initializer } = declaration as ts.VariableDeclaration;
+        if (type) this.types(module, type, DEPTH);
+        if (initializer) this.constructed(module, initializer);
+      }
+    }
+  }
+
+  private add(module: Module, binding: Binding, depth: number): void {
+    const node = classNode(module, binding);
+    if (!node || binding.ambient || !module.unitOf.has(binding)) return;
+    const id = classId(module, binding.name);
+    if (!this.found.has(id)) this.found.set(id, { module, binding, node, id, guarded: false });
+    this.visit(module, binding, depth);
+  }
+
+  /** Follows what a class or type says about its own parts. */
+  private visit(module: Module, binding: Binding, depth: number): void {
+    const before = this.visited.get(binding);
+    if (depth <= 0 || (before !== undefined && before >= depth)) return;
+    this.visited.set(binding, depth);
+    const { ts } = module;
+    const node = classNode(module, binding);
+    if (node) {
+      for (const clause of node.heritageClauses ?? []) this.types(module, clause, depth - 1);
+      for (const member of node.members) {
+        if (ts.isPropertyDeclaration(member)) {
+          if (member.type) this.types(module, member.type, depth - 1);
+          if (member.initializer) this.constructed(module, member.initializer);
+        } else if (ts.isConstructorDeclaration(member)) {
+          for (const parameter of member.parameters) if (parameter.type) this.types(module, parameter.type, depth - 1);
+        }
+      }
+    }
+    for (const declaration of binding.declarations) {
+      if (ts.isTypeAliasDeclaration(declaration)) this.types(module, declaration.type, depth - 1);
+      if (!ts.isInterfaceDeclaration(declaration)) continue;
+      for (const clause of declaration.heritageClauses ?? []) this.types(module, clause, depth - 1);
+      for (const member of declaration.members) if (ts.isPropertySignature(member) && member.type) this.types(module, member.type, depth - 1);
+    }
+  }
+
+  /** Names in a type, whatever it is built of. */
+  private types(module: Module, node: ts.Node, depth: number): void {
+    const { ts } = module;
+    for (const reference of referencesWithin(module.scopes, node.getStart(), node.end)) {
+      if (!reference.binding || reference.binding.scope.kind !== "module") continue;
+      const { parent } = reference.node;
+      let target = this.modules.target(module, reference.binding);
+      if (target?.kind === "namespace" && (ts.isQualifiedName(parent) || ts.isPropertyAccessExpression(parent))) {
+        target = this.modules.exported(target.module, ts.isQualifiedName(parent) ? parent.right.text : parent.name.text);
+      }
+      if (target?.kind !== "declared") continue;
+      if (classNode(target.module, target.binding)) this.add(target.module, target.binding, depth);
+      else this.visit(target.module, target.binding, depth);
+    }
+    this.importTypes(module, node, depth);
+  }
+
+  /** `import("./shape").Shape` */
+  private importTypes(module: Module, node: ts.Node, depth: number): void {
+    const { ts } = module;
+    if (!node.getText().includes("import(")) return;
+    const visit = (child: ts.Node): void => {
+      if (ts.isImportTypeNode(child) && ts.isLiteralTypeNode(child.argument) && ts.isStringLiteral(child.argument.literal) && child.qualifier) {
+        const other = this.modules.follow(module, child.argument.literal.text);
+        const target = other && ts.isIdentifier(child.qualifier) ? this.modules.exported(other, child.qualifier.text) : undefined;
+        if (target?.kind === "declared") this.add(target.module, target.binding, depth);
+      }
+      ts.forEachChild(child, visit);
+    };
+    visit(node);
+  }
+
+  /** Classes after `new` in an initialiser. */
+  private constructed(module: Module, node: ts.Node): void {
+    const { ts } = module;
+    for (const reference of referencesWithin(module.scopes, node.getStart(), node.end)) {
+      if (reference.erased || !reference.binding || !ts.isNewExpression(reference.node.parent) || reference.binding.scope.kind !== "module") continue;
+      const target = this.modules.target(module, reference.binding);
+      if (target?.kind === "declared") this.add(target.module, target.binding, 2);
+    }
+  }
+
+  /** Adds the base classes of what was found, and marks chains that have private state. */
+  finish(): ClassInfo[] {
+    for (const info of [...this.found.values()]) {
+      const chain = this.chain(info);
+      if (!chain.some((link) => privateState(link.module, link.node).length > 0)) continue;
+      for (const link of chain) {
+        this.found.set(link.id, link);
+        link.guarded = true;
+      }
+    }
+    return [...this.found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  private chain(info: ClassInfo): ClassInfo[] {
+    const chain = [info];
+    for (let link: ClassInfo | undefined = info; link; ) {
+      const base = this.base(link);
+      if (!base || chain.some((other) => other.id === base.id)) break;
+      chain.push(base);
+      link = base;
+    }
+    return chain;
+  }
+
+  private base(info: ClassInfo): ClassInfo | undefined {
+    const { module, node } = info;
+    const { ts } = module;
+    const heritage = node.heritageClauses?.find((clause) => clause.token === ts.SyntaxKind.ExtendsKeyword)?.types[0];
+    if (!heritage) return undefined;
+    let expression = unwrap(ts, heritage.expression);
+    let member: string | undefined;
+    if (ts.isPropertyAccessExpression(expression)) {
+      member = expression.name.text;
+      expression = unwrap(ts, expression.expression);
+    }
+    const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
+    let target = binding && binding.scope.kind === "module" ? this.modules.target(module, binding) : undefined;
+    if (target?.kind === "namespace" && member !== undefined) target = this.modules.exported(target.module, member);
+    if (target?.kind !== "declared") return undefined;
+    const base = classNode(target.module, target.binding);
+    if (!base || !target.module.unitOf.has(target.binding)) return undefined;
+    const id = classId(target.module, target.binding.name);
+    return this.found.get(id) ?? { module: target.module, binding: target.binding, node: base, id, guarded: false };
+  }
+}

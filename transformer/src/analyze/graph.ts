@@ -1,0 +1,187 @@
+/**
+ * The graph of units: what each needs, and what a task reaches.
+ *
+ * Takes units and sites. Gives, per unit, the module-level names that its text uses and what they stand for; and the set of units that a root reaches.
+ */
+import type * as ts from "typescript";
+import type { Binding, Reference } from "./scopes";
+import type { Hoisted } from "./captures";
+import { removedRanges } from "./captures";
+import { type Module, type Unit } from "./module";
+import type { Modules, Target } from "./resolve";
+import type { TaskSite } from "./sites";
+import { accessedName, contains, isAccess, useOf, wrapped } from "./syntax";
+
+/** A name that a unit's text uses. */
+export interface Dependency {
+  /** The module's own binding: its name is the name in the text. */
+  readonly binding: Binding;
+  readonly target: Target;
+  /** Namespaces: the members that are used, or all of them. */
+  readonly members?: Set<string> | "all";
+  readonly reference: Reference;
+}
+
+export interface GraphHost {
+  readonly modules: Modules;
+  /** Makes sure that the module's sites have been found. */
+  sites(module: Module): readonly TaskSite[];
+  hoisted(site: TaskSite): Hoisted | undefined;
+}
+
+export class Graph {
+  private readonly cache = new Map<Unit, Dependency[]>();
+  private readonly taskUnits = new Map<TaskSite, Unit>();
+
+  constructor(private readonly host: GraphHost) {}
+
+  /** The unit that holds a site's own function. For methods it is the class. Undefined when a wrapper names a function. */
+  unitOf(site: TaskSite): Unit | undefined {
+    if (site.kind === "method") return this.unitAround(site.module, site.owner);
+    const hoisted = this.host.hoisted(site);
+    if (!hoisted) return undefined;
+    let unit = this.taskUnits.get(site);
+    if (!unit) {
+      unit = { key: `${site.id}`, module: site.module, kind: "task", nodes: [...hoisted.parts], bindings: [], together: new Set(), site };
+      this.taskUnits.set(site, unit);
+    }
+    return unit;
+  }
+
+  /** The unit of the module whose source holds a node. */
+  unitAround(module: Module, node: ts.Node): Unit | undefined {
+    return module.units.find((unit) => unit.nodes.some((part) => contains(part, node)));
+  }
+
+  dependencies(unit: Unit): Dependency[] {
+    let found = this.cache.get(unit);
+    if (!found) {
+      found = this.compute(unit);
+      this.cache.set(unit, found);
+    }
+    return found;
+  }
+
+  private compute(unit: Unit): Dependency[] {
+    const { module } = unit;
+    if (unit.kind === "import" || unit.kind === "reexport") return [];
+    const byBinding = new Map<Binding, { target: Target; members: Set<string> | "all" | undefined; reference: Reference }>();
+    for (const reference of this.references(unit)) {
+      const binding = reference.binding as Binding;
+      const known = byBinding.get(binding);
+      const target = known?.target ?? this.host.modules.target(module, binding);
+      if (!target) continue;
+      const member = target.kind === "namespace" ? memberOf(module, reference.node) : undefined;
+      if (!known) {
+        const members = target.kind !== "namespace" ? undefined : member === undefined ? ("all" as const) : new Set([member]);
+        byBinding.set(binding, { target, members, reference });
+      } else if (known.members instanceof Set) {
+        if (member === undefined) known.members = "all";
+        else known.members.add(member);
+      }
+    }
+    return [...byBinding].map(([binding, rest]) => ({ binding, ...rest }));
+  }
+
+  /** Emitted references to the module's top level in the text that a unit has in a slice. */
+  references(unit: Unit): Reference[] {
+    const { module } = unit;
+    const sites = this.host.sites(module);
+    if (unit.kind === "task") {
+      const hoisted = this.host.hoisted(unit.site as TaskSite) as Hoisted;
+      const namespaces = [...hoisted.namespaces].map((binding) => binding.references[0] ?? pseudoReference(binding));
+      return [...hoisted.references, ...namespaces];
+    }
+    return unit.nodes.flatMap((node) => {
+      const inside = sites.filter((site) => contains(node, site.kind === "wrapper" ? site.call : site.fn));
+      const removed = inside.flatMap((site) => removedInSlice(module, site));
+      return module.references(node).filter((reference) => {
+        const { binding } = reference;
+        if (!binding || binding.ambient || binding.scope.kind !== "module" || unit.bindings.includes(binding)) return false;
+        return !removed.some((range) => contains(range, reference.node));
+      });
+    });
+  }
+
+  /** Units that a dependency needs. Through a namespace these are many. */
+  unitsOf(dependency: Dependency): Unit[] {
+    return this.unitsOfTarget(dependency.target, dependency.members);
+  }
+
+  unitsOfTarget(target: Target, members: Set<string> | "all" | undefined, seen = new Set<Module>()): Unit[] {
+    if (target.kind === "external") return [target.unit];
+    if (target.kind === "declared") {
+      const unit = target.module.unitOf.get(target.binding);
+      return unit ? [unit] : [];
+    }
+    if (seen.has(target.module)) return [];
+    seen.add(target.module);
+    const names = members === "all" || members === undefined ? this.host.modules.exportNames(target.module).names : members;
+    return [...names].flatMap((name) => {
+      const member = this.host.modules.exported(target.module, name);
+      return member ? this.unitsOfTarget(member, "all", seen) : [];
+    });
+  }
+
+  /** Everything that a unit reaches, itself included. */
+  reach(roots: readonly Unit[]): Set<Unit> {
+    const reached = new Set<Unit>(roots);
+    const queue = [...reached];
+    for (let unit = queue.pop(); unit; unit = queue.pop()) {
+      for (const next of this.successors(unit)) {
+        if (reached.has(next)) continue;
+        reached.add(next);
+        queue.push(next);
+      }
+    }
+    return reached;
+  }
+
+  /** Units that must be there when this one is. */
+  successors(unit: Unit): Set<Unit> {
+    const next = new Set<Unit>(unit.together);
+    for (const dependency of this.dependencies(unit)) for (const needed of this.unitsOf(dependency)) next.add(needed);
+    next.delete(unit);
+    return next;
+  }
+
+  /** Units of the module whose bindings this unit's code assigns: they must share a module with it, because imports can't be assigned. */
+  assigns(unit: Unit): Unit[] {
+    const { ts, unitOf } = unit.module;
+    const found = new Set<Unit>();
+    for (const reference of this.references(unit)) {
+      const other = reference.binding && unitOf.get(reference.binding);
+      if (other && other !== unit && useOf(ts, reference.node) === "write") found.add(other);
+    }
+    return [...found];
+  }
+}
+
+/** What of a site is not in a slice that has the code around it. Methods stay (under another name); only their decorators go. */
+function removedInSlice(module: Module, site: TaskSite): ts.Node[] {
+  const { ts } = module;
+  if (site.kind === "wrapper") return [...removedRanges(site), site.mark];
+  if (site.kind === "tag") return removedRanges(site);
+  const decorators = ts.getDecorators(site.fn) ?? [];
+  if (!site.options) return [...decorators];
+  return [...decorators.filter((decorator) => decorator !== site.decorator), site.mark === site.decorator ? calleeOf(module, site.decorator) : site.mark];
+}
+
+function calleeOf(module: Module, decorator: ts.Decorator): ts.Node {
+  const { expression } = decorator;
+  return module.ts.isCallExpression(expression) ? expression.expression : expression;
+}
+
+/** `m.x` → `x`, when nothing else is done with the namespace there. */
+function memberOf(module: Module, node: ts.Node): string | undefined {
+  const { ts } = module;
+  const { parent } = node;
+  if (ts.isQualifiedName(parent) && parent.left === node) return parent.right.text;
+  const outer = wrapped(ts, node);
+  return isAccess(ts, outer.parent) && outer.parent.expression === outer ? accessedName(ts, outer.parent) : undefined;
+}
+
+function pseudoReference(binding: Binding): Reference {
+  const node = ((binding.declarations[0] as ts.NamedDeclaration).name ?? binding.declarations[0]) as ts.Identifier;
+  return { node, name: binding.name, scope: binding.scope, space: "value", erased: false, binding };
+}

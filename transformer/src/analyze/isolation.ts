@@ -1,0 +1,192 @@
+/**
+ * Checks that a task keeps to itself: what runs in another thread has its own copy of everything.
+ *
+ * Takes a site and what it reaches. Reports writes that would be lost (errors in the task's own code, warnings in what it calls), reads of what changes
+ * elsewhere, and top-level calls that do not come along.
+ */
+import type * as ts from "typescript";
+import type { Reporter } from "../diagnostics/report";
+import type { Hoisted } from "./captures";
+import type { Graph } from "./graph";
+import type { Module, Unit } from "./module";
+import type { Modules, Target } from "./resolve";
+import type { Binding, Reference } from "./scopes";
+import type { MethodSite, TaskSite } from "./sites";
+import { contains, hasModifier, isAccess, isFunctionLike, runsWith, type Use, useOf } from "./syntax";
+
+export interface Reach {
+  readonly site: TaskSite;
+  readonly hoisted: Hoisted | undefined;
+  readonly units: Set<Unit>;
+}
+
+export class Isolation {
+  private readonly reported = new Set<unknown>();
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly modules: Modules,
+    private readonly report: Reporter,
+  ) {}
+
+  /** Assignments to the module's bindings in the task's own code. Call it for every site before `check`, which only reads on. */
+  checkOwnCode(site: TaskSite, hoisted: Hoisted | undefined): void {
+    const { module } = site;
+    for (const part of hoisted?.parts ?? [site.fn]) {
+      for (const reference of module.references(part)) {
+        const { binding } = reference;
+        if (!binding || binding.ambient || binding.scope.kind !== "module") continue;
+        const use = useOf(module.ts, reference.node);
+        if (use === "read") continue;
+        const target = this.modules.target(module, binding);
+        if (target?.kind !== "declared" || target.binding.kind === "function" && use === "mutate") continue;
+        site.invalid = true;
+        this.reported.add(target.binding);
+        this.report.add(use === "write" ? "MP1010" : "MP1011", reference.node, { task: site.name, name: binding.name }, declarationOf(target.binding));
+      }
+    }
+    if (site.kind === "method") this.checkThis(site);
+  }
+
+  /** Everything that the task reaches. */
+  check({ site, units }: Reach): void {
+    for (const unit of units) {
+      for (const dependency of this.graph.dependencies(unit)) {
+        if (dependency.target.kind === "declared") this.checkBinding(site, unit, units, dependency.target, dependency.reference);
+      }
+      for (const reference of this.graph.references(unit)) {
+        const binding = reference.binding as Binding;
+        if (unit.kind !== "task" && unit.bindings.includes(binding)) this.checkBinding(site, unit, units, { kind: "declared", module: unit.module, binding }, reference);
+      }
+    }
+    for (const module of new Set([...units].map((unit) => unit.module))) this.checkCalls(site, module, units);
+  }
+
+  private checkBinding(site: TaskSite, unit: Unit, units: Set<Unit>, target: Target & { kind: "declared" }, reference: Reference): void {
+    const { binding, module } = target;
+    if (this.reported.has(binding)) return;
+    const isVariable = binding.kind === "let" || binding.kind === "var";
+    if (!isVariable && binding.kind !== "const") return;
+    const late = (use: Use): Reference[] => binding.references.filter((other) => !other.erased && useOf(module.ts, other.node) === use && !runsAtTopLevel(module, other.node));
+    const inSlice = (other: Reference): boolean => [...units].some((candidate) => candidate.module === module && candidate.nodes.some((node) => contains(node, other.node)));
+    const reader = unit.kind === "task" ? `\`${site.name}\`` : unit.bindings[0] ? `\`${unit.bindings[0].name}\`, which \`${site.name}\` uses,` : `\`${site.name}\``;
+    if (isVariable) {
+      const writes = late("write");
+      const helper = writes.find((write) => inSlice(write) && !isInAnyTask(module, write.node));
+      if (helper) {
+        this.reported.add(binding);
+        this.report.add("MP2004", helper.node, { task: `\`${site.name}\``, name: binding.name }, declarationOf(binding));
+        return;
+      }
+      if (writes.length > 0) {
+        this.reported.add(binding);
+        this.report.add("MP2002", reference.node, { task: reader, name: binding.name }, [
+          { node: (writes[0] as Reference).node, message: `\`${binding.name}\` is assigned here` },
+        ]);
+        return;
+      }
+    }
+    const changes = late("mutate").filter((change) => !inSlice(change));
+    if (changes.length > 0 && !late("mutate").some(inSlice)) {
+      this.reported.add(binding);
+      this.report.add("MP2005", reference.node, { task: reader, name: binding.name }, [
+        { node: (changes[0] as Reference).node, message: `\`${binding.name}\` is changed here` },
+      ]);
+    }
+  }
+
+  private checkCalls(site: TaskSite, module: Module, units: Set<Unit>): void {
+    for (const call of module.callsLeftOut) {
+      if (this.reported.has(call.node)) continue;
+      const target = this.modules.target(module, call.binding);
+      const unit = target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
+      if (!unit || !units.has(unit) || isTaskBinding(target as Target)) continue;
+      this.reported.add(call.node);
+      this.report.add("MP2003", call.node, { call: shorten(call.node.expression.getText()), name: call.binding.name, task: `\`${site.name}\`` });
+    }
+  }
+
+  /** Writes to the instance, in the method and in the methods that it calls on `this`. */
+  private checkThis(site: MethodSite): void {
+    const { module, owner } = site;
+    const { ts } = module;
+    const seen = new Set<ts.Node>();
+    const queue: { method: ts.MethodDeclaration | ts.AccessorDeclaration; call: ts.Node | undefined }[] = [{ method: site.fn, call: undefined }];
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const { method, call } = next;
+      if (seen.has(method)) continue;
+      seen.add(method);
+      forEachThis(ts, method, (node) => {
+        const access = node.parent;
+        if (!isAccess(ts, access) || access.expression !== node) return;
+        const name = ts.isPropertyAccessExpression(access) ? access.name.text : `[${access.argumentExpression.getText()}]`;
+        if (useOf(ts, node) === "mutate") {
+          const deep = useOf(ts, access) !== "write" && !(ts.isDeleteExpression(access.parent) && access.parent.expression === access);
+          if (!deep) site.invalid = true;
+          this.report.add(deep ? "MP2006" : "MP1012", access, { task: site.name, name }, call ? [{ node: call, message: `${site.name} calls it here` }] : []);
+        }
+        if (ts.isCallExpression(access.parent) && access.parent.expression === access && ts.isPropertyAccessExpression(access)) {
+          const member = owner.members.find(
+            (candidate) => ts.isMethodDeclaration(candidate) && candidate.body && candidate.name.getText() === name && hasModifier(ts, candidate, ts.SyntaxKind.StaticKeyword) === site.isStatic,
+          );
+          const isTask = module.sites.some((other) => other.kind === "method" && other.fn === member);
+          if (member && !isTask) queue.push({ method: member as ts.MethodDeclaration, call: call ?? access });
+        }
+      });
+    }
+    const visit = (node: ts.Node): void => {
+      if (ts.isWithStatement(node)) this.fail(site, node, "a `with` statement");
+      if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "eval" && !module.scopes.byNode.get(node.expression)?.binding) {
+        this.fail(site, node.expression, "a direct `eval`");
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(site.fn);
+  }
+
+  private fail(site: TaskSite, node: ts.Node, what: string): void {
+    site.invalid = true;
+    this.report.add("MP1015", node, { task: site.name, what });
+  }
+}
+
+function forEachThis(ts: Module["ts"], fn: ts.Node, found: (node: ts.Node) => void): void {
+  const visit = (node: ts.Node): void => {
+    if (node.kind === ts.SyntaxKind.ThisKeyword && !ts.isTypeNode(node.parent)) found(node);
+    if (ts.isClassLike(node) || (isFunctionLike(ts, node) && !ts.isArrowFunction(node))) return;
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(fn, visit);
+}
+
+function runsAtTopLevel(module: Module, node: ts.Node): boolean {
+  const { ts } = module;
+  let statement = node;
+  while (!ts.isSourceFile(statement.parent)) statement = statement.parent;
+  return runsWith(ts, node, statement);
+}
+
+function isInAnyTask(module: Module, node: ts.Node): boolean {
+  return module.sites.some((site) => contains(site.fn, node));
+}
+
+/** `f.with(…)` at the top level: a call on a parallel function is none that sets something up. */
+function isTaskBinding(target: Target): boolean {
+  if (target.kind !== "declared") return false;
+  const { module, binding } = target;
+  return module.sites.some((site) => {
+    if (site.kind === "tag") return binding.declarations.includes(site.fn);
+    return site.kind === "wrapper" && binding.declarations.some((declaration) => contains(declaration, site.call) && module.ts.isVariableDeclaration(declaration));
+  });
+}
+
+function declarationOf(binding: Binding): { node: ts.Node; message: string }[] {
+  const declaration = binding.declarations[0];
+  return declaration ? [{ node: (declaration as ts.NamedDeclaration).name ?? declaration, message: `\`${binding.name}\` is declared here` }] : [];
+}
+
+function shorten(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  return line.length > 50 ? `${line.slice(0, 49)}…` : line;
+}
+

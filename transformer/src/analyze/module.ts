@@ -1,0 +1,325 @@
+/**
+ * One project module, cut into units.
+ *
+ * Takes a file's text. Gives its bindings, its imports and exports, and its units: the smallest parts of the top level that a slice can take or leave (a
+ * declaration, one declarator of a list, one import specifier, or a statement that assigns to a binding). It does not follow imports.
+ */
+import * as path from "node:path";
+import type * as ts from "typescript";
+import type { TypeScript } from "../core";
+import { type Binding, buildScopes, referencesWithin, type Reference, type ScopeTree } from "./scopes";
+import { commentsBefore, hasModifier, rootOfAccess, runsWith, useOf, wrapped } from "./syntax";
+import type { TaskSite } from "./sites";
+
+export interface ImportRecord {
+  specifier: string;
+  /** What is imported: a name, `default`, `*` for the namespace, `=` for `import x = require()`. */
+  name: string;
+  /** `ImportClause` (its default name), `NamespaceImport`, `ImportSpecifier` or `ImportEqualsDeclaration`. */
+  node: ts.Node;
+  kind: "import" | "require";
+}
+
+export type ExportRecord =
+  | { kind: "local"; binding: Binding }
+  | { kind: "from"; specifier: string; name: string }
+  | { kind: "namespace"; specifier: string };
+
+export interface Unit {
+  readonly key: string;
+  readonly module: Module;
+  /**
+   * `import`: one name of an import that stays an import. `effect`: a statement that declares nothing. `reexport`: a name of another package, exported
+   * again by this module.
+   */
+  readonly kind: "declaration" | "import" | "effect" | "reexport" | "task";
+  /** What of the source it keeps. */
+  readonly nodes: ts.Node[];
+  readonly bindings: Binding[];
+  /** Units of this module that initialise these bindings, or are initialised along with them. */
+  readonly together: Set<Unit>;
+  /** `reexport`: what is exported again. */
+  readonly reexport?: { specifier: string; name: string };
+  /** `task`: whose function it holds. */
+  readonly site?: TaskSite;
+}
+
+/** Names that a default export without a name, and `export =`, have in slices. */
+export const DEFAULT_NAME = "__mp_default";
+export const EXPORT_EQUALS_NAME = "__mp_export";
+
+/** Name of a binding in slice modules. */
+export function localName(binding: Binding): string {
+  return binding.name === "default" ? DEFAULT_NAME : binding.name === "export=" ? EXPORT_EQUALS_NAME : binding.name;
+}
+
+export class Module {
+  readonly source: ts.SourceFile;
+  readonly scopes: ScopeTree;
+  /** Path from the root, with `/`. */
+  readonly path: string;
+  readonly imports = new Map<Binding, ImportRecord>();
+  readonly exports = new Map<string, ExportRecord>();
+  /** Specifiers of `export * from`. */
+  readonly stars: string[] = [];
+  /** Specifiers and nodes of `import "x"`. */
+  readonly bareImports: { specifier: string; node: ts.ImportDeclaration; included: boolean }[] = [];
+  readonly units: Unit[] = [];
+  readonly unitOf = new Map<Binding, Unit>();
+  /** Top-level statements that call a method on a binding and stay out of slices. */
+  readonly callsLeftOut: { binding: Binding; node: ts.CallExpression; statement: ts.Statement }[] = [];
+  /** CommonJS JavaScript: can't be cut, imports of it stay as they are. */
+  readonly opaque: boolean;
+  /** Task sites, once found. */
+  sites: TaskSite[] = [];
+  private readonly reexports = new Map<string, Unit>();
+
+  constructor(
+    readonly ts: TypeScript,
+    readonly file: string,
+    readonly text: string,
+    root: string,
+  ) {
+    this.path = path.relative(root, file).split(path.sep).join("/");
+    this.source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, scriptKind(ts, file));
+    this.scopes = buildScopes(ts, this.source);
+    this.opaque = /\.c?jsx?$/.test(file) && !this.source.statements.some((s) => isModuleSyntax(ts, s)) && /\b(module|exports|require)\b/.test(text);
+    for (const statement of this.source.statements) this.addStatement(statement);
+    for (const statement of this.source.statements) this.attach(statement);
+  }
+
+  get loader(): "ts" | "tsx" | "js" | "jsx" {
+    if (/\.tsx$/i.test(this.file)) return "tsx";
+    if (/\.jsx$/i.test(this.file)) return "jsx";
+    // JavaScript files may hold JSX: esbuild's own `.js` loader refuses it, the wider one does not.
+    return /\.[cm]?js$/i.test(this.file) ? "js" : "ts";
+  }
+
+  /** References in a node's range that are emitted, in source order. */
+  references(node: ts.Node): Reference[] {
+    return referencesWithin(this.scopes, node.getStart(this.source), node.end).filter((reference) => !reference.erased);
+  }
+
+  /** The unit that re-exports `name` of a module outside the project. */
+  reexport(specifier: string, name: string): Unit {
+    const key = `${specifier}\0${name}`;
+    let unit = this.reexports.get(key);
+    if (!unit) {
+      unit = { ...this.unit("reexport", [], []), reexport: { specifier, name } } as Unit;
+      this.reexports.set(key, unit);
+    }
+    return unit;
+  }
+
+  unit(kind: Unit["kind"], nodes: ts.Node[], bindings: Binding[]): Unit {
+    return { key: `${this.path}#${this.units.length + this.reexports.size}`, module: this, kind, nodes, bindings, together: new Set() };
+  }
+
+  private add(kind: Unit["kind"], nodes: ts.Node[], bindings: Binding[]): Unit {
+    for (const binding of bindings) {
+      const existing = this.unitOf.get(binding);
+      if (existing) {
+        existing.nodes.push(...nodes);
+        return existing;
+      }
+    }
+    const unit = this.unit(kind, nodes, bindings);
+    this.units.push(unit);
+    for (const binding of bindings) this.unitOf.set(binding, unit);
+    return unit;
+  }
+
+  private declaredBy(node: ts.Node): Binding | undefined {
+    return this.scopes.declared.get(node);
+  }
+
+  private addStatement(statement: ts.Statement): void {
+    const { ts } = this;
+    if (hasModifier(ts, statement, ts.SyntaxKind.DeclareKeyword)) return this.exportNames(statement);
+    if (ts.isVariableStatement(statement)) {
+      for (const declaration of statement.declarationList.declarations) {
+        const bindings = namesIn(ts, declaration.name).map((node) => this.declaredBy(node.parent) as Binding);
+        this.add("declaration", [declaration], bindings);
+      }
+      return this.exportNames(statement);
+    }
+    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement) || ts.isEnumDeclaration(statement) || ts.isModuleDeclaration(statement)) {
+      const binding = this.declaredBy(statement);
+      if (binding?.value) this.add("declaration", [statement], [binding]);
+      return this.exportNames(statement);
+    }
+    if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) return this.exportNames(statement);
+    if (ts.isImportDeclaration(statement)) return this.addImport(statement);
+    if (ts.isImportEqualsDeclaration(statement)) {
+      const binding = this.declaredBy(statement) as Binding;
+      const { moduleReference } = statement;
+      if (ts.isExternalModuleReference(moduleReference)) {
+        if (ts.isStringLiteralLike(moduleReference.expression)) {
+          this.imports.set(binding, { specifier: moduleReference.expression.text, name: "=", node: statement, kind: "require" });
+          this.add("import", [statement], [binding]);
+        }
+      } else this.add("declaration", [statement], [binding]);
+      return this.exportNames(statement);
+    }
+    if (ts.isExportDeclaration(statement)) return this.addExport(statement);
+    if (ts.isExportAssignment(statement)) {
+      const name = statement.isExportEquals ? "export=" : "default";
+      const named = ts.isIdentifier(statement.expression) ? this.scopes.module.bindings.get(statement.expression.text) : undefined;
+      if (named) {
+        this.exports.set(name, { kind: "local", binding: named });
+        return;
+      }
+      const binding: Binding = {
+        name,
+        kind: "const",
+        scope: this.scopes.module,
+        declarations: [statement],
+        value: true,
+        type: false,
+        ambient: false,
+        exported: false,
+        references: [],
+      };
+      this.add("declaration", [statement], [binding]);
+      this.exports.set(name, { kind: "local", binding });
+    }
+  }
+
+  private exportNames(statement: ts.Statement): void {
+    const { ts } = this;
+    if (!hasModifier(ts, statement, ts.SyntaxKind.ExportKeyword)) return;
+    if (ts.isVariableStatement(statement)) {
+      for (const declaration of statement.declarationList.declarations) {
+        for (const name of namesIn(ts, declaration.name)) {
+          this.exports.set(name.text, { kind: "local", binding: this.declaredBy(name.parent) as Binding });
+        }
+      }
+      return;
+    }
+    const binding = this.declaredBy(statement);
+    if (binding) this.exports.set(hasModifier(ts, statement, ts.SyntaxKind.DefaultKeyword) ? "default" : binding.name, { kind: "local", binding });
+  }
+
+  private addImport(statement: ts.ImportDeclaration): void {
+    const { ts } = this;
+    if (!ts.isStringLiteralLike(statement.moduleSpecifier)) return;
+    const specifier = statement.moduleSpecifier.text;
+    const clause = statement.importClause;
+    if (!clause) {
+      const included = this.hasPragma(statement, "include");
+      this.bareImports.push({ specifier, node: statement, included });
+      return;
+    }
+    const record = (node: ts.Node, name: string): void => {
+      const binding = this.declaredBy(node) as Binding;
+      this.imports.set(binding, { specifier, name, node, kind: "import" });
+      if (binding.value) this.add("import", [node], [binding]);
+    };
+    if (clause.name) record(clause, "default");
+    if (!clause.namedBindings) return;
+    if (ts.isNamespaceImport(clause.namedBindings)) return record(clause.namedBindings, "*");
+    for (const element of clause.namedBindings.elements) record(element, (element.propertyName ?? element.name).text);
+  }
+
+  private addExport(statement: ts.ExportDeclaration): void {
+    const { ts } = this;
+    const specifier = statement.moduleSpecifier && ts.isStringLiteralLike(statement.moduleSpecifier) ? statement.moduleSpecifier.text : undefined;
+    const clause = statement.exportClause;
+    if (!clause) {
+      if (specifier !== undefined) this.stars.push(specifier);
+      return;
+    }
+    if (ts.isNamespaceExport(clause)) {
+      if (specifier !== undefined) this.exports.set(clause.name.text, { kind: "namespace", specifier });
+      return;
+    }
+    for (const element of clause.elements) {
+      const name = (element.propertyName ?? element.name).text;
+      if (specifier !== undefined) this.exports.set(element.name.text, { kind: "from", specifier, name });
+      else {
+        const binding = this.scopes.module.bindings.get(name);
+        if (binding) this.exports.set(element.name.text, { kind: "local", binding });
+      }
+    }
+  }
+
+  /** Ties a statement to the bindings that it assigns to when it runs. */
+  private attach(statement: ts.Statement): void {
+    const { ts } = this;
+    if (this.opaque || ts.isFunctionDeclaration(statement) || ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement)) return;
+    if (hasModifier(ts, statement, ts.SyntaxKind.DeclareKeyword)) return;
+    const own = this.units.filter((unit) => unit.nodes.some((node) => node === statement || node.parent?.parent === statement));
+    const declares = own.length > 0;
+    const pragma = !declares && this.hasPragma(statement, "include");
+    const assigned = new Map<Unit, Reference>();
+    const called: { binding: Binding; node: ts.CallExpression }[] = [];
+    for (const reference of this.references(statement)) {
+      const { binding } = reference;
+      const unit = binding && this.unitOf.get(binding);
+      if (!unit || !runsWith(ts, reference.node, statement)) continue;
+      if (pragma || useOf(ts, reference.node) !== "read") assigned.set(unit, reference);
+      else if (ts.isExpressionStatement(statement)) {
+        const call = methodCallOn(ts, reference.node);
+        if (call) called.push({ binding, node: call });
+      }
+    }
+    if (assigned.size === 0) {
+      if (!declares) for (const call of called) this.callsLeftOut.push({ ...call, statement });
+      return;
+    }
+    if (!declares) {
+      const effect = this.unit("effect", [statement], []);
+      this.units.push(effect);
+      for (const unit of assigned.keys()) this.tie(unit, effect);
+      return;
+    }
+    for (const [unit, { node }] of assigned) {
+      for (const declaring of own) {
+        if (declaring !== unit && declaring.nodes.some((part) => part.pos <= node.pos && node.end <= part.end)) this.tie(unit, declaring);
+      }
+    }
+  }
+
+  private tie(unit: Unit, effect: Unit): void {
+    unit.together.add(effect);
+    effect.together.add(unit);
+  }
+
+  /** Whether `// @parallel-<word>` stands above the statement. */
+  hasPragma(node: ts.Node, word: string): boolean {
+    return commentsBefore(this.ts, this.text, node).some((comment) => new RegExp(`@parallel-${word}\\b`).test(comment.text));
+  }
+}
+
+/** The call when `name` is what a method is called on: `name.x.y(…)`, at the left of a chain of calls. */
+function methodCallOn(ts: TypeScript, name: ts.Identifier): ts.CallExpression | undefined {
+  let node = wrapped(ts, name);
+  while ((ts.isPropertyAccessExpression(node.parent) || ts.isElementAccessExpression(node.parent)) && node.parent.expression === node) {
+    node = wrapped(ts, node.parent);
+    if (ts.isCallExpression(node.parent) && node.parent.expression === node) {
+      return rootOfAccess(ts, node.parent.expression) === name ? node.parent : undefined;
+    }
+  }
+  return undefined;
+}
+
+function isModuleSyntax(ts: TypeScript, statement: ts.Statement): boolean {
+  return (
+    ts.isImportDeclaration(statement) ||
+    ts.isExportDeclaration(statement) ||
+    ts.isExportAssignment(statement) ||
+    hasModifier(ts, statement, ts.SyntaxKind.ExportKeyword)
+  );
+}
+
+export function namesIn(ts: TypeScript, name: ts.BindingName): ts.Identifier[] {
+  if (ts.isIdentifier(name)) return [name];
+  return name.elements.flatMap((element) => (ts.isBindingElement(element) ? namesIn(ts, element.name) : []));
+}
+
+function scriptKind(ts: TypeScript, file: string): ts.ScriptKind {
+  if (/\.tsx$/i.test(file)) return ts.ScriptKind.TSX;
+  // JavaScript may hold JSX whatever its extension.
+  if (/\.[cm]?jsx?$/i.test(file)) return ts.ScriptKind.JSX;
+  return ts.ScriptKind.TS;
+}

@@ -1,0 +1,144 @@
+/**
+ * Follows names across the modules of the project.
+ *
+ * Takes bindings and export names. Gives what they stand for: a declaration of a project module, a whole project module (a namespace), or something that
+ * stays an import because it comes from outside. Modules are parsed on demand and kept.
+ */
+import type { Host } from "../core";
+import type { Binding } from "./scopes";
+import { type ImportRecord, Module, type Unit } from "./module";
+
+export type Target =
+  | { kind: "declared"; module: Module; binding: Binding }
+  /** An import of a package or a data file, kept as it is in the module that has it. */
+  | { kind: "external"; unit: Unit; binding: Binding | undefined }
+  | { kind: "namespace"; module: Module };
+
+export class Modules {
+  private readonly parsed = new Map<string, Module | undefined>();
+  /** Files that may have changed since they were parsed. */
+  private readonly doubtful = new Set<string>();
+  private readonly links = new Map<Module, Set<Module>>();
+  /** Changes whenever a module that was seen does. */
+  version = 0;
+
+  constructor(private readonly host: Host) {}
+
+  /** The module as last seen, read through the host if it was not. */
+  get(file: string): Module | undefined {
+    if (!this.parsed.has(file) || this.doubtful.delete(file)) {
+      const text = this.host.read(file);
+      if (text !== undefined) return this.set(file, text);
+      if (this.parsed.get(file)) this.version++;
+      this.parsed.set(file, undefined);
+    }
+    return this.parsed.get(file);
+  }
+
+  /** Takes the text that the host compiles now. */
+  set(file: string, text: string): Module {
+    this.doubtful.delete(file);
+    const known = this.parsed.get(file);
+    if (known && known.text === text) return known;
+    if (this.parsed.has(file)) this.version++;
+    const module = new Module(this.host.ts, file, text, this.host.root);
+    this.parsed.set(file, module);
+    return module;
+  }
+
+  /** Whether this is still what the file holds. */
+  isCurrent(module: Module): boolean {
+    return this.get(module.file) === module;
+  }
+
+  invalidate(file: string): void {
+    if (this.parsed.get(file)) this.doubtful.add(file);
+    else {
+      // It was not there: names may lead to it now that led elsewhere.
+      this.parsed.delete(file);
+      this.version++;
+    }
+  }
+
+  /** The project module that a specifier leads to, if it can be cut into units. */
+  follow(from: Module, specifier: string, kind: "import" | "require" = "import"): Module | undefined {
+    const resolution = this.host.resolve(specifier, from.file, kind);
+    if (resolution?.kind !== "project" || /\.d\.[cm]?ts$/.test(resolution.file)) return undefined;
+    const module = this.get(resolution.file);
+    if (!module) return undefined;
+    const links = this.links.get(from);
+    if (links) links.add(module);
+    else this.links.set(from, new Set([module]));
+    return module.opaque ? undefined : module;
+  }
+
+  /** Modules that were looked into for names of this one. */
+  followedFrom(module: Module): Iterable<Module> {
+    return this.links.get(module) ?? [];
+  }
+
+  /** What a binding of a module's top level stands for. Undefined when an import leads to a name that the other module does not export. */
+  target(module: Module, binding: Binding): Target | undefined {
+    const record = module.imports.get(binding);
+    if (!record) return { kind: "declared", module, binding };
+    return this.imported(module, binding, record);
+  }
+
+  private imported(module: Module, binding: Binding, record: ImportRecord): Target | undefined {
+    const other = this.follow(module, record.specifier, record.kind);
+    if (!other) {
+      const unit = module.unitOf.get(binding);
+      return unit && { kind: "external", unit, binding };
+    }
+    if (record.name === "=" || record.name === "*") {
+      const whole = other.exports.has("export=") ? this.exported(other, "export=") : undefined;
+      return whole ?? { kind: "namespace", module: other };
+    }
+    return this.exported(other, record.name);
+  }
+
+  /** What a module exports under a name. */
+  exported(module: Module, name: string, seen = new Set<string>()): Target | undefined {
+    const key = `${module.file}\0${name}`;
+    if (seen.has(key)) return undefined;
+    seen.add(key);
+    const record = module.exports.get(name);
+    if (record) {
+      if (record.kind === "local") return this.target(module, record.binding);
+      const other = this.follow(module, record.specifier);
+      if (record.kind === "namespace") return other ? { kind: "namespace", module: other } : { kind: "external", unit: module.reexport(record.specifier, "*"), binding: undefined };
+      if (!other) return { kind: "external", unit: module.reexport(record.specifier, record.name), binding: undefined };
+      return this.exported(other, record.name, seen);
+    }
+    if (name === "default") return module.exports.has("export=") ? this.exported(module, "export=", seen) : undefined;
+    let outside: string | undefined;
+    for (const specifier of module.stars) {
+      const other = this.follow(module, specifier);
+      if (!other) outside ??= specifier;
+      else {
+        const found = this.exported(other, name, seen);
+        if (found) return found;
+      }
+    }
+    return outside === undefined ? undefined : { kind: "external", unit: module.reexport(outside, name), binding: undefined };
+  }
+
+  /** Names that a module exports, its `export *` included, but for what packages export through it. */
+  exportNames(module: Module, seen = new Set<Module>()): { names: Set<string>; outside: { module: Module; specifier: string }[] } {
+    const names = new Set<string>();
+    const outside: { module: Module; specifier: string }[] = [];
+    if (seen.has(module)) return { names, outside };
+    seen.add(module);
+    for (const name of module.exports.keys()) if (name !== "export=") names.add(name);
+    for (const specifier of module.stars) {
+      const other = this.follow(module, specifier);
+      if (!other) outside.push({ module, specifier });
+      else {
+        const inner = this.exportNames(other, seen);
+        for (const name of inner.names) if (name !== "default") names.add(name);
+        outside.push(...inner.outside);
+      }
+    }
+    return { names, outside };
+  }
+}

@@ -1,0 +1,244 @@
+/** Small questions about syntax that several passes ask. None of them needs binding. */
+import type * as ts from "typescript";
+import type { TypeScript } from "../core";
+
+export type FunctionLike =
+  | ts.FunctionDeclaration
+  | ts.FunctionExpression
+  | ts.ArrowFunction
+  | ts.MethodDeclaration
+  | ts.ConstructorDeclaration
+  | ts.AccessorDeclaration;
+
+export function isFunctionLike(ts: TypeScript, node: ts.Node): node is FunctionLike {
+  return (
+    ts.isFunctionDeclaration(node) ||
+    ts.isFunctionExpression(node) ||
+    ts.isArrowFunction(node) ||
+    ts.isMethodDeclaration(node) ||
+    ts.isConstructorDeclaration(node) ||
+    ts.isGetAccessorDeclaration(node) ||
+    ts.isSetAccessorDeclaration(node)
+  );
+}
+
+export function hasModifier(ts: TypeScript, node: ts.Node, kind: ts.SyntaxKind): boolean {
+  return modifier(ts, node, kind) !== undefined;
+}
+
+export function modifier(ts: TypeScript, node: ts.Node, kind: ts.SyntaxKind): ts.Modifier | undefined {
+  return ts.canHaveModifiers(node) ? ts.getModifiers(node)?.find((candidate) => candidate.kind === kind) : undefined;
+}
+
+/** Without parentheses, `as`, `satisfies`, `!` and `<T>` around it. */
+export function unwrap(ts: TypeScript, node: ts.Expression): ts.Expression {
+  while (isWrapper(ts, node)) node = (node as ts.ParenthesizedExpression).expression;
+  return node;
+}
+
+/** The outermost expression that is this one with parentheses, `as`, `satisfies`, `!` or `<T>` around it. */
+export function wrapped(ts: TypeScript, node: ts.Node): ts.Node {
+  while (isWrapper(ts, node.parent) && (node.parent as ts.ParenthesizedExpression).expression === node) node = node.parent;
+  return node;
+}
+
+function isWrapper(ts: TypeScript, node: ts.Node): boolean {
+  return (
+    ts.isParenthesizedExpression(node) ||
+    ts.isAsExpression(node) ||
+    ts.isSatisfiesExpression(node) ||
+    ts.isNonNullExpression(node) ||
+    ts.isTypeAssertionExpression(node)
+  );
+}
+
+export function contains(outer: ts.Node, inner: ts.Node): boolean {
+  return outer.pos <= inner.pos && inner.end <= outer.end;
+}
+
+export function isAccess(ts: TypeScript, node: ts.Node): node is ts.PropertyAccessExpression | ts.ElementAccessExpression {
+  return ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node);
+}
+
+/** The name that an access reads, if it is written out: `a.b`, `a["b"]`. */
+export function accessedName(ts: TypeScript, node: ts.Node): string | undefined {
+  if (ts.isPropertyAccessExpression(node)) return node.name.text;
+  if (ts.isElementAccessExpression(node) && ts.isStringLiteralLike(node.argumentExpression)) return node.argumentExpression.text;
+  return undefined;
+}
+
+/** `a.b[0].c` → `a`. */
+export function rootOfAccess(ts: TypeScript, node: ts.Expression): ts.Expression {
+  let root = unwrap(ts, node);
+  while (isAccess(ts, root)) root = unwrap(ts, root.expression);
+  return root;
+}
+
+export type Use = "read" | "write" | "mutate";
+
+/**
+ * Methods that change the object that they are called on, of arrays, typed arrays, maps, sets and dates. `set`, `add` and `delete` are names that other
+ * classes use too, for changes as well.
+ */
+const MUTATING = new Set([
+  "push",
+  "pop",
+  "shift",
+  "unshift",
+  "splice",
+  "sort",
+  "reverse",
+  "fill",
+  "copyWithin",
+  "set",
+  "add",
+  "delete",
+  "clear",
+  "setTime",
+  "setDate",
+  "setMonth",
+  "setFullYear",
+  "setHours",
+  "setMinutes",
+  "setSeconds",
+  "setMilliseconds",
+]);
+
+const MUTATING_STATICS = new Set(["assign", "defineProperty", "defineProperties", "setPrototypeOf"]);
+
+/**
+ * What is done to the variable (or `this`) that `node` names.
+ * @returns `write` when the variable itself is assigned, `mutate` when a member of it is, or a method is called that is known to change its object
+ */
+export function useOf(ts: TypeScript, node: ts.Node): Use {
+  let current = wrapped(ts, node);
+  if (isAssignmentTarget(ts, current)) return "write";
+  if (ts.isCallExpression(current.parent) && current.parent.arguments[0] === current) {
+    const { expression } = current.parent;
+    if (
+      ts.isPropertyAccessExpression(expression) &&
+      ts.isIdentifier(expression.expression) &&
+      (expression.expression.text === "Object" || expression.expression.text === "Reflect") &&
+      MUTATING_STATICS.has(expression.name.text)
+    ) {
+      return "mutate";
+    }
+  }
+  while (isAccess(ts, current.parent) && current.parent.expression === current) {
+    const access = current.parent;
+    current = wrapped(ts, access);
+    if (isAssignmentTarget(ts, current)) return "mutate";
+    const { parent } = current;
+    if (ts.isDeleteExpression(parent)) return "mutate";
+    if (ts.isCallExpression(parent)) {
+      if (parent.expression === current && MUTATING.has(accessedName(ts, access) ?? "")) return "mutate";
+      const callee = parent.expression;
+      if (
+        parent.arguments[0] === current &&
+        ts.isPropertyAccessExpression(callee) &&
+        ts.isIdentifier(callee.expression) &&
+        callee.expression.text === "Object" &&
+        MUTATING_STATICS.has(callee.name.text)
+      ) {
+        return "mutate";
+      }
+    }
+  }
+  return "read";
+}
+
+/** Whether the expression is assigned to: `=`, `+=`, `++`, `for (x of …)`, or a place in a destructuring pattern. */
+export function isAssignmentTarget(ts: TypeScript, node: ts.Node): boolean {
+  const { parent } = node;
+  if (ts.isBinaryExpression(parent)) {
+    const operator = parent.operatorToken.kind;
+    return parent.left === node && operator >= ts.SyntaxKind.FirstAssignment && operator <= ts.SyntaxKind.LastAssignment;
+  }
+  if (ts.isPrefixUnaryExpression(parent) || ts.isPostfixUnaryExpression(parent)) {
+    return parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken;
+  }
+  if (ts.isForInStatement(parent) || ts.isForOfStatement(parent)) return parent.initializer === node;
+  if (ts.isArrayLiteralExpression(parent) || ts.isObjectLiteralExpression(parent)) return isPattern(ts, parent);
+  if (ts.isSpreadElement(parent) || ts.isSpreadAssignment(parent)) return isPattern(ts, parent.parent);
+  if (ts.isPropertyAssignment(parent)) return parent.initializer === node && isPattern(ts, parent.parent);
+  if (ts.isShorthandPropertyAssignment(parent)) return parent.name === node && isPattern(ts, parent.parent);
+  return false;
+}
+
+function isPattern(ts: TypeScript, literal: ts.Node): boolean {
+  const outer = wrapped(ts, literal);
+  // `[[a] = [0]] = b`: a pattern with a default is the left side of an `=` itself.
+  return isAssignmentTarget(ts, outer);
+}
+
+/** Array methods that call their function argument before they return. */
+const CALLS_AT_ONCE = new Set([
+  "forEach",
+  "map",
+  "filter",
+  "reduce",
+  "reduceRight",
+  "some",
+  "every",
+  "find",
+  "findIndex",
+  "findLast",
+  "findLastIndex",
+  "flatMap",
+  "sort",
+  "toSorted",
+  "from",
+  "replace",
+  "replaceAll",
+]);
+
+/** Whether a function literal is called where it stands: `(() => …)()`, `list.forEach(() => …)`, `new Promise(() => …)`. */
+export function isCalledAtOnce(ts: TypeScript, fn: ts.Node): boolean {
+  if (!ts.isArrowFunction(fn) && !ts.isFunctionExpression(fn)) return false;
+  let outer = wrapped(ts, fn);
+  if (isAccess(ts, outer.parent) && outer.parent.expression === outer && /^(call|apply)$/.test(accessedName(ts, outer.parent) ?? "")) outer = outer.parent;
+  const { parent } = outer;
+  if (ts.isCallExpression(parent)) {
+    if (parent.expression === outer) return true;
+    return isAccess(ts, parent.expression) && CALLS_AT_ONCE.has(accessedName(ts, parent.expression) ?? "");
+  }
+  return ts.isNewExpression(parent) && ts.isIdentifier(parent.expression) && parent.expression.text === "Promise";
+}
+
+/** Whether code at `node` runs when the top-level statement `statement` does (rather than when a function in it is called). */
+export function runsWith(ts: TypeScript, node: ts.Node, statement: ts.Node): boolean {
+  for (let child = node, current = node.parent; child !== statement; child = current, current = current.parent) {
+    if (isFunctionLike(ts, child) && !isCalledAtOnce(ts, child)) return false;
+    if (ts.isPropertyDeclaration(child) && !hasModifier(ts, child, ts.SyntaxKind.StaticKeyword) && contains(child.initializer ?? child.name, node)) {
+      if (child.initializer && contains(child.initializer, node)) return false;
+    }
+    if (child === statement) break;
+  }
+  return !(isFunctionLike(ts, statement) && !isCalledAtOnce(ts, statement));
+}
+
+/** The comments right before a node, from the text, because a host may have parsed without documentation comments. */
+export function commentsBefore(ts: TypeScript, text: string, node: ts.Node): { text: string; pos: number; end: number }[] {
+  return (ts.getLeadingCommentRanges(text, node.pos) ?? []).map(({ pos, end }) => ({ text: text.slice(pos, end), pos, end }));
+}
+
+/** `length` of the function: parameters before the first with a default or a rest parameter. */
+export function lengthOf(ts: TypeScript, fn: FunctionLike): number {
+  const parameters = fn.parameters.filter((parameter) => !isThisParameter(ts, parameter));
+  const end = parameters.findIndex((parameter) => parameter.initializer || parameter.dotDotDotToken);
+  return end < 0 ? parameters.length : end;
+}
+
+export function isThisParameter(ts: TypeScript, parameter: ts.ParameterDeclaration): boolean {
+  return ts.isIdentifier(parameter.name) && parameter.name.text === "this";
+}
+
+/** Parameter names as written, destructured ones as `{…}` and `[…]`. */
+export function parameterNames(ts: TypeScript, fn: FunctionLike): string[] {
+  return fn.parameters
+    .filter((parameter) => !isThisParameter(ts, parameter))
+    .map(({ name, dotDotDotToken }) => {
+      const written = ts.isIdentifier(name) ? name.text : ts.isObjectBindingPattern(name) ? "{…}" : "[…]";
+      return dotDotDotToken ? `...${written}` : written;
+    });
+}

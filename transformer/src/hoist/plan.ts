@@ -1,0 +1,212 @@
+/**
+ * The slices of a build.
+ *
+ * Takes the tasks and classes of all analyzed files. Gives virtual modules, one a group of units (see groups.ts), linked by imports between them, and says
+ * which of them exports each task and class.
+ */
+import type { SliceModule, SlicePlan, TaskRecord } from "../core";
+import type { Graph } from "../analyze/graph";
+import { localName, type Module, type Unit } from "../analyze/module";
+import type { Modules, Target } from "../analyze/resolve";
+import type { MethodSite, TaskSite } from "../analyze/sites";
+import type { ClassInfo } from "../analyze/classes";
+import type { Hoisted } from "../analyze/captures";
+import { taskExport } from "./classes";
+import { type Group, groupUnits, type Root } from "./groups";
+import { hashOf } from "./ids";
+import { renderGroup } from "./render-slice";
+
+export interface PlanInput {
+  readonly graph: Graph;
+  readonly modules: Modules;
+  readonly tasks: readonly { site: TaskSite; record: TaskRecord }[];
+  readonly classes: readonly ClassInfo[];
+  readonly hoisted: (site: TaskSite) => Hoisted | undefined;
+  readonly sitesOf: (module: Module) => readonly TaskSite[];
+  readonly manifestKey: string;
+}
+
+/** One import of a slice module, from another slice module or from outside. */
+export interface SliceImport {
+  /** Sorts imports as the program has them. */
+  readonly order: number;
+  readonly text: string;
+  /** `import x = require()`: runs where it stands, so it has to come first. */
+  readonly inPlace: boolean;
+}
+
+export const SLICE_PREFIX = "makeparallel-slice:";
+
+export function planSlices(input: PlanInput): SlicePlan {
+  return new Planner(input).plan();
+}
+
+class Planner {
+  private readonly exports = new Map<Group, Map<string, string>>();
+  private readonly facades = new Map<string, SliceModule>();
+  private groups = new Map<Unit, Group>();
+
+  constructor(private readonly input: PlanInput) {}
+
+  plan(): SlicePlan {
+    const { graph, tasks, classes } = this.input;
+    const roots: Root[] = [];
+    const plan: SlicePlan = { modules: new Map(), entries: [], classes: new Map(), diagnostics: [] };
+    for (const { site } of tasks) {
+      const unit = graph.unitOf(site);
+      if (unit) roots.push({ key: `task:${site.id}`, unit });
+    }
+    for (const info of classes) {
+      const unit = info.module.unitOf.get(info.binding);
+      if (unit) roots.push({ key: `class:${info.id}`, unit });
+    }
+    this.groups = groupUnits(graph, roots);
+
+    for (const { site, record } of tasks) {
+      const unit = graph.unitOf(site);
+      const group = unit && this.groups.get(unit);
+      if (!group) continue;
+      const name = taskExport(site.id);
+      this.demand(group, name, this.taskLocal(site, name));
+      plan.entries.push({ task: record, module: group.id, export: name });
+    }
+    for (const info of classes) {
+      const unit = info.module.unitOf.get(info.binding);
+      const group = unit && this.groups.get(unit);
+      if (!group) continue;
+      const name = localName(info.binding);
+      this.demand(group, name, name);
+      plan.classes.set(info.id, { module: group.id, export: name });
+    }
+
+    const all = new Set(this.groups.values());
+    const imports = new Map<Group, SliceImport[]>();
+    for (const group of all) if (group.units.some((unit) => unit.kind !== "import" && unit.kind !== "reexport")) imports.set(group, this.importsOf(group));
+    for (const group of all) {
+      const exported = this.exports.get(group);
+      const own = imports.get(group);
+      if (!own && !exported) continue;
+      const module = renderGroup(this.input, group, own ?? [], exported ?? new Map(), (unit) => this.outsideImport(unit));
+      plan.modules.set(module.id, module);
+    }
+    for (const facade of this.facades.values()) plan.modules.set(facade.id, facade);
+    return plan;
+  }
+
+  /** What the task's function is called in its slice module. */
+  private taskLocal(site: TaskSite, name: string): string {
+    const hoisted = this.input.hoisted(site);
+    const own = site.kind === "tag" && hoisted && hoisted.captures.length === 0 && !hoisted.capturesThis && hoisted.parts.length === 1;
+    return own ? (site.fn.name?.text ?? name) : name;
+  }
+
+  private demand(group: Group, exported: string, local: string): void {
+    const known = this.exports.get(group);
+    if (known) known.set(exported, local);
+    else this.exports.set(group, new Map([[exported, local]]));
+  }
+
+  private importsOf(group: Group): SliceImport[] {
+    const { graph } = this.input;
+    const imports = new Map<string, SliceImport>();
+    for (const unit of group.units) {
+      for (const dependency of graph.dependencies(unit)) {
+        const { binding, target } = dependency;
+        const isSelf = unit.site?.kind === "tag" && binding.declarations.includes(unit.site.fn);
+        const local = isSelf ? SELF_NAME : binding.name;
+        const added = this.link(group, local, binding.declarations[0]?.pos ?? 0, target, dependency.members);
+        if (added) imports.set(local, added);
+      }
+    }
+    return [...imports.values()].sort((a, b) => a.order - b.order || (a.text < b.text ? -1 : 1));
+  }
+
+  /** Makes `local` mean the target in a module of the group. */
+  private link(group: Group, local: string, order: number, target: Target, members: Set<string> | "all" | undefined): SliceImport | undefined {
+    const module = (group.units[0] as Unit).module;
+    if (target.kind === "external" && target.unit.kind === "import" && target.unit.module === module) return { order, ...this.outsideImport(target.unit) };
+    if (target.kind === "namespace") {
+      const id = this.facade(target.module, members ?? "all");
+      return { order, inPlace: false, text: `import * as ${local} from ${JSON.stringify(SLICE_PREFIX + id)};` };
+    }
+    const exported = this.exported(target);
+    if (!exported) return undefined;
+    if (exported.group === group && exported.name === local) return undefined;
+    // Other parts of the same file come after what the file imports.
+    const same = target.kind === "declared" && target.module === module;
+    return {
+      order: same ? order + module.text.length : order,
+      inPlace: false,
+      text: `import { ${exported.name === local ? local : `${exported.name} as ${local}`} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`,
+    };
+  }
+
+  /** The group that exports a target, and the name; the export is noted. */
+  private exported(target: Exclude<Target, { kind: "namespace" }>): { group: Group; name: string } | undefined {
+    const unit = target.kind === "external" ? target.unit : target.module.unitOf.get(target.binding);
+    const group = unit && this.groups.get(unit);
+    if (!unit || !group) return undefined;
+    const name = target.binding ? localName(target.binding) : `__mp_from_${hashOf(`${unit.reexport?.specifier}\0${unit.reexport?.name}`)}`;
+    this.demand(group, name, name);
+    return { group, name };
+  }
+
+  private outsideImport(unit: Unit): { text: string; inPlace: boolean } {
+    return outsideImport(unit);
+  }
+
+  /** A module that has the given exports of a project module, for `import * as`. */
+  private facade(module: Module, members: Set<string> | "all"): string {
+    const { modules } = this.input;
+    const all = members === "all";
+    const exportable = modules.exportNames(module);
+    const names = [...(all ? exportable.names : members)].sort();
+    const id = `${module.path}#${all ? "all" : hashOf(names.join("\0"))}`;
+    if (this.facades.has(id)) return id;
+    const lines: string[] = [];
+    const facade: SliceModule = { id, file: module.file, contents: "", loader: "js" };
+    this.facades.set(id, facade);
+    for (const name of names) {
+      const target = modules.exported(module, name);
+      if (!target) continue;
+      if (target.kind === "namespace") {
+        lines.push(`export * as ${name} from ${JSON.stringify(SLICE_PREFIX + this.facade(target.module, "all"))};`);
+        continue;
+      }
+      const exported = this.exported(target);
+      if (exported) lines.push(`export { ${exported.name === name ? name : `${exported.name} as ${name}`} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`);
+    }
+    if (all) {
+      for (const outside of exportable.outside) if (outside.module === module) lines.push(`export * from ${JSON.stringify(outside.specifier)};`);
+    }
+    facade.contents = `${lines.join("\n")}\n`;
+    return id;
+  }
+}
+
+/** What a tagged function's own name, used for anything but a call, is in its slice: the stub. */
+export const SELF_NAME = "__mp_self";
+
+/** The import statement of one name from outside the project, as the module has it. */
+function outsideImport(unit: Unit): { text: string; inPlace: boolean } {
+  const { module } = unit;
+  const binding = unit.bindings[0];
+  if (!binding) return { text: "", inPlace: false };
+  const record = module.imports.get(binding);
+  if (!record) return { text: "", inPlace: false };
+  const { ts } = module;
+  const from = JSON.stringify(record.specifier);
+  if (record.name === "=") return { text: `import ${binding.name} = require(${from});`, inPlace: true };
+  let declaration = record.node;
+  while (!ts.isImportDeclaration(declaration)) declaration = declaration.parent;
+  const attributes = declaration.attributes ? ` ${declaration.attributes.getText()}` : "";
+  const name = binding.name;
+  let clause = `{ ${record.name === name ? name : `${record.name} as ${name}`} }`;
+  if (record.name === "*") clause = `* as ${name}`;
+  else if (record.name === "default" && ts.isImportClause(record.node)) clause = name;
+  return { text: `import ${clause} from ${from}${attributes};`, inPlace: false };
+}
+
+export function methodsOf(sites: readonly TaskSite[]): MethodSite[] {
+  return sites.filter((site): site is MethodSite => site.kind === "method");
+}

@@ -1,0 +1,123 @@
+/**
+ * Edits of the program's own file.
+ *
+ * Takes a module, its valid sites and the classes that register there. Gives the edits that put stubs in, register classes, and drop the imports that only
+ * hoisted code used.
+ */
+import type * as ts from "typescript";
+import type { Edit, FileFormat } from "../core";
+import type { ClassInfo } from "../analyze/classes";
+import { type Hoisted, removedRanges } from "../analyze/captures";
+import type { Module } from "../analyze/module";
+import type { TaskSite } from "../analyze/sites";
+import { contains } from "../analyze/syntax";
+import { classEdits, insertion } from "./classes";
+import { INTERNAL_IMPORT, preamble, remove, siteEdits, Slots, sortEdits } from "./stubs";
+
+/** A class of another module that this file registers. */
+export interface ClassImport {
+  specifier: string;
+  /** Its export; undefined when the module registers it itself and only has to be loaded. */
+  name: string | undefined;
+  id: string;
+}
+
+export function programEdits(
+  module: Module,
+  format: FileFormat,
+  sites: readonly TaskSite[],
+  hoisted: (site: TaskSite) => Hoisted | undefined,
+  classes: readonly ClassInfo[],
+  classImports: readonly ClassImport[],
+): Edit[] {
+  const slots = new Slots();
+  const removed = sites.flatMap((site) => (site.kind === "method" ? [site.fn.body as ts.Node] : removedRanges(site)));
+  const isRemoved = (node: ts.Node): boolean => removed.some((range) => contains(range, node));
+  const shown = sites.filter((site) => !isRemoved(site.kind === "wrapper" ? site.call : site.fn));
+  const edits: Edit[] = [];
+  for (const site of shown) edits.push(...siteEdits(site, hoisted(site), slots));
+  for (const info of classes) edits.push(...classEdits(module, info));
+  edits.push(...importEdits(module, [...removed, ...shown.flatMap(markRanges), ...shown.flatMap(parameterRanges)]));
+  const usesInternal = edits.some((edit) => edit.parts.some((part) => typeof part === "string" && /\b__mp(?:_m\(|\.)/.test(part)));
+  if (!usesInternal && classImports.length === 0) return sortEdits(edits);
+  edits.push(insertion(headPosition(module), "statements", `${INTERNAL_IMPORT} `));
+  const location = format.module === "esm" ? "import.meta.url" : "__filename";
+  edits.push(insertion(module.text.length, "statements", `\n${[...registrations(classImports), preamble(location, format.manifestKey, slots.all)].join("\n")}\n`));
+  return sortEdits(edits);
+}
+
+function registrations(classImports: readonly ClassImport[]): string[] {
+  const namespaces = new Map<string, string>();
+  const lines: string[] = [];
+  const calls: string[] = [];
+  for (const { specifier, name, id } of classImports) {
+    if (name === undefined) {
+      lines.push(`import ${JSON.stringify(specifier)};`);
+      continue;
+    }
+    let namespace = namespaces.get(specifier);
+    if (!namespace) {
+      namespace = `__mp_k${namespaces.size}`;
+      namespaces.set(specifier, namespace);
+      lines.push(`import * as ${namespace} from ${JSON.stringify(specifier)};`);
+    }
+    // A thunk, because in a circle of imports the class may not exist yet.
+    calls.push(`__mp_m().class(() => ${namespace}.${name}, ${JSON.stringify(id)});`);
+  }
+  return [...new Set(lines), ...calls];
+}
+
+/** The mark itself goes as well: it no longer needs the import of `parallel`. */
+function markRanges(site: TaskSite): ts.Node[] {
+  const { ts } = site.module;
+  if (site.kind === "tag") return [];
+  if (site.kind === "wrapper") return [site.mark];
+  const { expression } = site.decorator;
+  return [ts.isCallExpression(expression) ? expression.expression : expression];
+}
+
+/** Defaults and patterns of a stub's parameters are gone. */
+function parameterRanges(site: TaskSite): ts.Node[] {
+  if (site.kind === "wrapper") return [];
+  const { ts } = site.module;
+  return site.fn.parameters.flatMap((parameter): ts.Node[] => {
+    if (!ts.isIdentifier(parameter.name)) return [parameter];
+    return parameter.initializer ? [parameter.initializer] : [];
+  });
+}
+
+/** Imports whose every use is in code that left. Imports that were unused before are the host's business. */
+function importEdits(module: Module, removed: readonly ts.Node[]): Edit[] {
+  const { ts } = module;
+  const gone = new Set<ts.Node>();
+  for (const [binding, record] of module.imports) {
+    const uses = binding.references.filter((reference) => !reference.erased);
+    if (uses.length > 0 && uses.every((use) => removed.some((range) => contains(range, use.node)))) gone.add(record.node);
+  }
+  const edits: Edit[] = [];
+  for (const statement of module.source.statements) {
+    if (ts.isImportEqualsDeclaration(statement) && gone.has(statement)) edits.push(remove(statement));
+    if (!ts.isImportDeclaration(statement) || !statement.importClause) continue;
+    const { importClause } = statement;
+    const { namedBindings } = importClause;
+    const names: ts.Node[] = importClause.name ? [importClause] : [];
+    if (namedBindings) names.push(...(ts.isNamespaceImport(namedBindings) ? [namedBindings] : namedBindings.elements));
+    const going = names.filter((node) => gone.has(node));
+    if (going.length === 0) continue;
+    if (going.length === names.length) edits.push(remove(statement));
+    else for (const node of going) edits.push(remove(node === importClause ? (importClause.name as ts.Node) : node));
+  }
+  return edits;
+}
+
+/** The start of the file, after a shebang or the prologue directives. */
+function headPosition(module: Module): number {
+  const { ts } = module;
+  let position = ts.getShebang(module.text)?.length ?? 0;
+  if (position > 0) position = module.text.indexOf("\n", position) + 1 || module.text.length;
+  for (const statement of module.source.statements) {
+    if (!ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression)) break;
+    position = statement.end;
+  }
+  return position;
+}

@@ -1,0 +1,225 @@
+/**
+ * Writes one slice module.
+ *
+ * Takes a group of units, its imports and its exports. Gives the module's text: the units at their original positions, then imports, exports and what stubs
+ * need.
+ */
+import type * as ts from "typescript";
+import type { Edit, SliceModule } from "../core";
+import type { Hoisted } from "../analyze/captures";
+import { DEFAULT_NAME, EXPORT_EQUALS_NAME, localName, type Module, type Unit } from "../analyze/module";
+import type { MethodSite, TaskSite } from "../analyze/sites";
+import { removedRanges } from "../analyze/captures";
+import { contains, isFunctionLike, modifier } from "../analyze/syntax";
+import { classEdits, insertion, methodsInSlice, taskExport } from "./classes";
+import type { Group } from "./groups";
+import { hashOf } from "./ids";
+import { methodsOf, type PlanInput, SELF_NAME, type SliceImport } from "./plan";
+import { placeEdits, rename, renameEdits } from "./rewrites";
+import { SliceText, textOfRange } from "./slice-text";
+import { INTERNAL_IMPORT, preamble, remove, siteEdits, Slots, sortEdits } from "./stubs";
+
+export function renderGroup(
+  input: PlanInput,
+  group: Group,
+  imports: readonly SliceImport[],
+  exported: ReadonlyMap<string, string>,
+  outsideImport: (unit: Unit) => { text: string },
+): SliceModule {
+  return new SliceWriter(input, group).write(imports, exported, outsideImport);
+}
+
+class SliceWriter {
+  private readonly module: Module;
+  private readonly slots = new Slots();
+  private readonly edits: Edit[] = [];
+  private readonly variables: string[] = [];
+
+  constructor(
+    private readonly input: PlanInput,
+    private readonly group: Group,
+  ) {
+    this.module = (group.units[0] as Unit).module;
+  }
+
+  write(imports: readonly SliceImport[], exported: ReadonlyMap<string, string>, outsideImport: (unit: Unit) => { text: string }): SliceModule {
+    const { module, group } = this;
+    const units = group.units.filter((unit) => unit.kind !== "import" && unit.kind !== "reexport");
+    this.collectEdits(units);
+    const text = new SliceText(module.text, this.edits);
+    for (const { text: line, inPlace } of imports) if (inPlace) text.generated(`${line} `);
+    const pieces = units.flatMap((unit) => (unit.kind === "task" ? [{ unit, node: unit.nodes[0] as ts.Node }] : unit.nodes.map((node) => ({ unit, node }))));
+    pieces.sort((a, b) => a.node.pos - b.node.pos);
+    let list: ts.Node | undefined;
+    for (const { unit, node } of pieces) {
+      if (list && node.parent !== list) text.generated(";");
+      if (unit.kind === "task") this.task(text, unit);
+      else if (module.ts.isVariableDeclaration(node)) {
+        if (node.parent === list) text.generated(",");
+        else this.keyword(text, node.parent as ts.VariableDeclarationList);
+        text.keep(node.getStart(), node.end);
+      } else this.piece(text, node, unit);
+      list = module.ts.isVariableDeclaration(node) && unit.kind !== "task" ? node.parent : undefined;
+    }
+    if (list) text.generated(";");
+
+    const tail: string[] = imports.filter((line) => !line.inPlace).map((line) => line.text);
+    // Imports that this module only has so that others can take them from here.
+    for (const unit of group.units) {
+      const [binding] = unit.bindings;
+      if (unit.kind === "import" && binding && exported.has(localName(binding))) {
+        const line = outsideImport(unit).text;
+        if (!imports.some((other) => other.text === line)) tail.push(line);
+      } else if (unit.kind === "reexport" && unit.reexport) tail.push(reexportLine(unit.reexport));
+    }
+    const names = [...exported].filter(([name]) => !name.startsWith("__mp_from_")).map(([name, local]) => (name === local ? name : `${local} as ${name}`));
+    if (names.length > 0) tail.push(`export { ${names.sort().join(", ")} };`);
+    if (this.variables.length > 0) tail.push(`var ${this.variables.join(", ")};`);
+    const draft = text.build(tail.join("\n"), module.file);
+    const usesStubs = /\b__mp_m\(\)/.test(draft);
+    if (usesStubs) tail.push(preamble("__filename", this.input.manifestKey, this.slots.all));
+    if (usesStubs || /\b__mp\./.test(draft)) tail.unshift(INTERNAL_IMPORT);
+    return { id: group.id, file: module.file, contents: text.build(tail.join("\n"), module.file), loader: module.loader };
+  }
+
+  private collectEdits(units: readonly Unit[]): void {
+    const { module, input } = this;
+    const parts = units.flatMap((unit) => unit.nodes);
+    const within = (node: ts.Node): boolean => parts.some((part) => contains(part, node));
+    const tasks = units.filter((unit) => unit.kind === "task");
+    const own = new Set(tasks.map((unit) => unit.site));
+    const inside = input.sitesOf(module).filter((site) => !own.has(site) && !site.invalid && within(siteNode(site)));
+    const removed = inside.filter((site) => site.kind !== "method").flatMap(removedRanges);
+    const shown = inside.filter((site) => !removed.some((range) => contains(range, siteNode(site))));
+    const { edits } = this;
+
+    edits.push(...placeEdits(module).filter((edit) => parts.some((part) => part.pos <= edit.start && edit.end <= part.end)));
+    const renames = new Map(tasks.flatMap((unit) => [...(input.hoisted(unit.site as TaskSite) as Hoisted).renames]));
+    const nameOf = (binding: { name: string }): string => renames.get(binding as never) ?? binding.name;
+    for (const site of shown) if (site.kind !== "method") edits.push(...siteEdits(site, input.hoisted(site), this.slots, nameOf));
+    for (const unit of tasks) this.taskEdits(unit, removed);
+
+    for (const info of input.classes) {
+      if (info.module === module && within(info.node)) edits.push(...classEdits(module, info));
+    }
+    const methods = new Map<ts.ClassLikeDeclaration, MethodSite[]>();
+    for (const site of methodsOf(shown)) methods.set(site.owner, [...(methods.get(site.owner) ?? []), site]);
+    for (const [owner, sites] of methods) {
+      const textOf = (node: ts.Node): string => textOfRange(module.text, edits, node.getStart(), node.end);
+      edits.push(...methodsInSlice(module, owner, sites, this.slots, textOf));
+      for (const site of sites) this.variables.push(taskExport(site.id));
+    }
+    for (const part of parts) this.declarationEdits(part);
+    sortEdits(edits);
+  }
+
+  /** Without `export`, and with a name where the module's default has none. */
+  private declarationEdits(node: ts.Node): void {
+    const { ts } = this.module;
+    if (!ts.isFunctionDeclaration(node) && !ts.isClassDeclaration(node) && !ts.isEnumDeclaration(node) && !ts.isModuleDeclaration(node) && !ts.isImportEqualsDeclaration(node)) return;
+    for (const kind of [ts.SyntaxKind.ExportKeyword, ts.SyntaxKind.DefaultKeyword]) {
+      const keyword = modifier(ts, node, kind);
+      if (keyword) this.edits.push(remove(keyword));
+    }
+    if (ts.isFunctionDeclaration(node) && !node.name) {
+      const keyword = node.getChildren().find((child) => child.kind === ts.SyntaxKind.FunctionKeyword) as ts.Node;
+      const position = node.asteriskToken?.end ?? keyword.end;
+      this.edits.push(insertion(position, "statements", ` ${DEFAULT_NAME}`));
+    }
+  }
+
+  /** References in a task's code that mean something else by their name alone. */
+  private taskEdits(unit: Unit, removed: readonly ts.Node[]): void {
+    const { module, edits } = this;
+    const site = unit.site as TaskSite;
+    const hoisted = this.input.hoisted(site) as Hoisted;
+    const shown = (node: ts.Node): boolean => !removed.some((range) => contains(range, node));
+    const shownEdits = (list: Edit[]): Edit[] => list.filter((edit) => !removed.some((range) => range.pos <= edit.start && edit.end <= range.end));
+    edits.push(...shownEdits(renameEdits(module, hoisted.parts, hoisted.renames)));
+    edits.push(...shownEdits(renameEdits(module, hoisted.parts, hoisted.qualified)));
+    if (site.kind !== "tag") return;
+    for (const reference of hoisted.references) {
+      if (reference.binding?.declarations.includes(site.fn) && shown(reference.node)) edits.push(rename(module, reference.node, SELF_NAME));
+    }
+  }
+
+  private keyword(text: SliceText, list: ts.VariableDeclarationList): void {
+    text.keep(list.getStart(), (list.declarations[0] as ts.Node).pos).generated(" ");
+  }
+
+  private piece(text: SliceText, node: ts.Node, unit: Unit): void {
+    const { ts } = this.module;
+    if (ts.isExportAssignment(node)) {
+      const name = node.isExportEquals ? EXPORT_EQUALS_NAME : DEFAULT_NAME;
+      text.generated(`const ${name} = { default: `).keep(node.expression.getStart(), node.expression.end).generated(" }.default;");
+      return;
+    }
+    if (ts.isClassDeclaration(node) && !node.name && unit.kind === "declaration") {
+      text.generated(`const ${DEFAULT_NAME} = { default: `).keep(node.getStart(), node.end).generated(" }.default;");
+      return;
+    }
+    text.keep(node.getStart(), node.end);
+    if (!/[;}]$/.test(this.module.text.slice(node.getStart(), node.end))) text.generated(";");
+  }
+
+  /** The task's function, alone or in a factory that binds what it captures. */
+  private task(text: SliceText, unit: Unit): void {
+    const { ts } = this.module;
+    const site = unit.site as TaskSite;
+    const hoisted = this.input.hoisted(site) as Hoisted;
+    const name = taskExport(site.id);
+    const { fn, parts, captures, capturesThis, renames } = hoisted;
+    const isFactory = captures.length > 0 || capturesThis || parts.length > 1;
+    if (!isFactory && ts.isFunctionDeclaration(fn)) {
+      if (!fn.name) this.addName(fn, name);
+      text.keep(fn.getStart(), fn.end);
+      return;
+    }
+    if (!isFactory) {
+      this.named(text.generated(`const ${name} = `), site, fn);
+      text.generated(";");
+      return;
+    }
+    const parameters = captures.map(({ binding }) => renames.get(binding) ?? binding.name);
+    const open = capturesThis ? `(${["__mp_this", ...parameters].join(", ")}) { return (function () {` : `(${parameters.join(", ")}) {`;
+    text.generated(`const ${name} = function ${open} let __mp_result; `);
+    for (const part of parts) {
+      if (part === fn && !ts.isFunctionDeclaration(fn)) {
+        this.named(text.generated("__mp_result = "), site, fn);
+        text.generated("; ");
+      } else if (ts.isVariableDeclaration(part)) text.generated("const ").keep(part.getStart(), part.end).generated("; ");
+      else {
+        text.keep(part.getStart(), part.end).generated(" ");
+        if (part === fn) text.generated(`__mp_result = ${renames.get(this.module.scopes.declared.get(fn) as never) ?? (fn as ts.FunctionDeclaration).name?.text}; `);
+      }
+    }
+    text.generated(capturesThis ? "return __mp_result; }).call(__mp_this); };" : "return __mp_result; };");
+  }
+
+  private addName(fn: ts.FunctionDeclaration, name: string): void {
+    const edit = this.edits.find((candidate) => candidate.start === candidate.end && candidate.parts[0] === ` ${DEFAULT_NAME}` && fn.pos <= candidate.start && candidate.end <= fn.end);
+    if (edit) edit.parts[0] = ` ${name}`;
+  }
+
+  /** An anonymous function takes its name from what it is assigned to: here, the name that the program gives it. */
+  private named(text: SliceText, site: TaskSite, fn: ts.Node): void {
+    const { ts } = this.module;
+    const anonymous = isFunctionLike(ts, fn) && (ts.isArrowFunction(fn) || (ts.isFunctionExpression(fn) && !fn.name));
+    const name = site.name;
+    if (!anonymous || name === "(anonymous)") {
+      text.generated(anonymous ? "(" : "").keep(fn.getStart(), fn.end).generated(anonymous ? ")" : "");
+      return;
+    }
+    const key = JSON.stringify(name);
+    text.generated(`{ ${key}: `).keep(fn.getStart(), fn.end).generated(` }[${key}]`);
+  }
+}
+
+function siteNode(site: TaskSite): ts.Node {
+  return site.kind === "wrapper" ? site.call : site.fn;
+}
+
+function reexportLine({ specifier, name }: { specifier: string; name: string }): string {
+  const local = `__mp_from_${hashOf(`${specifier}\0${name}`)}`;
+  return name === "*" ? `export * as ${local} from ${JSON.stringify(specifier)};` : `export { ${name} as ${local} } from ${JSON.stringify(specifier)};`;
+}

@@ -1,0 +1,291 @@
+/**
+ * The core's entry: analyses files and plans the slices of a build. See core.ts for the contract with the adapters.
+ */
+import * as path from "node:path";
+import type * as ts from "typescript";
+import { Captures, type Hoisted } from "./analyze/captures";
+import { ClassFinder, type ClassInfo } from "./analyze/classes";
+import { Graph } from "./analyze/graph";
+import { Isolation, type Reach } from "./analyze/isolation";
+import type { Module, Unit } from "./analyze/module";
+import { Modules } from "./analyze/resolve";
+import { checkSite } from "./analyze/signature";
+import { findSites, functionOf, type TaskSite } from "./analyze/sites";
+import { modifier, parameterNames } from "./analyze/syntax";
+import type { Diagnostic, FileFormat, FileResult, Host, SlicePlan, TaskRecord } from "./core";
+import { Reporter } from "./diagnostics/report";
+import { privateState } from "./hoist/classes";
+import { planSlices } from "./hoist/plan";
+import { type ClassImport, programEdits } from "./hoist/program";
+import { captureNames, isGenerator } from "./hoist/stubs";
+
+/** What is known of a module's marks from the module itself. */
+interface Local {
+  readonly sites: TaskSite[];
+  readonly captures: Captures;
+  readonly report: Reporter;
+}
+
+interface Analysis {
+  readonly result: FileResult;
+  readonly format: string;
+  readonly classes: ClassInfo[];
+  readonly tasks: { site: TaskSite; record: TaskRecord }[];
+  /** The modules that it was made from. */
+  readonly sources: Module[];
+  /** Classes of this file that others asked to register, when it was made. */
+  readonly asked: number;
+  readonly version: number;
+}
+
+export class Project {
+  private readonly modules: Modules;
+  private readonly locals = new WeakMap<Module, Local>();
+  private readonly analyses = new Map<string, Analysis>();
+  /** By file: classes that register themselves there, because a marked file elsewhere needs them. */
+  private readonly instrumented = new Map<string, Map<string, ClassInfo>>();
+  private graph: Graph;
+  private graphVersion = -1;
+
+  constructor(host: Host) {
+    this.modules = new Modules(host);
+    this.graph = this.freshGraph();
+  }
+
+  /** Cheap test: could this text contain a mark (substring `parallel`)? */
+  static mayContainTask(text: string): boolean {
+    return text.includes("parallel");
+  }
+
+  /**
+   * Tasks, edits and diagnostics of one file. Cached by its text and by the modules that it depends on.
+   * @param file absolute path
+   * @param format how the emitted file refers to itself
+   * @param _sourceFile the host's own tree of it. Not needed: positions are the same in the core's own
+   */
+  analyze(file: string, text: string, format: FileFormat, _sourceFile?: ts.SourceFile): FileResult {
+    if (!Project.mayContainTask(text) && !this.instrumented.has(file)) return emptyResult();
+    const module = this.modules.set(file, text);
+    const formatKey = `${format.module}\0${format.manifestKey}`;
+    const known = this.analyses.get(file);
+    const asked = this.instrumented.get(file)?.size ?? 0;
+    if (known && known.format === formatKey && known.asked === asked && known.sources.every((source) => this.modules.isCurrent(source)) && known.version === this.modules.version) {
+      return known.result;
+    }
+    const analysis = this.analyzeModule(module, format, formatKey, asked);
+    this.analyses.set(file, analysis);
+    return analysis.result;
+  }
+
+  /**
+   * The slices of all tasks of the given files (those analyzed and with tasks), or of all.
+   * @param format.manifestKey as given to `analyze`
+   */
+  slice(format: { manifestKey: string }, files?: Iterable<string>): SlicePlan {
+    const wanted = files && new Set(files);
+    const analyses = [...this.analyses]
+      .filter(([file]) => !wanted || wanted.has(file))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, analysis]) => analysis);
+    const classes = new Map<string, ClassInfo>();
+    for (const analysis of analyses) {
+      for (const info of analysis.classes) {
+        const known = classes.get(info.id);
+        if (!known || known.module !== info.module) classes.set(info.id, info);
+        else known.guarded ||= info.guarded;
+      }
+    }
+    return planSlices({
+      graph: this.currentGraph(),
+      modules: this.modules,
+      tasks: analyses.flatMap((analysis) => analysis.tasks),
+      classes: [...classes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+      hoisted: (site) => this.hoisted(site),
+      sitesOf: (module) => this.local(module).sites,
+      manifestKey: format.manifestKey,
+    });
+  }
+
+  /** Forgets what it knows of a file: it may have changed, come or gone. */
+  invalidate(file: string): void {
+    this.modules.invalidate(file);
+  }
+
+  private local(module: Module): Local {
+    let local = this.locals.get(module);
+    if (!local) {
+      const report = new Reporter();
+      const captures = new Captures(module, report);
+      local = { sites: [], captures, report };
+      this.locals.set(module, local);
+      if (Project.mayContainTask(module.text)) {
+        local.sites.push(...findSites(module, report));
+        module.sites = local.sites;
+        for (const site of local.sites) checkSite(this.modules, site, report);
+        for (const site of local.sites) if (!site.invalid || site.kind !== "wrapper") captures.of(site);
+      }
+    }
+    return local;
+  }
+
+  private hoisted(site: TaskSite): Hoisted | undefined {
+    return this.local(site.module).captures.of(site);
+  }
+
+  private freshGraph(): Graph {
+    return new Graph({ modules: this.modules, sites: (module) => this.local(module).sites, hoisted: (site) => this.hoisted(site) });
+  }
+
+  private currentGraph(): Graph {
+    if (this.graphVersion !== this.modules.version) {
+      this.graph = this.freshGraph();
+      this.graphVersion = this.modules.version;
+    }
+    return this.graph;
+  }
+
+  private analyzeModule(module: Module, format: FileFormat, formatKey: string, asked: number): Analysis {
+    const local = this.local(module);
+    const graph = this.currentGraph();
+    const report = new Reporter();
+    const isolation = new Isolation(graph, this.modules, report);
+    for (const site of local.sites) isolation.checkOwnCode(site, this.hoisted(site));
+    const sites = local.sites.filter((site) => !site.invalid);
+    const finder = new ClassFinder(this.modules);
+    const reached = new Set<Unit>();
+    for (const site of sites) {
+      const unit = graph.unitOf(site);
+      if (!unit) continue;
+      const reach: Reach = { site, hoisted: this.hoisted(site), units: graph.reach([unit]) };
+      isolation.check(reach);
+      for (const other of reach.units) reached.add(other);
+      finder.ofTask(site, reach.hoisted);
+    }
+    if (sites.length > 0) {
+      finder.ofModule(module);
+      finder.ofUnits(reached);
+      for (const { specifier, node, included } of module.bareImports) if (!included) report.add("MP3001", node, { specifier });
+    }
+    const classes = finder.finish();
+    const own = new Map(classes.filter((info) => info.module === module).map((info) => [info.id, info]));
+    for (const info of this.instrumented.get(module.file)?.values() ?? []) {
+      const current = own.get(info.id) ?? this.inModule(info, module);
+      if (!current) continue;
+      current.guarded ||= info.guarded;
+      own.set(current.id, current);
+    }
+    const { classImports, instrument } = this.registerOthers(module, classes);
+    const sources = this.sourcesOf(module, reached, classes);
+    const diagnostics = merge(local.report, report);
+    return {
+      format: formatKey,
+      classes,
+      asked,
+      version: this.modules.version,
+      sources,
+      tasks: sites.map((site) => ({ site, record: this.record(site) })),
+      result: {
+        tasks: sites.map((site) => this.record(site)),
+        edits: programEdits(module, format, sites, (site) => this.hoisted(site), [...own.values()], classImports),
+        diagnostics,
+        dependencies: sources.filter((source) => source !== module).map((source) => source.file),
+        instrument,
+      },
+    };
+  }
+
+  /** The class as the module has it now. */
+  private inModule(info: ClassInfo, module: Module): ClassInfo | undefined {
+    if (info.module === module) return info;
+    const finder = new ClassFinder(this.modules);
+    finder.ofModule(module);
+    return finder.found.get(info.id);
+  }
+
+  /** Sees to it that classes of other modules are registered in the program: from here where they can be imported, else by their own modules. */
+  private registerOthers(module: Module, classes: readonly ClassInfo[]): { classImports: ClassImport[]; instrument: string[] } {
+    const classImports: ClassImport[] = [];
+    const instrument = new Set<string>();
+    for (const info of classes) {
+      if (info.module === module) continue;
+      const found = this.importOf(module, info);
+      const selfRegistering = info.guarded || privateState(info.module, info.node).length > 0 || !found || Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
+      if (selfRegistering) {
+        instrument.add(info.module.file);
+        const asked = this.instrumented.get(info.module.file) ?? new Map<string, ClassInfo>();
+        const before = asked.get(info.id);
+        asked.set(info.id, before && before.module === info.module ? { ...info, guarded: info.guarded || before.guarded } : info);
+        this.instrumented.set(info.module.file, asked);
+      }
+      if (found) classImports.push({ specifier: found.specifier, name: selfRegistering ? undefined : found.name, id: info.id });
+    }
+    return { classImports, instrument: [...instrument].sort() };
+  }
+
+  /** How the module can import a class: as one of its imports has it, or by a relative path. */
+  private importOf(module: Module, info: ClassInfo): { specifier: string; name: string } | undefined {
+    const { modules } = this;
+    let style = "";
+    for (const record of module.imports.values()) {
+      const other = modules.follow(module, record.specifier, record.kind);
+      if (!other) continue;
+      const extension = /\.(?:[cm]?[jt]sx?)$/.exec(record.specifier)?.[0];
+      if (record.specifier.startsWith(".")) style = extension ?? "";
+      const name = nameOf(modules, other, info);
+      if (name !== undefined) return { specifier: record.specifier, name };
+    }
+    const relative = path.relative(path.dirname(module.file), info.module.file).split(path.sep).join("/");
+    const specifier = (relative.startsWith(".") ? relative : `./${relative}`).replace(/\.[cm]?[jt]sx?$/, style);
+    const name = nameOf(modules, info.module, info);
+    return name !== undefined && modules.follow(module, specifier) === info.module ? { specifier, name } : undefined;
+  }
+
+  private sourcesOf(module: Module, reached: Iterable<Unit>, classes: readonly ClassInfo[]): Module[] {
+    const sources = new Set<Module>([module]);
+    for (const unit of reached) sources.add(unit.module);
+    for (const info of classes) sources.add(info.module);
+    // Modules that only pass names on decide what is reached, too.
+    for (const source of [...sources]) for (const passed of this.modules.followedFrom(source)) sources.add(passed);
+    return [...sources];
+  }
+
+  private record(site: TaskSite): TaskRecord {
+    const { module } = site;
+    const { ts } = module;
+    const fn = functionOf(site);
+    const hoisted = this.hoisted(site);
+    const place = site.kind === "wrapper" ? site.fn : (site.fn.name ?? site.fn);
+    const { line, character } = module.source.getLineAndCharacterOfPosition(place.getStart());
+    return {
+      id: site.id,
+      name: site.name,
+      file: module.path,
+      line: line + 1,
+      column: character + 1,
+      parameters: fn ? parameterNames(ts, fn) : [],
+      captures: captureNames(hoisted),
+      factory: hoisted !== undefined && (hoisted.captures.length > 0 || hoisted.capturesThis || hoisted.parts.length > 1),
+      receiver: site.kind === "method" && !site.isStatic,
+      async: fn !== undefined && modifier(ts, fn, ts.SyntaxKind.AsyncKeyword) !== undefined,
+      generator: fn !== undefined && isGenerator(fn),
+    };
+  }
+}
+
+function nameOf(modules: Modules, module: Module, info: ClassInfo): string | undefined {
+  for (const name of modules.exportNames(module).names) {
+    const target = modules.exported(module, name);
+    if (target?.kind === "declared" && target.module === info.module && target.binding === info.binding) return name;
+  }
+  return undefined;
+}
+
+function merge(...reports: Reporter[]): Diagnostic[] {
+  const all = new Reporter();
+  for (const report of reports) all.diagnostics.push(...report.diagnostics);
+  return all.sorted();
+}
+
+function emptyResult(): FileResult {
+  return { tasks: [], edits: [], diagnostics: [], dependencies: [], instrument: [] };
+}
