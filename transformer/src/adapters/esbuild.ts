@@ -6,7 +6,7 @@
  */
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
-import type { Diagnostic, FileResult, Position, TypeScript } from "../core";
+import type { Diagnostic, FileResult, Position, SlicePlan, TypeScript } from "../core";
 import { type Bundle, bundleChunks } from "../emit/bundle";
 import type { BundleOptions, SourceFormat } from "../emit/options";
 import { manifestText, writeBundle } from "../emit/write-output";
@@ -84,7 +84,7 @@ class HostBuild {
     if (!isProjectSource(file)) return undefined;
     const text = this.#modules.read(file);
     if (text === undefined) return undefined;
-    const isMarked = this.#core().mayContainTask(text);
+    const isMarked = Project.mayContainTask(text);
     // A class may have to be changed because a task somewhere takes its instances.
     if (!isMarked && !/\bclass\b/.test(text)) return undefined;
     await (this.#prepared ??= this.#prepare());
@@ -126,7 +126,7 @@ class HostBuild {
   /** Analyzes all marked files, so that those which must change because of others are known before any is handed out. */
   async #prepare(): Promise<void> {
     const files = await this.#modules.reachable(this.#settings.entryFiles(), this.#settings.options.bundle === true);
-    const marked = [...files].filter((file) => this.#core().mayContainTask(this.#modules.read(file) ?? "")).sort();
+    const marked = [...files].filter((file) => Project.mayContainTask(this.#modules.read(file) ?? "")).sort();
     await this.#analyze(marked);
   }
 
@@ -136,18 +136,23 @@ class HostBuild {
     for (;;) {
       instrument.clear();
       for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
-      for (const file of instrument) if (!this.#marked.has(file)) this.#run(file);
+      // What one file needs of another is known only now; most answers are the same as before, and cached.
+      for (const file of [...this.#marked, ...instrument]) this.#run(file);
       // The slices ask for more than the analysis.
-      this.#core().slice([...this.#marked]);
+      this.#slice();
       const answered = await this.#modules.settle();
       if (answered.size === 0) break;
       for (const file of answered) this.#core().invalidate(file);
     }
   }
 
+  #slice(): SlicePlan {
+    return this.#core().slice({ manifestKey: this.#settings.key }, this.#marked);
+  }
+
   #run(file: string): FileResult {
     const text = this.#modules.read(file) ?? "";
-    const result = this.#core().analyze(file, { module: this.#settings.formatOf(file, text), manifestKey: this.#settings.key });
+    const result = this.#core().analyze(file, text, { module: this.#settings.formatOf(file, text), manifestKey: this.#settings.key });
     this.#results.set(file, result);
     return result;
   }
@@ -155,7 +160,7 @@ class HostBuild {
   async #end(result: esbuild.BuildResult): Promise<esbuild.OnEndResult | undefined> {
     if (result.errors.length > 0) return undefined;
     const settings = this.#settings;
-    const plan = this.#core().slice([...this.#marked].sort());
+    const plan = this.#slice();
     const { errors, warnings } = this.#messages(plan.diagnostics);
     for (const file of this.#plain) {
       if (this.#results.get(file)?.edits.length) {

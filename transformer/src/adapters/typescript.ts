@@ -82,15 +82,16 @@ class ProgramBuild {
   run(): void {
     const sources = this.#facts.sourceFiles();
     const watch = this.#watch(sources);
-    const marked = sources.filter((file) => watch.project.mayContainTask(file.text)).map((file) => path.resolve(file.fileName));
-    const instrument = new Set<string>();
+    const texts = new Map(sources.map((file) => [path.resolve(file.fileName), file.text]));
+    const marked = [...texts].filter(([, text]) => Project.mayContainTask(text)).map(([file]) => file);
+    const affected = new Set(marked);
     for (const file of marked) {
-      const result = this.#analyze(watch.project, file);
-      for (const other of result.instrument) instrument.add(other);
+      for (const other of this.#analyze(watch.project, file, texts).instrument) affected.add(other);
     }
-    for (const file of instrument) if (!this.#results.has(file)) this.#analyze(watch.project, file);
+    // What one file needs of another is known only now; most answers are the same as before, and cached.
+    for (const file of affected) this.#results.set(file, this.#analyze(watch.project, file, texts));
 
-    const plan = watch.project.slice(marked);
+    const plan = watch.project.slice({ manifestKey: this.#key }, marked);
     const diagnostics = [...this.#results.values()].flatMap((result) => result.diagnostics).concat(plan.diagnostics);
     for (const diagnostic of diagnostics) this.#report(toTypeScript(this.ts, this.program, diagnostic));
     const { noEmit, emitDeclarationOnly } = this.#facts.options;
@@ -102,10 +103,8 @@ class ProgramBuild {
     return result ? applyEdits(this.ts, context, file, result.edits) : file;
   }
 
-  #analyze(project: Project, file: string): FileResult {
-    const result = project.analyze(file, { module: this.#facts.format(file).module, manifestKey: this.#key });
-    this.#results.set(file, result);
-    return result;
+  #analyze(project: Project, file: string, texts: ReadonlyMap<string, string>): FileResult {
+    return project.analyze(file, texts.get(file) ?? "", { module: this.#facts.format(file).module, manifestKey: this.#key });
   }
 
   /** The project that has seen the earlier programs of this tsconfig, told of what has changed since. */

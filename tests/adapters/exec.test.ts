@@ -1,0 +1,91 @@
+/**
+ * The programs of fixtures/exec, built in every way and run under every backend. All programs of one way are one build, so that their tasks share a
+ * manifest and chunks, as a real project's do.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { threaded, type BackendName } from "../support/backends";
+import { ROOT } from "../support/chunks";
+import { runNode } from "../support/children";
+import { esbuildBuild, makeWorkspace, tspc, type Workspace } from "./support/workspace";
+
+const FIXTURES = path.join(ROOT, "fixtures", "exec");
+
+type Way = "tspc-cjs" | "tspc-esm" | "esbuild-cjs" | "esbuild-esm";
+const ways: readonly Way[] = ["tspc-cjs", "tspc-esm", "esbuild-cjs", "esbuild-esm"];
+
+interface Fixture {
+  name: string;
+  only: readonly Way[];
+}
+
+const fixtures: Fixture[] = fs.readdirSync(FIXTURES).map((name) => {
+  const file = path.join(FIXTURES, name, "fixture.json");
+  return { name, only: ways, ...(fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as { only?: Way[] }) : {}) };
+});
+
+/** `inline` once is enough: what it shows does not depend on the build. */
+const runs: readonly { way: Way; backends: readonly BackendName[] }[] = ways.map((way) => ({
+  way,
+  backends: way === "tspc-cjs" ? [...threaded, "inline"] : threaded,
+}));
+
+function tsconfig(): object {
+  return {
+    compilerOptions: {
+      target: "ES2022",
+      module: "Node16",
+      moduleResolution: "Node16",
+      lib: ["ES2023", "ESNext.Disposable"],
+      types: ["node"],
+      strict: true,
+      resolveJsonModule: true,
+      rootDir: "src",
+      outDir: "dist",
+      sourceMap: true,
+      plugins: [{ transform: "makeparallel/transformer" }],
+    },
+    include: ["src"],
+  };
+}
+
+async function build(way: Way): Promise<Workspace> {
+  const [tool, format] = way.split("-") as ["tspc" | "esbuild", "cjs" | "esm"];
+  const workspace = makeWorkspace(`exec-${way}`, {
+    "package.json": { name: `exec-${way}`, version: "1.0.0", type: format === "esm" ? "module" : "commonjs" },
+    "tsconfig.json": tsconfig(),
+  });
+  const chosen = fixtures.filter((fixture) => fixture.only.includes(way));
+  for (const { name } of chosen) fs.cpSync(path.join(FIXTURES, name), workspace.file(`src/${name}`), { recursive: true });
+  if (tool === "tspc") {
+    const built = await tspc(workspace);
+    if (built.code !== 0) throw new Error(`tspc failed:\n${built.stdout}${built.stderr}`);
+  } else {
+    const entries = JSON.stringify(chosen.map(({ name }) => `src/${name}/main.ts`));
+    const extension = format === "esm" ? "mjs" : "cjs";
+    const built = await esbuildBuild(
+      workspace,
+      `{ entryPoints: ${entries}, bundle: true, platform: "node", format: "${format}", outdir: "dist", outbase: "src", outExtension: { ".js": ".${extension}" }, sourcemap: true, splitting: ${format === "esm"}, logLevel: "silent" }`,
+    );
+    if (built.code !== 0) throw new Error(`esbuild failed:\n${built.stdout}${built.stderr}`);
+  }
+  return workspace;
+}
+
+describe.each(runs)("built as $way", ({ way, backends }) => {
+  let workspace: Workspace;
+  beforeAll(async () => {
+    workspace = await build(way);
+  }, 120_000);
+
+  const extension = way === "esbuild-cjs" ? "cjs" : way === "esbuild-esm" ? "mjs" : "js";
+  const chosen = fixtures.filter((fixture) => fixture.only.includes(way));
+  const cases = backends.flatMap((backend) => chosen.map(({ name }) => [name, backend] as const));
+
+  test.each(cases)("%s (%s)", async (name, backend) => {
+    const run = await runNode(workspace.file(`dist/${name}/main.${extension}`), [], { env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" } });
+    expect({ code: run.code, stderr: run.stderr, hung: run.hung }).toEqual({ code: 0, stderr: "", hung: false });
+    const expected = fs.readFileSync(path.join(FIXTURES, name, "expected.json"), "utf8").replaceAll('"BACKEND:false"', String(backend === "inline"));
+    expect(JSON.parse(run.stdout.trim().split("\n").at(-1) ?? "null")).toEqual(JSON.parse(expected));
+  });
+});

@@ -1,0 +1,83 @@
+/** Projects to build in: a folder with its own package.json, in which `makeparallel`, the compilers and the fixture packages are installed. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { ROOT } from "../../support/chunks";
+import { type Ended, runNode } from "../../support/children";
+
+const PACKAGES = path.join(ROOT, "fixtures", "projects", "packages");
+
+export interface Workspace {
+  root: string;
+  file(name: string): string;
+  write(name: string, text: string): void;
+  read(name: string): string;
+}
+
+/**
+ * @param name unique among the tests
+ * @param files by name; text, or an object for JSON
+ * @param at folder to make it in; default: a scratch folder of the repository
+ */
+export function makeWorkspace(name: string, files: Record<string, string | object>, at = path.join(ROOT, ".tmp", "adapters")): Workspace {
+  const root = path.join(at, name);
+  fs.rmSync(root, { recursive: true, force: true });
+  fs.mkdirSync(path.join(root, "node_modules"), { recursive: true });
+  const link = (target: string, as: string): void => {
+    fs.mkdirSync(path.dirname(path.join(root, "node_modules", as)), { recursive: true });
+    fs.symlinkSync(target, path.join(root, "node_modules", as), "junction");
+  };
+  link(ROOT, "makeparallel");
+  for (const dependency of ["typescript", "ts-patch", "esbuild", "@types/node"]) link(path.join(ROOT, "node_modules", dependency), dependency);
+  for (const dependency of fs.readdirSync(PACKAGES)) fs.cpSync(path.join(PACKAGES, dependency), path.join(root, "node_modules", dependency), { recursive: true });
+  const workspace: Workspace = {
+    root,
+    file: (file) => path.join(root, file),
+    write(file, text) {
+      fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+      fs.writeFileSync(path.join(root, file), text);
+    },
+    read: (file) => fs.readFileSync(path.join(root, file), "utf8"),
+  };
+  for (const [file, contents] of Object.entries(files)) workspace.write(file, typeof contents === "string" ? contents : JSON.stringify(contents, null, 2));
+  return workspace;
+}
+
+export const TSPC = path.join(ROOT, "node_modules", "ts-patch", "bin", "tspc.js");
+
+export function tspc(workspace: Workspace, ...args: string[]): Promise<Ended> {
+  return runNode(TSPC, args, { cwd: workspace.root, limit: 60_000 });
+}
+
+/**
+ * Runs an esbuild build in a process of its own.
+ *
+ * @param options a JavaScript expression for the options besides `plugins`
+ */
+export function esbuildBuild(workspace: Workspace, options: string, plugin = "makeparallel()"): Promise<Ended> {
+  workspace.write(
+    "build.mjs",
+    `import * as esbuild from "esbuild";
+import makeparallel from "makeparallel/esbuild";
+const result = await esbuild.build({ ...${options}, plugins: [${plugin}] }).catch((error) => {
+  if (!error.errors) throw error;
+  process.exitCode = 1;
+  return error;
+});
+if (process.send) process.send(null);
+const files = result.outputFiles?.map((file) => file.path);
+console.log(JSON.stringify({ errors: result.errors, warnings: result.warnings, files }));
+`,
+  );
+  return runNode(workspace.file("build.mjs"), [], { cwd: workspace.root, limit: 60_000 });
+}
+
+/** Files below a folder of the workspace, relative to it, sorted. */
+export function listFiles(workspace: Workspace, folder: string): string[] {
+  const base = workspace.file(folder);
+  if (!fs.existsSync(base)) return [];
+  return fs
+    .readdirSync(base, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(base, path.join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
+}
