@@ -4,7 +4,7 @@
  */
 import { onParallelFunction, onUnknownClass } from "./codec";
 import { registerLazyClasses } from "./lazy-classes";
-import { ChunkLoader, FsChunkStore, readManifest } from "./loader";
+import { ChunkLoader, FsChunkStore, installStackMapping, readManifest } from "./loader";
 import { knownManifests } from "./known-manifests";
 import type { ChunkStore } from "./worker/chunks";
 
@@ -16,6 +16,8 @@ export function environmentLoader(store?: ChunkStore): ChunkLoader {
   // Required late: these modules and the ones that use this one need each other.
   const api = require("./index") as object;
   const internal = require("./stub") as object;
+  // The program's own thread keeps its `Error.prepareStackTrace`; its task errors are mapped as text (push-site.ts).
+  if (store !== undefined) installStackMapping();
   loader = new ChunkLoader(store ?? new FsChunkStore(), { api, internal });
   return loader;
 }

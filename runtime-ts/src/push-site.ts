@@ -9,6 +9,7 @@ import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
+import { mapStack } from "./loader";
 
 const BUDGET = 256;
 const WINDOW_MS = 100;
@@ -37,8 +38,32 @@ export function pushSite(): PushSite | undefined {
 /** Frames of this package, which tell the user nothing. */
 const OWN_FOLDER = __dirname + path.sep;
 
+const FRAME = /^\s+at /;
+
 function framesOf(stack: string): string[] {
-  return stack.split("\n").filter((line) => /^\s+at /.test(line) && !line.includes(OWN_FOLDER));
+  return stack.split("\n").filter((line) => FRAME.test(line) && !line.includes(OWN_FOLDER));
+}
+
+/**
+ * The frames that are the task's: what follows this package's own (the executor that called it) is the worker's loop, or another task whose `get`
+ * made the worker help.
+ */
+function withoutCallers(lines: readonly string[]): string[] {
+  const kept: string[] = [];
+  let section: "before" | "task" | "callers" = "before";
+  for (const line of lines) {
+    if (!FRAME.test(line)) {
+      // The message, or the line above a nested task's place of call: frames count again from here.
+      section = "before";
+      kept.push(line);
+    } else if (line.includes(OWN_FOLDER)) {
+      if (section === "task") section = "callers";
+    } else if (section !== "callers") {
+      section = "task";
+      kept.push(line);
+    }
+  }
+  return kept;
 }
 
 /**
@@ -50,7 +75,8 @@ export function addPushSite(error: unknown, site: PushSite | undefined, name: st
   try {
     const { stack } = error;
     if (typeof stack !== "string") return;
-    const lines = stack.split("\n").filter((line) => !(/^\s+at /.test(line) && (own || line.includes(OWN_FOLDER))));
+    const all = mapStack(stack).split("\n");
+    const lines = own ? all.filter((line) => !FRAME.test(line)) : withoutCallers(all);
     const frames = site === undefined ? [] : framesOf(site.stack ?? "").map(mapFrame);
     if (frames.length > 0) lines.push(`    --- ${name} was called here ---`, ...frames);
     Object.defineProperty(error, "stack", { value: lines.join("\n"), configurable: true, writable: true, enumerable: false });
