@@ -1,6 +1,7 @@
+/* eslint-disable @typescript-eslint/no-explicit-any -- decoded values have no static type */
 /** Instances of registered classes. The accessors and the revival checks are what the transformer writes into such classes. */
-import { classById, onUnknownClass, registerClass, revival } from "../../dist/runtime-ts/src/codec";
-import { roundTrip } from "./support";
+import { classById, decodeValue, encodeValue, onUnknownClass, registerClass, revival } from "../../dist/runtime-ts/src/codec";
+import { newWriter, payloadOf, roundTrip } from "./support";
 
 class Plain {
   static constructed = 0;
@@ -248,21 +249,19 @@ test("a class that is not registered here is asked for", () => {
     x = 1;
   }
   registerClass(Late, "t#Late-elsewhere");
-  const { newWriter, payloadOf } = require("./support") as typeof import("./support");
-  const codec = require("../../dist/runtime-ts/src/codec") as typeof import("../../dist/runtime-ts/src/codec");
   const writer = newWriter();
-  codec.encodeValue(writer, new Late());
+  encodeValue(writer, new Late());
   const payload = payloadOf(writer);
   const id = Buffer.from(payload.bytes.subarray(0, payload.end)).indexOf("t#Late-elsewhere");
   payload.bytes.set(Buffer.from("t#Late-anywhere!"), id);
-  expect(() => codec.decodeValue(payload)).toThrow(expect.objectContaining({ code: "MP_CHUNK" }));
+  expect(() => decodeValue(payload)).toThrow(expect.objectContaining({ code: "MP_CHUNK" }));
   const asked: string[] = [];
   onUnknownClass((wanted) => {
     asked.push(wanted);
     return Late;
   });
-  expect(codec.decodeValue(payload)).toBeInstanceOf(Late);
-  expect(codec.decodeValue(payload)).toBeInstanceOf(Late);
+  expect(decodeValue(payload)).toBeInstanceOf(Late);
+  expect(decodeValue(payload)).toBeInstanceOf(Late);
   expect(asked).toEqual(["t#Late-anywhere!"]);
   expect(classById("t#Late-anywhere!")).toBe(Late);
   onUnknownClass(() => undefined);

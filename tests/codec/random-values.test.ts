@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-explicit-any -- constructors of many kinds */
 /** Random graphs against structured clone. The seed is printed by the failing test's name; every run tries the same ones. */
 import { expectSameGraph, roundTrip } from "./support";
 
@@ -107,7 +108,7 @@ test.each(Array.from({ length: 12 }, (_, i) => i * 100))("random graphs of seeds
     try {
       expectSameGraph(roundTrip(value), structuredClone(value));
     } catch (error) {
-      throw new Error(`seed ${seed}: ${(error as Error).message}`);
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
     }
   }
 });

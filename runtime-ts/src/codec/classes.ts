@@ -1,12 +1,12 @@
 /**
  * Classes whose instances keep their prototype, and private fields, across threads. The transformer registers each right after its definition.
  */
-import { Kind, baseKind } from "./kinds";
+import { baseKind, type Kind } from "./kinds";
 
 /** Reads and writes the `#private` fields that one class declares, in a fixed order. Made by the transformer inside the class body. */
 export interface PrivateAccessors {
-  get(instance: any): unknown[];
-  set(instance: any, values: unknown[]): void;
+  get(instance: object): unknown[];
+  set(instance: object, values: unknown[]): void;
 }
 
 /**
