@@ -1,0 +1,159 @@
+//! Blocking until a task has settled.
+//!
+//! The root's thread spins a little and then parks. A worker's thread first helps: it runs the awaited task itself if that is still queued, then
+//! nested tasks, and parks only when there is nothing that it may run.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use napi::sys;
+
+use super::jobs::{Alive, Calls, SPINS, execute};
+use super::port::Port;
+use super::report::report_one;
+use super::transit::duration;
+use super::value::{Outcome, enter, from_int, index};
+use super::worker_side::{MAX_HELP_DEPTH, WorkerSide};
+use crate::state::Phase;
+use crate::task::Task;
+
+/// While a thread that can be terminated waits, it lets the engine look for such a request this often: nothing else would end the wait.
+const BREATH: Duration = Duration::from_millis(50);
+/// How often the event loop is turned for asynchronous jobs that were started by helping.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Result of `block`.
+#[repr(i32)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// It has settled; its record (if it was not reported before) is in the area.
+    Settled = 0,
+    /// The time is over.
+    TimeOut = 1,
+    /// The root has to start or stop a worker, and then to call again.
+    Service = 2,
+    /// This environment or its pool is ending.
+    Ending = 3,
+}
+
+/// `block(slot, ms, depth) → Waited`, plus 16 when a record was written.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn block(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [slot, ms, depth]: [_; 3]| {
+            let Some(task) = port.task(index(env, slot)?) else { return from_int(env, Waited::Settled as i32) };
+            let deadline = duration(env, ms)?.and_then(|limit| Instant::now().checked_add(limit));
+            let waited = if task.state.mark_awaited().phase() == Phase::Settled {
+                Waited::Settled
+            } else {
+                let waited = wait(port, &task, deadline)?;
+                // Settled in the last moment: then its settler has left it to us.
+                if waited != Waited::Settled && task.state.unmark_awaited().phase() == Phase::Settled { Waited::Settled } else { waited }
+            };
+            let records = if waited == Waited::Settled { report_one(port, index(env, depth)?, &task)? } else { 0 };
+            from_int(env, waited as i32 + 16 * records)
+        })
+    }
+}
+
+fn wait(port: &Port, task: &Arc<Task>, deadline: Option<Instant>) -> Outcome<Waited> {
+    let helper = match &port.worker {
+        // SAFETY: on the port's thread, inside of a call from JavaScript that lasts until this returns.
+        Some(side) => Some((side, unsafe { Calls::new(port, side) }?)),
+        None => None,
+    };
+    loop {
+        if let Some((side, calls)) = &helper {
+            match help(port, side, calls, task) {
+                Helped::Yes => continue,
+                Helped::Stopped => return Ok(Waited::Ending),
+                Helped::No => {}
+            }
+        }
+        for _ in 0..SPINS {
+            if is_settled(task) {
+                return Ok(Waited::Settled);
+            }
+            std::hint::spin_loop();
+        }
+        if let Some(waited) = park(port, helper.as_ref().map(|(side, _)| *side), task, deadline) {
+            return Ok(waited);
+        }
+    }
+}
+
+fn is_settled(task: &Task) -> bool {
+    task.state.load().phase() == Phase::Settled
+}
+
+enum Helped {
+    Yes,
+    No,
+    Stopped,
+}
+
+fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> Helped {
+    if is_settled(awaited) {
+        return Helped::No;
+    }
+    if port.pool.is_closing() || side.worker.is_doomed() {
+        return Helped::Stopped;
+    }
+    let next = if awaited.state.load().phase() == Phase::Queued && awaited.plan.pinned.is_none() {
+        Some(Arc::clone(awaited))
+    } else if side.depth.get() < MAX_HELP_DEPTH {
+        // Others' tasks only while the stack is flat: they are not what this wait is for.
+        port.pool.find_for_waiting(&side.worker, side.depth.get() < MAX_HELP_DEPTH / 8)
+    } else {
+        None
+    };
+    match next.map(|task| execute(port, side, calls, task)) {
+        Some(Alive::Yes) => Helped::Yes,
+        Some(Alive::No) => Helped::Stopped,
+        None => Helped::No,
+    }
+}
+
+/// Parks once. Some: why the wait is over.
+fn park(port: &Port, side: Option<&WorkerSide>, task: &Arc<Task>, deadline: Option<Instant>) -> Option<Waited> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    if left.is_some_and(|left| left.is_zero()) {
+        return Some(Waited::TimeOut);
+    }
+    match side {
+        None => {
+            if port.pool.has_service() {
+                return Some(Waited::Service);
+            }
+            if port.pool.is_closing() && port.pool.worker_count() == 0 {
+                return Some(Waited::Ending);
+            }
+            port.parker.park_timeout(left.unwrap_or(BREATH).min(BREATH));
+        }
+        Some(side) => {
+            let (pool, worker) = (&port.pool, &side.worker);
+            let turning = side.pending_inside.get() > 0;
+            pool.sleep.announce_waiting(worker);
+            // A last look: what was queued before the announcement was not told to this worker.
+            let worth = !is_settled(task)
+                && !pool.has_nested()
+                && task.state.load().phase() != Phase::Queued
+                && !pool.is_closing()
+                && !worker.is_doomed();
+            if worth {
+                port.parker.park_timeout(left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH }));
+            }
+            pool.sleep.retract_waiting(worker);
+            if turning {
+                super::jobs::pump(port, side);
+            }
+        }
+    }
+    if is_settled(task) {
+        return Some(Waited::Settled);
+    }
+    if port.breathe() { None } else { Some(Waited::Ending) }
+}

@@ -1,0 +1,433 @@
+//! The worker's loop, and how it calls into JavaScript.
+
+use std::ptr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::sys;
+
+use super::port::Port;
+use super::transit;
+use super::value::{Fault, Outcome, check, enter, from_int, index, int, is_present, new_array, nothing, number};
+use super::worker_side::{Asleep, WorkerSide, header};
+use crate::clock;
+use crate::payload::Payload;
+use crate::state::Settlement;
+use crate::task::Task;
+
+/// Rounds of looking for work before a worker sleeps: some microseconds, which catches nearly all of a busy program's gaps.
+pub const SPINS: u32 = 2_000;
+/// A worker without work sleeps natively for so long, because that is the fastest to wake from; then it goes to sleep in its event loop, where
+/// it can be terminated and everything else that it has to do goes on.
+const NATIVE_SLEEP: Duration = Duration::from_millis(50);
+/// Without a pause for so many jobs or so long (ns), the event loop gets a turn.
+const JOBS_WITHOUT_TURN: u32 = 512;
+const TIME_WITHOUT_TURN: u64 = 20_000_000;
+
+/// Why the loop has returned to JavaScript, which acts accordingly.
+#[repr(i32)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Asynchronous jobs are pending: wait in the event loop; the waker calls when there is something to do.
+    Pending = 1,
+    /// Let the event loop turn once, then come back.
+    Turn = 2,
+    /// Nothing to do: as `Pending`.
+    Idle = 3,
+    /// End the worker.
+    End = 4,
+}
+
+/// Whether JavaScript runs on, or the environment is being terminated.
+#[derive(PartialEq, Eq)]
+pub enum Alive {
+    Yes,
+    No,
+}
+
+fn side(port: &Port) -> Outcome<&WorkerSide> {
+    port.worker.as_ref().ok_or_else(|| Fault::Message("makeparallel: not a worker".into()))
+}
+
+/// Values that are the same for all jobs of one call of the loop.
+pub struct Calls {
+    run: sys::napi_value,
+    receiver: sys::napi_value,
+}
+
+impl Calls {
+    /// # Safety
+    /// On the port's thread, inside of a call from JavaScript; to be used within the same.
+    pub unsafe fn new(port: &Port, side: &WorkerSide) -> Outcome<Self> {
+        let (mut run, mut receiver) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the caller's promise.
+        unsafe {
+            check(sys::napi_get_reference_value(port.env, side.run, &mut run))?;
+            check(sys::napi_get_global(port.env, &mut receiver))?;
+        }
+        Ok(Self { run, receiver })
+    }
+}
+
+/// Runs a queue entry, if it is not stale.
+pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) -> Alive {
+    let Some((job, task)) = side.open(&port.pool, entry) else { return Alive::Yes };
+    // SAFETY: `open` has claimed it on this thread.
+    let payload = unsafe { task.take_payload() };
+    let mut flags = 0;
+    let mut length = 0;
+    match payload.plain() {
+        Some(bytes) if bytes.len() <= side.job_area.length => {
+            length = bytes.len();
+            // SAFETY: there is room for it; JavaScript has decoded the payload before, if any, by the time that it gives up control.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), side.job_area.start, length) };
+        }
+        _ => {
+            flags |= header::FETCH_PAYLOAD;
+            *side.fetchable.borrow_mut() = Some(payload);
+        }
+    }
+    if !task.plan.inputs.is_empty() {
+        flags |= header::FETCH_INPUTS;
+    }
+    side.set_header(header::JOB, job as i32);
+    side.set_header(header::INDEX, task.plan.index);
+    side.set_header(header::END, length as i32);
+    side.set_header(header::FLAGS, flags);
+    drop(task);
+
+    let depth = side.depth.get();
+    side.depth.set(depth + 1);
+    let mut scope = ptr::null_mut();
+    let mut result = ptr::null_mut();
+    let mut settlement = -1;
+    // SAFETY: on the port's thread inside of a call from JavaScript; the values are of that call.
+    unsafe {
+        if sys::napi_open_handle_scope(port.env, &mut scope) == sys::Status::napi_ok {
+            let status = sys::napi_call_function(port.env, calls.receiver, calls.run, 0, ptr::null(), &mut result);
+            if status == sys::Status::napi_ok {
+                sys::napi_get_value_int32(port.env, result, &mut settlement);
+            }
+            sys::napi_close_handle_scope(port.env, scope);
+        }
+    }
+    side.depth.set(depth);
+    side.jobs_since_turn.set(side.jobs_since_turn.get() + 1);
+
+    match settlement {
+        0 => side.set_pending(job, depth > 0),
+        1 | 2 => {
+            let payload = take_result(side);
+            let settlement = if settlement == 1 { Settlement::Fulfilled } else { Settlement::Rejected };
+            side.settle(&port.pool, job, settlement, payload);
+        }
+        // The executor never throws, so JavaScript has been stopped; if it goes on nevertheless, the job is lost but the worker is not.
+        _ => {
+            // SAFETY: on the port's thread; clears what was thrown, if anything was.
+            unsafe { sys::napi_get_and_clear_last_exception(port.env, &mut result) };
+            if !port.breathe() {
+                return Alive::No;
+            }
+            side.settle(&port.pool, job, Settlement::Crashed, Payload::default());
+        }
+    }
+    Alive::Yes
+}
+
+/// The result that JavaScript has just encoded.
+fn take_result(side: &WorkerSide) -> Payload {
+    if let Some(payload) = side.stash.borrow_mut().take() {
+        return payload;
+    }
+    let length = (side.header(header::LENGTH).max(0) as usize).min(side.result.length);
+    // SAFETY: the area has at least that many bytes, and only this thread uses it.
+    Payload::copy_of(unsafe { std::slice::from_raw_parts(side.result.start, length) })
+}
+
+/// `work() → Left`: runs jobs until there is a reason to return.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn work(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`.
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            let side = side(port)?;
+            let calls = Calls::new(port, side)?;
+            side.turned_at.set(clock::now());
+            side.jobs_since_turn.set(0);
+            from_int(env, work_until_left(port, side, &calls) as i32)
+        })
+    }
+}
+
+fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
+    let (pool, worker) = (&port.pool, &side.worker);
+    wake_up(port, side);
+    loop {
+        if pool.is_closing() || worker.is_doomed() || worker.is_retired() {
+            return Left::End;
+        }
+        if side.pending.get() > 0 {
+            // The event loop belongs to the pending jobs; nested tasks, which they may be waiting for, run in between.
+            match worker.nested.pop() {
+                Some(task) => {
+                    if execute(port, side, calls, task) == Alive::No {
+                        return Left::End;
+                    }
+                    if over_time(side) {
+                        return Left::Turn;
+                    }
+                }
+                None => {
+                    worker.set_in_loop(true);
+                    pool.sleep.announce_waiting(worker);
+                    side.asleep_in_loop.set(Some(Asleep::Waiting));
+                    if worker.nested.is_empty() && !pool.is_closing() && !worker.is_doomed() {
+                        return Left::Pending;
+                    }
+                    wake_up(port, side);
+                }
+            }
+            continue;
+        }
+        if let Some(task) = pool.find_for_idle(worker) {
+            if execute(port, side, calls, task) == Alive::No {
+                return Left::End;
+            }
+            if side.pending.get() == 0 && over_time(side) {
+                return Left::Turn;
+            }
+            continue;
+        }
+        if let Some(task) = search(port, side) {
+            if execute(port, side, calls, task) == Alive::No {
+                return Left::End;
+            }
+            continue;
+        }
+        if side.jobs_since_turn.get() > 0 {
+            // Before sleeping, whatever the jobs have left in the event loop is seen: unhandled rejections, timers, microtasks.
+            return Left::Turn;
+        }
+        if let Some(left) = sleep(port, side) {
+            return left;
+        }
+    }
+}
+
+fn over_time(side: &WorkerSide) -> bool {
+    side.jobs_since_turn.get() >= JOBS_WITHOUT_TURN || clock::now() - side.turned_at.get() >= TIME_WITHOUT_TURN
+}
+
+/// Ends a sleep in the event loop, if there was one.
+fn wake_up(port: &Port, side: &WorkerSide) {
+    match side.asleep_in_loop.take() {
+        Some(Asleep::Idle) => drop(port.pool.sleep.retract_idle(&side.worker)),
+        Some(Asleep::Waiting) => drop(port.pool.sleep.retract_waiting(&side.worker)),
+        None => return,
+    }
+    side.worker.set_in_loop(false);
+}
+
+/// Looks for work a little longer.
+fn search(port: &Port, side: &WorkerSide) -> Option<Arc<Task>> {
+    let (pool, worker) = (&port.pool, &side.worker);
+    pool.sleep.start_search();
+    let mut found = None;
+    for spin in 0..SPINS {
+        std::hint::spin_loop();
+        // Nested queues of other workers are looked at less often: that takes a lock.
+        if !pool.injector.is_empty() || (spin % 64 == 63 && pool.has_work_for_idle(worker)) {
+            found = pool.find_for_idle(worker);
+            if found.is_some() {
+                break;
+            }
+        }
+        if pool.is_closing() {
+            break;
+        }
+    }
+    let last = pool.sleep.end_search();
+    if last && found.is_some() {
+        pool.pass_on();
+    }
+    found
+}
+
+/// Sleeps until there is something to do, natively at first. Some: it is to go on sleeping in the event loop.
+fn sleep(port: &Port, side: &WorkerSide) -> Option<Left> {
+    let (pool, worker) = (&port.pool, &side.worker);
+    let must_not_sleep = || pool.has_work_for_idle(worker) || pool.is_closing() || worker.is_doomed() || worker.is_retired();
+    // Timers and sockets that a task has left need the loop at once.
+    let in_loop_at_once = port.event_loop.has_other_work(true);
+    if !in_loop_at_once {
+        pool.sleep.announce_idle(worker);
+        if must_not_sleep() {
+            pool.sleep.retract_idle(worker);
+            return None;
+        }
+        port.parker.park_timeout(NATIVE_SLEEP);
+        if !pool.sleep.retract_idle(worker) || must_not_sleep() {
+            return None;
+        }
+    }
+    if !port.event_loop.is_native() {
+        // No way to be woken in the loop: let it turn now and then.
+        return Some(Left::Turn);
+    }
+    worker.set_in_loop(true);
+    pool.sleep.announce_idle(worker);
+    side.asleep_in_loop.set(Some(Asleep::Idle));
+    if must_not_sleep() {
+        wake_up(port, side);
+        return None;
+    }
+    Some(Left::Idle)
+}
+
+/// `payload() → [buffer, length, attachments | null]`: the payload of the job that is being started, when its header says to fetch it.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn payload(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`.
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            let payload = side(port)?.fetchable.borrow_mut().take().unwrap_or_default();
+            transit::deliver(env, payload)
+        })
+    }
+}
+
+/// `inputs(job) → array of [buffer, length, attachments | null]`.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn inputs(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [job]: [_; 1]| {
+            let Some(task) = side(port)?.find(int(env, job)? as u32) else { return Ok(nothing()) };
+            let mut values = Vec::new();
+            for input in &task.plan.inputs {
+                // All inputs were fulfilled before the task was queued.
+                if let Some((_, outcome)) = input.outcome() {
+                    values.push(transit::deliver_copy(env, &outcome.payload)?);
+                }
+            }
+            new_array(env, &values)
+        })
+    }
+}
+
+/// `stash(bytes, length, attachments, transfers)`: the result about to be returned, or completed with, is not in the result area.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn stash(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [bytes, length, attachments, transfers]: [_; 4]| {
+            let payload = transit::payload_of(env, bytes, index(env, length)?, attachments, transfers)?;
+            *side(port)?.stash.borrow_mut() = Some(payload);
+            Ok(nothing())
+        })
+    }
+}
+
+/// `complete(job, settlement)`: the outcome of a job that was pending. The result is where `run` would have left it.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn complete(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [job, settlement]: [_; 2]| {
+            let side = side(port)?;
+            let payload = take_result(side);
+            let job = int(env, job)? as u32;
+            let settlement = if int(env, settlement)? == 1 { Settlement::Fulfilled } else { Settlement::Rejected };
+            side.settle(&port.pool, job, settlement, payload);
+            Ok(nothing())
+        })
+    }
+}
+
+/// `progress(job, fraction)`.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn progress(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [job, fraction]: [_; 2]| {
+            if let Some(task) = side(port)?.find(int(env, job)? as u32)
+                && task.report_progress(number(env, fraction)?)
+            {
+                let owner = Arc::clone(&task.owner);
+                owner.deliver_progress(task);
+            }
+            Ok(nothing())
+        })
+    }
+}
+
+/// `isCancelled(job) → 0 | 1`, for environments that cannot see the flags directly.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn is_cancelled(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [job]: [_; 1]| {
+            let task = side(port)?.find(int(env, job)? as u32);
+            from_int(env, i32::from(task.is_some_and(|task| task.state.load().settlement().is_some())))
+        })
+    }
+}
+
+/// `crash(bytes | null, length)`: the environment is about to end; its open jobs have crashed with this payload. → how many there were.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn crash(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [bytes, length]: [_; 2]| {
+            let side = side(port)?;
+            let count = side.open_count();
+            let mut copy = Vec::new();
+            if is_present(env, bytes)? {
+                let (mut kind, mut size, mut data, mut buffer, mut offset) = (0, 0, ptr::null_mut(), ptr::null_mut(), 0);
+                check(sys::napi_get_typedarray_info(env, bytes, &mut kind, &mut size, &mut data, &mut buffer, &mut offset))?;
+                let length = index(env, length)?.min(size);
+                if length > 0 {
+                    copy.extend_from_slice(std::slice::from_raw_parts(data.cast::<u8>(), length));
+                }
+            }
+            // From here on it takes no more jobs.
+            side.worker.doom();
+            side.crash_open_jobs(&port.pool, || Payload::copy_of(&copy));
+            from_int(env, count as i32)
+        })
+    }
+}
+
+/// Lets asynchronous jobs that were started by helping go on while the job that helps is still blocked.
+pub fn pump(port: &Port, side: &WorkerSide) {
+    let (mut scope, mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    port.event_loop.turn();
+    // SAFETY: on the port's thread, inside of a call from JavaScript.
+    unsafe {
+        if sys::napi_open_handle_scope(port.env, &mut scope) != sys::Status::napi_ok {
+            return;
+        }
+        if sys::napi_get_reference_value(port.env, side.pump, &mut function) == sys::Status::napi_ok
+            && sys::napi_get_global(port.env, &mut receiver) == sys::Status::napi_ok
+        {
+            sys::napi_call_function(port.env, receiver, function, 0, ptr::null(), &mut result);
+        }
+        sys::napi_close_handle_scope(port.env, scope);
+    }
+}

@@ -1,0 +1,118 @@
+//! One environment's end of a pool: what its thread alone touches. The part that other threads reach is its mailbox.
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crossbeam_utils::sync::Parker;
+use napi::sys;
+
+use super::event_loop::EventLoop;
+use super::value::Area;
+use super::worker_side::WorkerSide;
+use crate::mailbox::Mailbox;
+use crate::payload::Payload;
+use crate::pool::Pool;
+use crate::task::Task;
+
+/// A task of this environment, by the slot that the JavaScript side has chosen for it.
+#[derive(Default)]
+pub struct Entry {
+    pub task: Option<Arc<Task>>,
+    /// Kept after it was delivered.
+    pub retained: bool,
+}
+
+pub struct Port {
+    pub env: sys::napi_env,
+    pub pool: Arc<Pool>,
+    pub mailbox: Arc<Mailbox>,
+    pub event_loop: Arc<EventLoop>,
+    pub parker: Parker,
+    /// Where arguments are encoded into.
+    pub out: Area,
+    /// Where settlements are reported, one area for each depth of nested deliveries.
+    pub reports: RefCell<Vec<Rc<Area>>>,
+    pub table: RefCell<Vec<Entry>>,
+    /// Settled tasks that are still to be reported, the next one last.
+    pub backlog: RefCell<Vec<Arc<Task>>>,
+    pub progressed: RefCell<Vec<Arc<Task>>>,
+    /// A function that does nothing: calling it lets the engine act on a termination request.
+    pub breathe: sys::napi_ref,
+    /// Present in a worker.
+    pub worker: Option<WorkerSide>,
+    pub closed: Cell<bool>,
+}
+
+impl Port {
+    pub fn task(&self, slot: usize) -> Option<Arc<Task>> {
+        self.table.borrow().get(slot).and_then(|entry| entry.task.clone())
+    }
+
+    pub fn enter(&self, slot: usize, task: Arc<Task>) {
+        let mut table = self.table.borrow_mut();
+        if slot >= table.len() {
+            table.resize_with(slot + 1, Entry::default);
+        }
+        table[slot] = Entry { task: Some(task), retained: false };
+    }
+
+    /// Whether `task` still occupies its slot, so that its settlement has not been reported.
+    pub fn owns(&self, task: &Arc<Task>) -> bool {
+        let table = self.table.borrow();
+        table.get(task.plan.slot as usize).and_then(|entry| entry.task.as_ref()).is_some_and(|entry| Arc::ptr_eq(entry, task))
+    }
+
+    /// Forgets a reported task unless it is retained. True when the slot stays occupied.
+    pub fn leave(&self, slot: usize) -> bool {
+        let mut table = self.table.borrow_mut();
+        match table.get_mut(slot) {
+            Some(entry) if entry.retained => true,
+            Some(entry) => {
+                entry.task = None;
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Whether JavaScript can still run here. False when the environment is being terminated.
+    pub fn breathe(&self) -> bool {
+        let (mut scope, mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: on the environment's own thread, inside of a call from JavaScript.
+        unsafe {
+            if sys::napi_open_handle_scope(self.env, &mut scope) != sys::Status::napi_ok {
+                return false;
+            }
+            let alive = sys::napi_get_reference_value(self.env, self.breathe, &mut function) == sys::Status::napi_ok
+                && sys::napi_get_global(self.env, &mut receiver) == sys::Status::napi_ok
+                && sys::napi_call_function(self.env, receiver, function, 0, ptr::null(), &mut result) == sys::Status::napi_ok;
+            sys::napi_close_handle_scope(self.env, scope);
+            alive
+        }
+    }
+
+    /// Ends this environment's part in the pool. For a worker: its open jobs have crashed. For the root: its pool has no owner any more.
+    /// Repeatable.
+    pub fn close(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        if let Some(side) = &self.worker {
+            side.crash_open_jobs(&self.pool, Payload::default);
+            drop(self.pool.remove_worker(side.worker.id));
+        } else {
+            self.pool.close();
+            crate::registry::forget(self.pool.id);
+        }
+        self.mailbox.outbox.close();
+        let table = std::mem::take(&mut *self.table.borrow_mut());
+        drop(table);
+        self.backlog.borrow_mut().clear();
+        if self.worker.is_none() {
+            self.pool.abandon();
+        }
+        self.event_loop.close();
+    }
+}

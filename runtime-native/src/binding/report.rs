@@ -1,0 +1,208 @@
+//! Reporting settlements and progress to the JavaScript side.
+//!
+//! Records are written one after the other into an area that JavaScript reads directly, so that one call reports many:
+//!
+//! ```text
+//! i32 slot · i32 kind · i32 detail · i32 length · f64 elapsed (or fraction) · bytes, padded to 8
+//! ```
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use napi::sys;
+
+use super::port::Port;
+use super::transit;
+use super::value::{Area, Fault, Outcome, enter, from_int, index, nothing};
+use crate::payload::Payload;
+use crate::state::{Phase, Settlement};
+use crate::task::Task;
+
+const HEADER: usize = 24;
+/// Bits of `kind` beside the settlement.
+const KEPT: i32 = 16;
+const FETCH: i32 = 32;
+const PROGRESS: i32 = 64;
+/// Outcomes longer than this are fetched one by one.
+const MAX_REPORTED: usize = 16 * 1024;
+
+struct Writer {
+    area: Rc<Area>,
+    used: usize,
+    count: i32,
+}
+
+impl Writer {
+    fn new(port: &Port, depth: usize) -> Outcome<Self> {
+        let area = port.reports.borrow().get(depth).cloned();
+        let area = area.ok_or_else(|| Fault::Message("makeparallel: no such report area".into()))?;
+        Ok(Self { area, used: 0, count: 0 })
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.used + HEADER + bytes + 8 <= self.area.length
+    }
+
+    fn write(&mut self, slot: u32, kind: i32, detail: u32, number: f64, bytes: &[u8]) {
+        assert!(self.has_room(bytes.len()));
+        // SAFETY: there is room for the header and the bytes; `used` is a multiple of 8, and so aligned; only this thread uses the area.
+        unsafe {
+            let start = self.area.start.add(self.used);
+            start.cast::<[i32; 4]>().write([slot as i32, kind, detail as i32, bytes.len() as i32]);
+            start.add(16).cast::<f64>().write(number);
+            start.add(HEADER).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        self.used += HEADER + bytes.len().next_multiple_of(8);
+        self.count += 1;
+    }
+
+    fn progress(&mut self, task: &Task) {
+        if let Some(fraction) = task.take_progress() {
+            self.write(task.plan.slot, PROGRESS, 0, fraction, &[]);
+        }
+    }
+
+    /// Reports a settled task, which then leaves its slot unless it is retained or its outcome is still to be fetched.
+    fn settled(&mut self, port: &Port, task: &Task) {
+        let Some((settlement, outcome)) = task.outcome() else { return };
+        let slot = task.plan.slot as usize;
+        let plain = outcome.payload.plain().filter(|bytes| bytes.len() <= MAX_REPORTED);
+        let kept = match plain {
+            Some(_) => port.leave(slot),
+            None => port.table.borrow().get(slot).is_some_and(|entry| entry.retained),
+        };
+        let kind = settlement as i32 | if kept { KEPT } else { 0 } | if plain.is_none() { FETCH } else { 0 };
+        self.write(task.plan.slot, kind, outcome.detail, outcome.elapsed, plain.unwrap_or_default());
+    }
+}
+
+/// Reports one task at once, for a caller that takes its settlement itself.
+pub fn report_one(port: &Port, depth: usize, task: &Arc<Task>) -> Outcome<i32> {
+    let mut writer = Writer::new(port, depth)?;
+    if port.owns(task) {
+        writer.progress(task);
+        writer.settled(port, task);
+    }
+    Ok(writer.count)
+}
+
+/// `drain(depth) → number of records in that depth's area`. 0: nothing more for the moment.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [depth]: [_; 1]| {
+            let mut writer = Writer::new(port, index(env, depth)?)?;
+            port.mailbox.answer_wake();
+            let mut progressed = port.progressed.borrow_mut();
+            if progressed.is_empty() {
+                *progressed = port.mailbox.take_progressed();
+            }
+            while writer.has_room(0) {
+                let Some(task) = progressed.pop() else { break };
+                if port.owns(&task) && task.state.load().phase() != Phase::Settled {
+                    writer.progress(&task);
+                }
+            }
+            drop(progressed);
+            let mut backlog = port.backlog.borrow_mut();
+            if backlog.is_empty() {
+                port.mailbox.outbox.take(&mut backlog);
+                // The stack gives the newest first, and the backlog is popped from its end.
+            }
+            while let Some(task) = backlog.last() {
+                let length = task.outcome().and_then(|(_, outcome)| outcome.payload.plain()).map_or(0, <[u8]>::len);
+                if !writer.has_room(HEADER + length.min(MAX_REPORTED)) {
+                    break;
+                }
+                // One that its owner was blocked on has been reported already.
+                if port.owns(task) {
+                    writer.progress(task);
+                    writer.settled(port, task);
+                }
+                backlog.pop();
+            }
+            transit::bury_dead_stores(env);
+            from_int(env, writer.count)
+        })
+    }
+}
+
+/// `addReports(area)`: memory for one more depth of nested deliveries. → the ArrayBuffer.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn add_reports(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`.
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            let (area, buffer) = Area::new(env, super::AREA_BYTES)?;
+            port.reports.borrow_mut().push(Rc::new(area));
+            Ok(buffer)
+        })
+    }
+}
+
+/// `take(slot) → [buffer, length, attachments | null]`: an outcome that was reported as to be fetched, and leaves its slot with that.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [slot]: [_; 1]| {
+            let slot = index(env, slot)?;
+            let Some(task) = port.task(slot) else { return Ok(nothing()) };
+            port.leave(slot);
+            if task.is_shared() {
+                let Some((_, outcome)) = task.outcome() else { return Ok(nothing()) };
+                transit::deliver_copy(env, &outcome.payload)
+            } else if task.state.load().phase() == Phase::Settled {
+                // Settled, not shared, on the owner's thread, and no reference from `outcome` is alive.
+                transit::deliver(env, task.take_outcome())
+            } else {
+                Ok(nothing())
+            }
+        })
+    }
+}
+
+/// `cancel(slot, grace, depth) → 1 and one record, or 0 when it had been settled otherwise`.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [slot, grace, depth]: [_; 3]| {
+            let Some(task) = port.task(index(env, slot)?) else { return from_int(env, 0) };
+            let grace = transit::duration(env, grace)?.unwrap_or(std::time::Duration::MAX);
+            if port.pool.cancel(&task, grace).is_none() {
+                return from_int(env, 0);
+            }
+            from_int(env, report_one(port, index(env, depth)?, &task)?)
+        })
+    }
+}
+
+/// `fail(bytes, length)`: settles all of this environment's tasks that are waiting or queued as crashed, with this payload.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn fail(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [length]: [_; 1]| {
+            let length = index(env, length)?.min(port.out.length);
+            let bytes = std::slice::from_raw_parts(port.out.start, length);
+            let tasks: Vec<_> = port.table.borrow().iter().filter_map(|entry| entry.task.clone()).collect();
+            for task in tasks {
+                let waits = |phase| matches!(phase, Phase::Waiting | Phase::Queued);
+                port.pool.settle(task, Settlement::Crashed, waits, || Payload::copy_of(bytes));
+            }
+            Ok(nothing())
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! The native runtime of makeparallel. See `ARCHITECTURE.md` at the repository's root; everything below `binding` converts between this
+//! crate and JavaScript and decides nothing.
+
+pub mod chunk_store;
+pub mod clock;
+pub mod keys;
+pub mod mailbox;
+pub mod outbox;
+pub mod payload;
+pub mod pool;
+pub mod queue;
+pub mod registry;
+pub mod sleep;
+pub mod state;
+pub mod task;
+pub mod timer;
+pub mod worker;
+
+// The tests run without Node, so nothing that needs its functions is linked into them.
+#[cfg(not(test))]
+mod binding;

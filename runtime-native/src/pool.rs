@@ -1,0 +1,380 @@
+//! A pool: its queue, its workers, and what happens when a task settles.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::keys::Keys;
+use crate::mailbox::Mailbox;
+use crate::payload::Payload;
+use crate::queue::Queue;
+use crate::sleep::Sleep;
+use crate::state::{MAX_WORKERS, Phase, Settlement, Word};
+use crate::task::Task;
+use crate::timer::{Action, TIMER};
+use crate::worker::Worker;
+
+/// What only the root environment can do, because threads are started and stopped through its `Worker` objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Terminate this worker, and replace it.
+    Stop(u32),
+    /// This worker has ended; replace it if there is need.
+    Gone(u32),
+    /// A worker waits for what nobody can run at present: start one more if fewer than the limit are there.
+    Grow,
+}
+
+pub struct Pool {
+    pub id: u32,
+    /// Most workers to have at a time.
+    threads: u32,
+    /// What the indices of tasks stand for.
+    pub keys: Keys,
+    /// Tasks from the root.
+    pub injector: Queue,
+    pub sleep: Sleep,
+    workers: RwLock<Vec<Arc<Worker>>>,
+    /// Mirrors the length of `workers`.
+    worker_count: AtomicU32,
+    next_worker: AtomicU32,
+    /// Tasks in the Queued phase, in all queues.
+    queued: AtomicI64,
+    root: OnceLock<Weak<Mailbox>>,
+    services: Mutex<VecDeque<Service>>,
+    has_service: AtomicBool,
+    growing: AtomicBool,
+    closing: AtomicBool,
+}
+
+pub fn is_open(phase: Phase) -> bool {
+    matches!(phase, Phase::Waiting | Phase::Queued | Phase::Running)
+}
+
+impl Pool {
+    pub fn new(id: u32, threads: u32) -> Self {
+        Self {
+            id,
+            threads,
+            keys: Keys::default(),
+            injector: Queue::new(),
+            sleep: Sleep::default(),
+            workers: RwLock::default(),
+            worker_count: AtomicU32::new(0),
+            next_worker: AtomicU32::new(0),
+            queued: AtomicI64::new(0),
+            root: OnceLock::new(),
+            services: Mutex::default(),
+            has_service: AtomicBool::new(false),
+            growing: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    pub fn set_root(&self, root: &Arc<Mailbox>) {
+        let _ = self.root.set(Arc::downgrade(root));
+    }
+
+    // Queueing
+
+    /// Queues a task that is in the Queued phase.
+    pub fn submit(&self, task: Arc<Task>) {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        if let Some(id) = task.plan.pinned {
+            match self.worker(id) {
+                Some(worker) => {
+                    worker.pinned.push(task);
+                    worker.wake();
+                }
+                None => drop(self.settle(task, Settlement::Crashed, is_open, Payload::default)),
+            }
+        } else if let Some(worker) = task.owner.worker.clone() {
+            worker.nested.push(task);
+            self.sleep.tell_any(&worker);
+        } else {
+            self.injector.push(task);
+            self.sleep.tell_idle();
+        }
+    }
+
+    /// A task has left the Queued phase.
+    pub fn note_dequeued(&self) {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub fn queued(&self) -> u32 {
+        self.queued.load(Ordering::Relaxed).clamp(0, i64::from(u32::MAX)) as u32
+    }
+
+    /// Whether one more worker would help: there is queued work, nobody is free for it, and the limit is not reached.
+    pub fn wants_worker(&self) -> bool {
+        if self.worker_count.load(Ordering::Relaxed) >= self.threads || self.sleep.idle_count() != 0 || self.sleep.is_anybody_searching() {
+            return false;
+        }
+        let starting = self.workers.read().iter().filter(|worker| !worker.is_ready()).count();
+        self.queued() as usize > starting
+    }
+
+    /// The next entry for a worker without a job. It may be stale.
+    pub fn find_for_idle(&self, worker: &Worker) -> Option<Arc<Task>> {
+        worker.pinned.pop().or_else(|| worker.nested.pop()).or_else(|| self.injector.pop()).or_else(|| self.steal(worker))
+    }
+
+    pub fn has_work_for_idle(&self, worker: &Worker) -> bool {
+        !worker.pinned.is_empty() || !self.injector.is_empty() || self.has_nested()
+    }
+
+    /// The next entry for a worker that waits inside a job: nested tasks only, so that no stranger's time-out can take that job down.
+    pub fn find_for_waiting(&self, worker: &Worker, may_steal: bool) -> Option<Arc<Task>> {
+        worker.nested.pop().or_else(|| if may_steal { self.steal(worker) } else { None })
+    }
+
+    pub fn has_nested(&self) -> bool {
+        self.workers.read().iter().any(|worker| !worker.nested.is_empty())
+    }
+
+    /// The last worker that was searching has found a job: somebody else may be needed for what is left.
+    pub fn pass_on(&self) {
+        if !self.injector.is_empty() {
+            self.sleep.tell_idle();
+        }
+        let left = self.workers.read().iter().find(|worker| !worker.nested.is_empty()).cloned();
+        if let Some(owner) = left {
+            self.sleep.tell_any(&owner);
+        }
+    }
+
+    fn steal(&self, thief: &Worker) -> Option<Arc<Task>> {
+        let workers = self.workers.read();
+        let start = workers.iter().position(|worker| worker.id == thief.id).unwrap_or(0);
+        (1..workers.len()).find_map(|distance| workers[(start + distance) % workers.len()].nested.pop())
+    }
+
+    // Settling
+
+    /// Settles a task if `allowed` accepts its phase, and tells whom it concerns. False when another was faster.
+    pub fn settle(&self, task: Arc<Task>, settlement: Settlement, allowed: impl Fn(Phase) -> bool, payload: impl FnOnce() -> Payload) -> bool {
+        let Some((before, marks)) = task.settle(settlement, allowed, || (payload(), 0)) else { return false };
+        self.announce(task, settlement, before, marks, true);
+        true
+    }
+
+    /// Cancels a task for its owner, who takes the settlement itself. Gives the state before, or None when it was settled otherwise.
+    pub fn cancel(self: &Arc<Self>, task: &Arc<Task>, grace: Duration) -> Option<Word> {
+        let (before, marks) = task.settle(Settlement::Cancelled, is_open, Default::default)?;
+        self.announce(Arc::clone(task), Settlement::Cancelled, before, marks, false);
+        self.stop_runner(before, grace);
+        Some(before)
+    }
+
+    /// A task's time limit has passed.
+    pub fn expire(task: &Arc<Task>) {
+        let pool = &task.owner.pool;
+        if let Some((before, marks)) = task.settle(Settlement::TimedOut, is_open, Default::default) {
+            pool.announce(Arc::clone(task), Settlement::TimedOut, before, marks, true);
+            pool.stop_runner(before, task.plan.grace);
+        }
+    }
+
+    /// A task that waits for others does so in vain.
+    pub fn fail_dependent(&self, task: Arc<Task>, position: u32) {
+        let outcome = || (Payload::default(), position);
+        if let Some((before, marks)) = task.settle(Settlement::DependencyFailed, |phase| phase == Phase::Waiting, outcome) {
+            self.announce(task, Settlement::DependencyFailed, before, marks, true);
+        }
+    }
+
+    /// Everything that follows from a settlement: dependents, the owner, the timer.
+    fn announce(&self, task: Arc<Task>, settlement: Settlement, before: Word, marks: Word, deliver: bool) {
+        // A list instead of recursion: a chain of dependents may be long.
+        let mut failed = Vec::new();
+        self.announce_one(task, settlement, before, marks, deliver, &mut failed);
+        while let Some((dependent, position)) = failed.pop() {
+            let outcome = || (Payload::default(), position);
+            if let Some((before, marks)) = dependent.settle(Settlement::DependencyFailed, |phase| phase == Phase::Waiting, outcome) {
+                self.announce_one(dependent, Settlement::DependencyFailed, before, marks, true, &mut failed);
+            }
+        }
+    }
+
+    fn announce_one(
+        &self,
+        task: Arc<Task>,
+        settlement: Settlement,
+        before: Word,
+        marks: Word,
+        deliver: bool,
+        failed: &mut Vec<(Arc<Task>, u32)>,
+    ) {
+        if before.phase() == Phase::Queued {
+            self.note_dequeued();
+        }
+        if task.timed.load(Ordering::Relaxed) {
+            TIMER.note_moot();
+        }
+        if marks.is_linked() {
+            for (dependent, position) in task.take_dependents() {
+                if settlement != Settlement::Fulfilled {
+                    failed.push((dependent, position));
+                } else if dependent.dependency_fulfilled() && dependent.state.enqueue() {
+                    self.submit(dependent);
+                }
+            }
+        }
+        let owner = Arc::clone(&task.owner);
+        if marks.is_awaited() {
+            // Its own reference first, so that the record is freed by the owner.
+            drop(task);
+            owner.unpark();
+        } else if deliver {
+            owner.deliver(task, settlement);
+        }
+    }
+
+    // Stopping
+
+    /// Asks the job that ran a task to stop, and stops its worker when it still runs after `grace`.
+    fn stop_runner(self: &Arc<Self>, before: Word, grace: Duration) {
+        if before.phase() != Phase::Running {
+            return;
+        }
+        let (id, job) = before.runner();
+        if let Some(worker) = self.worker(id) {
+            worker.flag_cancelled(job);
+            if grace.is_zero() {
+                self.stop_overdue(&worker, job);
+            } else {
+                TIMER.after(grace, Action::Overdue { pool: Arc::downgrade(self), worker, job });
+            }
+        }
+    }
+
+    pub fn stop_overdue(&self, worker: &Worker, job: u32) {
+        if worker.condemn(job) {
+            worker.wake();
+            self.request(Service::Stop(worker.id));
+        }
+    }
+
+    /// Asks the root environment for a service, waking it wherever it is.
+    pub fn request(&self, service: Service) {
+        self.services.lock().push_back(service);
+        self.has_service.store(true, Ordering::SeqCst);
+        if let Some(root) = self.root.get().and_then(Weak::upgrade) {
+            root.unpark();
+            root.wake_loop();
+        }
+    }
+
+    /// Asks for one more worker, if nobody has done so already.
+    pub fn request_growth(&self) {
+        if !self.growing.swap(true, Ordering::Relaxed) {
+            self.request(Service::Grow);
+        }
+    }
+
+    pub fn has_service(&self) -> bool {
+        self.has_service.load(Ordering::SeqCst)
+    }
+
+    pub fn take_service(&self) -> Option<Service> {
+        if !self.has_service() {
+            return None;
+        }
+        let mut services = self.services.lock();
+        let service = services.pop_front();
+        if service == Some(Service::Grow) {
+            self.growing.store(false, Ordering::Relaxed);
+        }
+        self.has_service.store(!services.is_empty(), Ordering::SeqCst);
+        service
+    }
+
+    // Workers
+
+    pub fn add_worker(&self) -> Option<Arc<Worker>> {
+        let id = self.next_worker.fetch_add(1, Ordering::Relaxed);
+        if id >= MAX_WORKERS {
+            return None;
+        }
+        let worker = Arc::new(Worker::new(id));
+        let mut workers = self.workers.write();
+        workers.push(Arc::clone(&worker));
+        self.worker_count.store(workers.len() as u32, Ordering::Relaxed);
+        Some(worker)
+    }
+
+    pub fn worker(&self, id: u32) -> Option<Arc<Worker>> {
+        self.workers.read().iter().find(|worker| worker.id == id).cloned()
+    }
+
+    pub fn workers(&self) -> Vec<Arc<Worker>> {
+        self.workers.read().clone()
+    }
+
+    pub fn worker_count(&self) -> u32 {
+        self.worker_count.load(Ordering::Relaxed)
+    }
+
+    /// A worker has ended, or never started, or is being stopped. What is left in its own queues is settled. Gives it, the first time.
+    pub fn remove_worker(&self, id: u32) -> Option<Arc<Worker>> {
+        let removed = {
+            let mut workers = self.workers.write();
+            let position = workers.iter().position(|worker| worker.id == id);
+            let removed = position.map(|position| workers.remove(position));
+            self.worker_count.store(workers.len() as u32, Ordering::Relaxed);
+            removed
+        };
+        let worker = removed?;
+        self.sleep.retract_idle(&worker);
+        self.sleep.retract_waiting(&worker);
+        while let Some(task) = worker.pinned.pop() {
+            self.settle(task, Settlement::Crashed, is_open, Payload::default);
+        }
+        // Nobody is left to take these.
+        while let Some(task) = worker.nested.pop() {
+            self.settle(task, Settlement::Cancelled, |phase| phase == Phase::Queued, Payload::default);
+        }
+        // It may have been the one that was to take what is queued.
+        self.pass_on();
+        self.request(Service::Gone(id));
+        Some(worker)
+    }
+
+    /// Whether an idle worker may end because more than `least` are there; if so it takes no more jobs.
+    pub fn retire(&self, worker: &Worker, least: f64) -> bool {
+        // Under the lock, so that two do not both leave for the last place.
+        let workers = self.workers.write();
+        let staying = workers.iter().filter(|worker| !worker.is_retired()).count();
+        if staying as f64 <= least || worker.running() > 0 {
+            return false;
+        }
+        worker.retire();
+        true
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// All workers leave their loops as soon as they are between jobs; whoever waits is woken.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        for worker in self.workers() {
+            worker.wake();
+        }
+        if let Some(root) = self.root.get().and_then(Weak::upgrade) {
+            root.unpark();
+        }
+    }
+
+    /// Breaks the references from queued tasks to their owners and so to the pool. For when nobody will look any more.
+    pub fn abandon(&self) {
+        while let Some(task) = self.injector.pop() {
+            drop(task);
+        }
+    }
+}

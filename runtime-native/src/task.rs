@@ -1,0 +1,209 @@
+//! The record of one task, shared by its owner, the queue, and whoever runs or cancels it.
+
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::clock;
+use crate::mailbox::Mailbox;
+use crate::payload::Payload;
+use crate::state::{Phase, Settlement, State, Word};
+
+/// What is set when a task is made and never changes.
+pub struct Plan {
+    /// The owner's own number for the task.
+    pub slot: u32,
+    /// What to run: index of a registered task key, or, negative (`!index`), a chunk to load.
+    pub index: i32,
+    pub priority: f64,
+    /// Time between a time-out of the running task and the stop of its worker.
+    pub grace: Duration,
+    /// Tasks whose outcomes are arguments.
+    pub inputs: Vec<Arc<Task>>,
+    /// Only this worker may run it (its id).
+    pub pinned: Option<u32>,
+}
+
+impl Plan {
+    pub fn new(slot: u32, index: i32) -> Self {
+        Self { slot, index, priority: 0.0, grace: Duration::ZERO, inputs: Vec::new(), pinned: None }
+    }
+}
+
+/// How a task ended, beside the settlement that its state holds.
+#[derive(Default)]
+pub struct Outcome {
+    pub payload: Payload,
+    /// Position of the failed dependency.
+    pub detail: u32,
+    /// Run time in ms.
+    pub elapsed: f64,
+}
+
+pub struct Task {
+    pub state: State,
+    pub plan: Plan,
+    pub owner: Arc<Mailbox>,
+    /// Written before the task is shared; taken once, by the worker that has claimed it (or that settles it unclaimed).
+    payload: UnsafeCell<Payload>,
+    /// Written once, by the winner of `begin_settle`, before `finish_settle`. Read after Settled has been seen. Mutated after that by the owner's
+    /// thread alone, and only when the task is no input of another.
+    outcome: UnsafeCell<Outcome>,
+    /// When it was claimed, on [`clock`].
+    started: AtomicU64,
+    /// Dependencies that have not fulfilled yet, plus one while the task is being made.
+    missing: AtomicU32,
+    /// Tasks that depend on this one, with its position among their dependencies.
+    dependents: Mutex<Vec<(Arc<Task>, u32)>>,
+    /// Next in the owner's outbox.
+    pub(crate) next: AtomicPtr<Task>,
+    /// Last reported progress, as the bits of an `f64`.
+    progress: AtomicU64,
+    progress_is_news: AtomicBool,
+    /// The outcome is read by others than the owner, or may be later: never moved out. Only set by the owner's thread.
+    shared_outcome: AtomicBool,
+    /// A time limit was set, so the timer has to be told when it becomes moot.
+    pub(crate) timed: AtomicBool,
+}
+
+// SAFETY: the two cells are the only fields that are not `Sync`. `payload` is written before the task is shared and touched afterwards only by
+// the one thread that has moved the state out of Waiting or Queued, which happens once; `outcome` is written only by the one winner of
+// `begin_settle`, and read only after an acquiring load has seen Settled, which that winner's release published. All that they hold is `Send`.
+unsafe impl Sync for Task {}
+// SAFETY: see above; nothing in a task is bound to the thread that made it.
+unsafe impl Send for Task {}
+
+impl Task {
+    pub fn new(owner: Arc<Mailbox>, plan: Plan, payload: Payload, phase: Phase) -> Self {
+        Self {
+            state: State::new(phase),
+            plan,
+            owner,
+            payload: UnsafeCell::new(payload),
+            outcome: UnsafeCell::default(),
+            started: AtomicU64::new(0),
+            missing: AtomicU32::new(1),
+            dependents: Mutex::default(),
+            next: AtomicPtr::new(ptr::null_mut()),
+            progress: AtomicU64::new(0),
+            progress_is_news: AtomicBool::new(false),
+            shared_outcome: AtomicBool::new(false),
+            timed: AtomicBool::new(false),
+        }
+    }
+
+    /// Claims a queued task for a worker and starts its clock.
+    pub fn claim(&self, worker: u32, job: u32) -> bool {
+        let claimed = self.state.claim(worker, job);
+        if claimed {
+            // Relaxed: only used for a duration; a canceller that comes in between reads 0 and reports 0 ms.
+            self.started.store(clock::now(), Ordering::Relaxed);
+        }
+        claimed
+    }
+
+    /// The arguments.
+    ///
+    /// # Safety
+    /// Only the thread whose `claim` succeeded may call it, once.
+    pub unsafe fn take_payload(&self) -> Payload {
+        // SAFETY: the caller is the only one that touches the cell (see the field).
+        unsafe { std::mem::take(&mut *self.payload.get()) }
+    }
+
+    /// Tries to become the one that settles it, and settles it. `outcome` is only made when that succeeds.
+    ///
+    /// Gives the state before, and the state's marks at the moment of publication.
+    pub fn settle(&self, settlement: Settlement, allowed: impl Fn(Phase) -> bool, outcome: impl FnOnce() -> (Payload, u32)) -> Option<(Word, Word)> {
+        let before = self.state.begin_settle(allowed)?;
+        let (payload, detail) = outcome();
+        let elapsed = if before.phase() == Phase::Running { self.elapsed() } else { 0.0 };
+        if before.phase() != Phase::Running {
+            // SAFETY: `begin_settle` has moved the task from Waiting or Queued, so nobody can claim it any more and nobody did.
+            drop(unsafe { self.take_payload() });
+        }
+        // SAFETY: this thread has won `begin_settle`, and Settled has not been published yet.
+        unsafe { *self.outcome.get() = Outcome { payload, detail, elapsed } };
+        Some((before, self.state.finish_settle(settlement)))
+    }
+
+    /// ms since it was claimed; 0 while it was not.
+    pub fn elapsed(&self) -> f64 {
+        match self.started.load(Ordering::Relaxed) {
+            0 => 0.0,
+            started => clock::millis_since(started),
+        }
+    }
+
+    /// The outcome, or None while it is not settled.
+    pub fn outcome(&self) -> Option<(Settlement, &Outcome)> {
+        let word = self.state.load();
+        if word.phase() != Phase::Settled {
+            return None;
+        }
+        // SAFETY: Settled was seen with an acquiring load; from then on only `take_outcome` writes, under its own conditions.
+        Some((word.settlement()?, unsafe { &*self.outcome.get() }))
+    }
+
+    /// Moves the outcome's payload out, for its one and only reader.
+    ///
+    /// # Safety
+    /// Only on the owner's thread, with no reference from [`Task::outcome`] alive on it, and only when [`Task::is_shared`] is false.
+    pub unsafe fn take_outcome(&self) -> Payload {
+        debug_assert!(!self.is_shared() && self.state.load().phase() == Phase::Settled);
+        // SAFETY: settled, and nobody else reads it: only inputs are read by other threads, and those are marked shared before.
+        unsafe { std::mem::take(&mut (*self.outcome.get()).payload) }
+    }
+
+    /// From now on its outcome stays readable for other tasks. Owner's thread only.
+    pub fn share_outcome(&self) {
+        // Relaxed: read on the same thread only.
+        self.shared_outcome.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_shared(&self) -> bool {
+        self.shared_outcome.load(Ordering::Relaxed)
+    }
+
+    /// Makes `dependent` wait for this task. When it is settled already, gives how.
+    pub fn link(&self, dependent: &Arc<Task>, position: u32) -> Option<Settlement> {
+        // The lock comes first: a settler that sees the mark waits for the entry.
+        let mut dependents = self.dependents.lock();
+        let word = self.state.mark_linked();
+        if word.phase() == Phase::Settled {
+            return word.settlement();
+        }
+        // Relaxed: the counter starts at one for the maker, who drops that one last.
+        dependent.missing.fetch_add(1, Ordering::Relaxed);
+        dependents.push((Arc::clone(dependent), position));
+        None
+    }
+
+    pub fn take_dependents(&self) -> Vec<(Arc<Task>, u32)> {
+        std::mem::take(&mut *self.dependents.lock())
+    }
+
+    /// One dependency less. True when it was the last.
+    pub fn dependency_fulfilled(&self) -> bool {
+        // AcqRel: the last one sees what all others did before, among it the outcomes that are arguments.
+        self.missing.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Stores progress. True when the owner has to be told, false while an earlier report is still unread.
+    pub fn report_progress(&self, fraction: f64) -> bool {
+        self.progress.store(fraction.to_bits(), Ordering::Relaxed);
+        // AcqRel: pairs with `take_progress`, so that the value read there is at least as new as the flag.
+        !self.progress_is_news.swap(true, Ordering::AcqRel)
+    }
+
+    pub fn take_progress(&self) -> Option<f64> {
+        if !self.progress_is_news.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.progress_is_news.swap(false, Ordering::AcqRel).then(|| f64::from_bits(self.progress.load(Ordering::Relaxed)))
+    }
+}

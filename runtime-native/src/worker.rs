@@ -1,0 +1,202 @@
+//! The part of a worker that other threads reach.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crossbeam_utils::sync::{Parker, Unparker};
+use parking_lot::Mutex;
+
+use crate::mailbox::LoopWaker;
+use crate::queue::Queue;
+
+/// Jobs that one worker can have open at a time: running, blocked in nested waits, or asynchronously pending.
+pub const MAX_OPEN_JOBS: usize = 1024;
+const SLOT_BITS: u32 = MAX_OPEN_JOBS.trailing_zeros();
+
+/// A job number is the slot that it occupies and a count, so that a flag which comes too late hits nobody else.
+pub fn job_slot(job: u32) -> usize {
+    job as usize % MAX_OPEN_JOBS
+}
+
+/// The number after `job` in the same slot; never 0, and positive as an `i32`.
+pub fn next_job(job: u32) -> u32 {
+    let next = job.wrapping_add(1 << SLOT_BITS) & 0x7fff_ffff;
+    if next >> SLOT_BITS == 0 { next | (1 << SLOT_BITS) } else { next }
+}
+
+/// By slot: the job that is open there, and the job that was last cancelled there. JavaScript reads the second directly.
+pub struct JobFlags {
+    open: [AtomicU32; MAX_OPEN_JOBS],
+    cancelled: [AtomicU32; MAX_OPEN_JOBS],
+}
+
+impl JobFlags {
+    fn new() -> Self {
+        Self { open: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS], cancelled: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS] }
+    }
+
+    pub fn cancelled(&self) -> &[AtomicU32; MAX_OPEN_JOBS] {
+        &self.cancelled
+    }
+}
+
+const SOUND: u8 = 0;
+const SUSPECT: u8 = 1;
+const CONDEMNED: u8 = 2;
+
+pub struct Worker {
+    /// Unique in its pool, never reused.
+    pub id: u32,
+    /// Tasks that this worker's tasks have pushed.
+    pub nested: Queue,
+    /// Chunk loads for this worker alone.
+    pub pinned: Queue,
+    pub flags: Arc<JobFlags>,
+    parker: Mutex<Option<Parker>>,
+    unparker: Unparker,
+    waker: OnceLock<Arc<dyn LoopWaker>>,
+    /// It waits in its event loop (or is on its way there), so a wake goes through the loop.
+    in_loop: AtomicBool,
+    doom: AtomicU8,
+    /// Open jobs. Written by its own thread only.
+    running: AtomicU32,
+    ready: AtomicBool,
+    /// Idle for long, and chosen to end.
+    retired: AtomicBool,
+}
+
+impl Worker {
+    pub fn new(id: u32) -> Self {
+        let parker = Parker::new();
+        let unparker = parker.unparker().clone();
+        Self {
+            id,
+            nested: Queue::new(),
+            pinned: Queue::new(),
+            flags: Arc::new(JobFlags::new()),
+            parker: Mutex::new(Some(parker)),
+            unparker,
+            waker: OnceLock::new(),
+            in_loop: AtomicBool::new(false),
+            doom: AtomicU8::new(SOUND),
+            running: AtomicU32::new(0),
+            ready: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    /// Its thread has arrived. Gives the parker, to the first caller only.
+    pub fn attach(&self) -> Option<(Parker, Unparker)> {
+        let parker = self.parker.lock().take()?;
+        self.ready.store(true, Ordering::Release);
+        Some((parker, self.unparker.clone()))
+    }
+
+    pub fn set_waker(&self, waker: Arc<dyn LoopWaker>) {
+        let _ = self.waker.set(waker);
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Ends its wait, wherever it waits.
+    pub fn wake(&self) {
+        self.unparker.unpark();
+        // SeqCst: the worker sets `in_loop` before it looks for work a last time, see `sleep/README.md`.
+        if self.in_loop.load(Ordering::SeqCst)
+            && let Some(waker) = self.waker.get()
+        {
+            waker.wake();
+        }
+    }
+
+    pub fn set_in_loop(&self, in_loop: bool) {
+        self.in_loop.store(in_loop, Ordering::SeqCst);
+    }
+
+    pub fn running(&self) -> u32 {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Opens a job. Its own thread only.
+    pub fn open_job(&self, job: u32) {
+        self.flags.open[job_slot(job)].store(job, Ordering::Relaxed);
+        self.running.store(self.running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Closes a job. Its own thread only. Afterwards it must not take another before [`Worker::is_doomed`] has been asked.
+    pub fn close_job(&self, job: u32) {
+        // SeqCst: against `condemn`, which does its store and load the other way round: at least one of the two sees the other.
+        self.flags.open[job_slot(job)].store(0, Ordering::SeqCst);
+        self.running.store(self.running.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+
+    /// Sets the flag that the job polls.
+    pub fn flag_cancelled(&self, job: u32) {
+        self.flags.cancelled[job_slot(job)].store(job, Ordering::Release);
+    }
+
+    pub fn is_open(&self, job: u32) -> bool {
+        self.flags.open[job_slot(job)].load(Ordering::SeqCst) == job
+    }
+
+    /// Decides that the worker ends because of this job, unless the job has ended itself. True when it was decided now.
+    pub fn condemn(&self, job: u32) -> bool {
+        if !self.is_open(job) || self.doom.compare_exchange(SOUND, SUSPECT, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return false;
+        }
+        let condemned = self.is_open(job);
+        self.doom.store(if condemned { CONDEMNED } else { SOUND }, Ordering::SeqCst);
+        condemned
+    }
+
+    /// Whether it must take no more jobs. Waits out the short moment in which that is being decided.
+    pub fn is_doomed(&self) -> bool {
+        loop {
+            match self.doom.load(Ordering::SeqCst) {
+                SOUND => return false,
+                CONDEMNED => return true,
+                _ => std::thread::yield_now(),
+            }
+        }
+    }
+
+    /// Condemns it without a job as the reason.
+    pub fn doom(&self) {
+        self.doom.store(CONDEMNED, Ordering::SeqCst);
+    }
+
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn job_numbers_keep_their_slot_and_never_become_zero_or_negative() {
+        let mut job = 5;
+        for _ in 0..3_000_000 {
+            job = next_job(job);
+            assert!(job_slot(job) == 5 && job > 1023 && (job as i32) > 0);
+        }
+    }
+
+    #[test]
+    fn a_job_that_has_ended_condemns_nobody() {
+        let worker = Worker::new(0);
+        let job = next_job(0);
+        worker.open_job(job);
+        worker.close_job(job);
+        worker.open_job(next_job(job));
+        assert!(!worker.condemn(job) && !worker.is_doomed());
+        assert!(worker.condemn(next_job(job)) && worker.is_doomed());
+    }
+}

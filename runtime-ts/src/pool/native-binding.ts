@@ -1,0 +1,52 @@
+/**
+ * Finds and loads the native addon. Nothing here knows what it does.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type * as Binding from "../../../runtime-native";
+
+export type NativeBinding = typeof Binding;
+
+/** Where the build and the package have it, seen from dist/runtime-ts/src/pool. */
+const FOLDER = join(__dirname, "../../../native");
+
+/** `linux-x64-gnu`, `darwin-arm64`, …; on Linux both C libraries, since telling them apart costs more than trying. */
+function targets(): string[] {
+  const target = `${process.platform}-${process.arch}`;
+  return process.platform === "linux" ? [`${target}-gnu`, `${target}-musl`] : [target];
+}
+
+let found: { path: string; binding: NativeBinding } | { reason: string } | undefined;
+
+function load(): { path: string; binding: NativeBinding } | { reason: string } {
+  const failures: string[] = [];
+  for (const target of targets()) {
+    const path = join(FOLDER, `makeparallel.${target}.node`);
+    if (!existsSync(path)) continue;
+    try {
+      return { path, binding: require(path) as NativeBinding };
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (failures.length > 0) return { reason: `its binary does not load: ${failures.join("; ")}` };
+  return { reason: `there is no binary for ${targets().join(" or ")} in ${FOLDER}` };
+}
+
+/** Whether the addon is there and loads; the answer of the first call is kept. */
+export function findBinding(): { path: string; binding: NativeBinding } | { reason: string } {
+  return (found ??= load());
+}
+
+/** @throws Error when it is not there */
+export function loadBinding(): NativeBinding {
+  const result = findBinding();
+  if ("reason" in result) throw new Error(`makeparallel: the native backend can't be used: ${result.reason}.`);
+  return result.binding;
+}
+
+/** Whether the engine is V8, so that memory can be moved between its isolates. */
+export function engineIsV8(): boolean {
+  const { versions } = process;
+  return versions.v8 !== undefined && versions["bun"] === undefined && versions["deno"] === undefined;
+}

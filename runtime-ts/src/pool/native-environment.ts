@@ -1,0 +1,384 @@
+/**
+ * One environment's side of the native backend: hands out slots and tickets, pushes, and calls sinks with what is reported. The root and the workers
+ * both have one; runtime-native/ports.d.ts says what the functions behind it do.
+ */
+import { ByteWriter } from "../codec/byte-writer";
+import type { Writer } from "../codec/writer";
+import type { BindingPayload, BindingPort } from "../../../runtime-native";
+import type { Backend, BackendStats, Encoded, PushOptions, TaskKey, TaskSink, Ticket } from "./backend";
+import { Phase, Settlement } from "./backend";
+import type { NativeBinding } from "./native-binding";
+
+/** A ticket is a slot, and in the bits above it how often the slot has been used. `&` takes a number modulo 2^32, so this works for all of them. */
+const SLOT_BITS = 26;
+const SLOTS = 2 ** SLOT_BITS;
+const SLOT_MASK = SLOTS - 1;
+
+/** Bits of a record's kind, as in runtime-native/src/binding/report.rs. */
+const SETTLEMENT = 15;
+const KEPT = 16;
+const FETCH = 32;
+const PROGRESS = 64;
+const RECORD_HEADER = 24;
+
+/** Results of `block`, as in runtime-native/src/binding/block.rs. */
+const WAITED = 15;
+const SETTLED = 0;
+const TIME_OUT = 1;
+const SERVICE = 2;
+const ONE_RECORD = 16;
+
+/** What is known of a slot. */
+const OBSERVED = 1;
+const REFERENCED = 2;
+const REPORTED = 4;
+
+/** Every so many pushes it is checked whether results pile up that nobody asks for, and from how many on they are reported. */
+const BACKLOG_CHECK = 1024;
+const BACKLOG_LIMIT = 4096;
+
+const NO_OPTIONS: PushOptions = {};
+
+/** Memory of one depth of nested deliveries. */
+class Reports {
+  readonly words: Int32Array;
+  readonly numbers: Float64Array;
+  /** Passed to sinks; valid during the call. */
+  readonly payload: Encoded;
+
+  constructor(buffer: ArrayBuffer) {
+    this.words = new Int32Array(buffer);
+    this.numbers = new Float64Array(buffer);
+    this.payload = { bytes: new Uint8Array(buffer), start: 0, end: 0, attachments: null };
+  }
+}
+
+/** What pushes, as the addon wants it: an unusual push names all of it. */
+interface Unusual {
+  after: number[] | null;
+  pinned: number;
+}
+
+const USUAL: Unusual = { after: null, pinned: -1 };
+
+export function encodedOf([buffer, length, attachments]: BindingPayload): Encoded {
+  return { bytes: new Uint8Array(buffer), start: 0, end: length, attachments };
+}
+
+export abstract class NativeEnvironment<Port extends BindingPort> implements Backend {
+  readonly kind = "native";
+  protected readonly sinks: (TaskSink | undefined)[] = [];
+  /** By slot: the ticket that it stands for now. */
+  private readonly tickets: Ticket[] = [];
+  private readonly marks: number[] = [];
+  private readonly free: number[] = [];
+  private readonly retained = new Map<number, number>();
+  private readonly home: ByteWriter;
+  private readonly reports: Reports[] = [];
+  private depth = 0;
+  private pushes = 0;
+  private observed = 0;
+  private references = 0;
+  private listening = false;
+  /** Tasks whose sink has not been settled. */
+  protected pending = 0;
+
+  constructor(
+    protected readonly binding: NativeBinding,
+    protected readonly port: Port,
+    private readonly grace: number,
+  ) {
+    this.home = new ByteWriter(new Uint8Array(port.out));
+  }
+
+  // ---- what the root and a worker do differently
+
+  /** Whether an observed, pending task keeps the process alive. */
+  protected abstract keepAlive(on: boolean): void;
+  /** One more worker would help. */
+  protected abstract wantWorker(): void;
+  /** Does what only this environment can do; called when a blocking wait is interrupted for it. */
+  protected abstract serve(): void;
+  /** The pool is ending under a blocking wait. */
+  protected abstract ending(): Error;
+  abstract warm(index: number): Promise<void>;
+  abstract shutdown(options: { timeout: number; cancelPending: boolean }): Promise<void>;
+
+  // ---- push
+
+  writer(): Writer {
+    const { home } = this;
+    // Encoding can run a getter that calls a parallel function itself.
+    return home.length === 0 && home.attachments === null ? home : new ByteWriter(new Uint8Array(256));
+  }
+
+  register(key: TaskKey): number {
+    return this.binding.registerTask(this.port.pool, key.manifest, key.id);
+  }
+
+  push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
+    if ((++this.pushes & (BACKLOG_CHECK - 1)) === 0 && options === undefined && this.port.backlog() > BACKLOG_LIMIT) this.deliver();
+    if (options !== undefined || writer.bytes !== this.home.home || writer.attachments !== null) {
+      return this.pushUnusual(index, writer, sink, options ?? NO_OPTIONS, options?.after === undefined ? USUAL : { after: this.slotsOf(options.after), pinned: -1 });
+    }
+    const slot = this.occupy(sink);
+    const ticket = this.tickets[slot]!;
+    const wants = this.port.push(slot, index, writer.length);
+    writer.reset();
+    if (wants !== 0) this.wantWorker();
+    return ticket;
+  }
+
+  /** @param writer null: no payload */
+  protected pushUnusual(index: number, writer: Writer | null, sink: TaskSink, options: PushOptions, unusual: Unusual): Ticket {
+    const slot = this.occupy(sink);
+    const ticket = this.tickets[slot]!;
+    const { priority = 0, timeout = Infinity, grace = this.grace, inputs = null } = options;
+    const wants = this.port.pushWith(
+      slot,
+      index,
+      writer === null ? null : writer.bytes,
+      writer === null ? 0 : writer.length,
+      writer === null ? null : writer.attachments,
+      writer === null ? null : writer.transfers,
+      priority,
+      timeout,
+      grace,
+      unusual.after,
+      inputs,
+      unusual.pinned,
+    );
+    writer?.reset();
+    if (wants !== 0) this.wantWorker();
+    return ticket;
+  }
+
+  /** A ticket that is no longer known is that of a fulfilled task: callers don't push after one that has failed. */
+  private slotsOf(tickets: readonly Ticket[]): number[] {
+    return tickets.map((ticket) => (this.knows(ticket) ? ticket & SLOT_MASK : -1));
+  }
+
+  private occupy(sink: TaskSink): number {
+    this.pending++;
+    const free = this.free.pop();
+    if (free !== undefined) {
+      this.sinks[free] = sink;
+      return free;
+    }
+    const slot = this.sinks.length;
+    if (slot >= SLOTS) throw new RangeError(`More than ${SLOTS} tasks are pending.`);
+    this.sinks.push(sink);
+    this.tickets.push(slot);
+    this.marks.push(0);
+    return slot;
+  }
+
+  private vacate(slot: number): void {
+    this.tickets[slot]! += SLOTS;
+    this.marks[slot] = 0;
+    this.free.push(slot);
+  }
+
+  private knows(ticket: Ticket): boolean {
+    return this.tickets[ticket & SLOT_MASK] === ticket;
+  }
+
+  /** Whether it is known and its sink has not been settled. */
+  private isPending(ticket: Ticket): boolean {
+    return this.knows(ticket) && (this.marks[ticket & SLOT_MASK]! & REPORTED) === 0;
+  }
+
+  // ---- check
+
+  phase(ticket: Ticket): Phase {
+    return this.knows(ticket) ? this.port.phase(ticket & SLOT_MASK) : Phase.Settled;
+  }
+
+  elapsed(ticket: Ticket): number {
+    return this.isPending(ticket) ? this.port.elapsed(ticket & SLOT_MASK) : 0;
+  }
+
+  poll(): void {
+    this.deliver();
+  }
+
+  stats(): BackendStats {
+    const [threads, busy, queued, running] = this.port.stats();
+    return { threads, busy, queued, running };
+  }
+
+  // ---- deliver
+
+  private reportsOf(depth: number): Reports {
+    return (this.reports[depth] ??= new Reports(this.port.addReports()));
+  }
+
+  protected deliver(): void {
+    const { depth } = this;
+    const reports = this.reportsOf(depth);
+    this.depth = depth + 1;
+    try {
+      for (;;) {
+        const count = this.port.drain(depth);
+        if (count === 0) return;
+        this.report(reports, count);
+      }
+    } finally {
+      this.depth = depth;
+    }
+  }
+
+  /** Calls the sinks of the records in an area. A sink that throws must not keep the others from theirs. */
+  private report(reports: Reports, count: number): void {
+    const { words, numbers, payload } = reports;
+    let at = 0;
+    for (; count > 0; count--) {
+      const word = at >> 2;
+      const slot = words[word]!;
+      const kind = words[word + 1]!;
+      const detail = words[word + 2]!;
+      const length = words[word + 3]!;
+      const number = numbers[(at >> 3) + 2]!;
+      payload.start = at + RECORD_HEADER;
+      payload.end = payload.start + length;
+      at = payload.start + ((length + 7) & ~7);
+      const sink = this.sinks[slot]!;
+      try {
+        if ((kind & PROGRESS) !== 0) {
+          sink.progressed(number);
+        } else {
+          let encoded: Encoded | null = payload;
+          if ((kind & FETCH) !== 0) encoded = encodedOf(this.port.take(slot)!);
+          this.settled(slot, (kind & KEPT) !== 0);
+          const settlement = (kind & SETTLEMENT) as Settlement;
+          if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Rejected && settlement !== Settlement.Crashed) encoded = null;
+          sink.settle(settlement, encoded, number, detail);
+        }
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  private settled(slot: number, kept: boolean): void {
+    this.pending--;
+    this.sinks[slot] = undefined;
+    const marks = this.marks[slot]!;
+    if (marks !== 0) {
+      if ((marks & OBSERVED) !== 0) this.observed--;
+      if ((marks & REFERENCED) !== 0 && --this.references === 0) this.keepAlive(false);
+    }
+    if (kept) this.marks[slot] = REPORTED;
+    else this.vacate(slot);
+  }
+
+  /** The event loop was woken. */
+  protected woken(): void {
+    this.deliver();
+    if (this.observed === 0 && this.listening) {
+      // Not at once when the last observed task settles, since the next one often follows.
+      this.listening = false;
+      this.port.listen(false);
+    }
+  }
+
+  // ---- pull
+
+  block(ticket: Ticket, ms: number): boolean {
+    const deadline = ms === Infinity ? Infinity : performance.now() + ms;
+    const slot = ticket & SLOT_MASK;
+    for (let left = ms; this.isPending(ticket); left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now())) {
+      const { depth } = this;
+      const reports = this.reportsOf(depth);
+      this.depth = depth + 1;
+      let result: number;
+      try {
+        result = this.port.block(slot, left, depth);
+        if ((result & ONE_RECORD) !== 0) this.report(reports, 1);
+      } finally {
+        this.depth = depth;
+      }
+      const waited = result & WAITED;
+      if (waited === TIME_OUT) return !this.isPending(ticket);
+      if (waited === SERVICE) this.serve();
+      else if (waited === SETTLED) this.deliver();
+      else throw this.ending();
+    }
+    return true;
+  }
+
+  // ---- cancel
+
+  cancel(ticket: Ticket, grace: number): boolean {
+    if (!this.isPending(ticket)) return false;
+    const { depth } = this;
+    const reports = this.reportsOf(depth);
+    this.depth = depth + 1;
+    try {
+      const count = this.port.cancel(ticket & SLOT_MASK, grace < 0 ? this.grace : grace, depth);
+      if (count > 0) this.report(reports, count);
+      return count > 0;
+    } finally {
+      this.depth = depth;
+    }
+  }
+
+  protected cancelAll(grace: number): void {
+    for (let slot = 0; slot < this.sinks.length; slot++) {
+      if (this.sinks[slot] !== undefined) this.cancel(this.tickets[slot]!, grace);
+    }
+  }
+
+  // ---- observe
+
+  observe(ticket: Ticket, ref: boolean): void {
+    if (!this.isPending(ticket)) return;
+    const slot = ticket & SLOT_MASK;
+    if ((this.marks[slot]! & OBSERVED) === 0) {
+      this.marks[slot]! |= OBSERVED;
+      this.observed++;
+      if (!this.listening) {
+        this.listening = true;
+        this.port.listen(true);
+      }
+    }
+    this.setRef(ticket, ref);
+  }
+
+  setRef(ticket: Ticket, ref: boolean): void {
+    if (!this.isPending(ticket)) return;
+    const slot = ticket & SLOT_MASK;
+    const marks = this.marks[slot]!;
+    if ((marks & OBSERVED) === 0 || ((marks & REFERENCED) !== 0) === ref) return;
+    this.marks[slot] = marks ^ REFERENCED;
+    if (ref ? this.references++ === 0 : --this.references === 0) this.keepAlive(ref);
+  }
+
+  // ---- retained results
+
+  retain(ticket: Ticket): void {
+    if (!this.knows(ticket)) return;
+    const slot = ticket & SLOT_MASK;
+    const count = this.retained.get(slot) ?? 0;
+    this.retained.set(slot, count + 1);
+    if (count === 0) this.port.retain(slot, true);
+  }
+
+  release(ticket: Ticket): void {
+    if (!this.knows(ticket)) return;
+    const slot = ticket & SLOT_MASK;
+    const count = this.retained.get(slot);
+    if (count === undefined) return;
+    if (count > 1) {
+      this.retained.set(slot, count - 1);
+      return;
+    }
+    this.retained.delete(slot);
+    this.port.retain(slot, false);
+    if ((this.marks[slot]! & REPORTED) === 0) return;
+    this.port.forget(slot);
+    this.vacate(slot);
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * The native backend's root: starts and stops the threads that the pool in Rust asks for. Everything about tasks is in native-environment.ts and in Rust.
+ */
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { decodeValue, encodeError } from "../codec";
+import type { BindingRoot } from "../../../runtime-native";
+import type { NativeWorkerStart } from "../worker/native-start";
+import type { Backend, BackendOptions, Encoded, TaskSink } from "./backend";
+import { Settlement } from "./backend";
+import { engineIsV8, findBinding, loadBinding } from "./native-binding";
+import { NativeEnvironment } from "./native-environment";
+
+const WORKER_FILE = join(__dirname, "../worker/native-worker.js");
+
+/** Kinds of service, as in runtime-native/src/binding/control.rs. */
+const STOP = 1;
+const GONE = 2;
+
+/** Workers that end one after the other before they have run anything: after so many, what is queued fails instead of waiting for ever. */
+const START_ATTEMPTS = 3;
+/** ms for workers to end by themselves at a shutdown before they are stopped. */
+const FAREWELL = 250;
+/** setTimeout's limit. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
+/** Whether the native backend can be used here. */
+export function nativeAvailable(): { path: string } | { reason: string } {
+  const found = findBinding();
+  return "path" in found ? { path: found.path } : found;
+}
+
+/**
+ * @returns a pool of its own; workers are started as tasks come
+ * @throws Error when {@link nativeAvailable} gives a reason
+ */
+export function createNativeBackend(options: BackendOptions): Backend {
+  return new NativePool(options);
+}
+
+interface PoolThread {
+  thread: Worker;
+  seat: number;
+  exited: Promise<void>;
+}
+
+class NativePool extends NativeEnvironment<BindingRoot> {
+  private readonly threads = new Map<number, PoolThread>();
+  private failedStarts = 0;
+  private startError: unknown;
+  private closing = false;
+  private drained: (() => void) | undefined;
+  private readonly onExit = (): void => this.port.close(false);
+
+  constructor(private readonly options: BackendOptions) {
+    const binding = loadBinding();
+    const pool: { wake?: () => void } = {};
+    super(
+      binding,
+      binding.openPool(
+        options.threads,
+        engineIsV8(),
+        () => pool.wake!(),
+        () => {},
+      ),
+      options.grace,
+    );
+    pool.wake = () => {
+      this.woken();
+      this.serve();
+    };
+    // Workers that sleep natively must leave Rust for the process to be able to end.
+    process.on("exit", this.onExit);
+  }
+
+  protected keepAlive(on: boolean): void {
+    this.port.keepAlive(on);
+  }
+
+  // ---- workers
+
+  protected wantWorker(): void {
+    if (this.closing) return;
+    if (this.failedStarts >= START_ATTEMPTS && this.threads.size === 0) setImmediate(() => this.failPending());
+    else this.start();
+  }
+
+  private start(): number {
+    const id = this.port.addWorker();
+    if (id < 0) return id;
+    const seat = this.freeSeat();
+    const { options } = this;
+    const start: NativeWorkerStart = {
+      pool: this.port.pool,
+      id,
+      seat,
+      grace: options.grace,
+      idleTimeout: Math.min(options.idleTimeout, LONGEST_TIMER),
+      minThreads: options.minThreads,
+    };
+    let thread: Worker;
+    try {
+      thread = new Worker(WORKER_FILE, {
+        workerData: start,
+        execArgv: process.execArgv.filter((arg) => !arg.startsWith("--input-type") && !arg.startsWith("--inspect")),
+        resourceLimits: options.resourceLimits,
+        env: options.env,
+        name: `makeparallel ${seat}`,
+      } as ConstructorParameters<typeof Worker>[1]);
+    } catch (error) {
+      this.startError = error;
+      this.failedStarts++;
+      this.port.removeWorker(id);
+      return -1;
+    }
+    thread.unref();
+    thread.on("error", (error) => (this.startError = error));
+    const exited = new Promise<void>((resolve) => {
+      thread.on("exit", () => {
+        this.threads.delete(id);
+        this.ended(id);
+        resolve();
+      });
+    });
+    this.threads.set(id, { thread, seat, exited });
+    return id;
+  }
+
+  private freeSeat(): number {
+    const taken = new Set(Array.from(this.threads.values(), ({ seat }) => seat));
+    let seat = 0;
+    while (taken.has(seat)) seat++;
+    return seat;
+  }
+
+  /** A thread has ended. Usually the pool knows already. */
+  private ended(id: number): void {
+    const neverArrived = this.port.removeWorker(id) === 1;
+    this.failedStarts = neverArrived ? this.failedStarts + 1 : 0;
+    this.serve();
+  }
+
+  /** No worker can be started: what waits for one fails. */
+  private failPending(): void {
+    if (this.pending === 0) return;
+    const writer = this.writer();
+    encodeError(writer, this.startError ?? new Error("makeparallel: workers end before they can run anything"));
+    const fits = writer.bytes === writer.home && writer.attachments === null;
+    const { length } = writer;
+    writer.reset();
+    this.failedStarts = 0;
+    this.port.fail(fits ? length : 0);
+    this.deliver();
+  }
+
+  protected serve(): void {
+    for (;;) {
+      const service = this.port.service();
+      if (service < 0) break;
+      const kind = service % 4;
+      const id = (service - kind) / 4;
+      if (kind === STOP) {
+        this.port.removeWorker(id);
+        void this.threads.get(id)?.thread.terminate();
+      } else if (kind === GONE) {
+        // Its thread is ending; it no longer counts.
+      }
+    }
+    while (!this.closing && this.port.wantsWorker() !== 0) {
+      const before = this.threads.size;
+      this.wantWorker();
+      if (this.threads.size === before) break;
+    }
+  }
+
+  protected ending(): Error {
+    return new Error("makeparallel: the pool has been shut down while this thread waited for one of its tasks.");
+  }
+
+  async warm(index: number): Promise<void> {
+    while (this.threads.size < this.options.threads && !this.closing) {
+      if (this.start() < 0) break;
+    }
+    await Promise.all(Array.from(this.threads.keys(), (id) => this.warmOne(index, id)));
+  }
+
+  private warmOne(index: number, id: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sink: TaskSink = {
+        settle(settlement: Settlement, payload: Encoded | null) {
+          if (settlement !== Settlement.Rejected) {
+            // A worker that has ended meanwhile has nothing to load.
+            resolve();
+            return;
+          }
+          try {
+            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever loading the chunk has thrown
+            reject(decodeValue(payload!));
+          } catch (error) {
+            reject(error as Error);
+          }
+        },
+        progressed() {},
+      };
+      this.observe(this.pushUnusual(~index, null, sink, {}, { after: null, pinned: id }), true);
+    });
+  }
+
+  // ---- shutdown
+
+  async shutdown({ timeout, cancelPending }: { timeout: number; cancelPending: boolean }): Promise<void> {
+    this.deliver();
+    if (!cancelPending && this.pending > 0) await this.drain(timeout);
+    this.closing = true;
+    this.cancelAll(0);
+    this.port.close(false);
+    const threads = [...this.threads.values()];
+    for (const { thread } of threads) thread.ref();
+    const farewell = setTimeout(() => {
+      for (const { thread } of threads) void thread.terminate();
+    }, FAREWELL);
+    await Promise.all(threads.map(({ exited }) => exited));
+    clearTimeout(farewell);
+    this.deliver();
+    process.off("exit", this.onExit);
+    this.port.close(true);
+  }
+
+  /** Waits until nothing is pending, at most `timeout` ms. */
+  private async drain(timeout: number): Promise<void> {
+    this.port.listen(true);
+    this.port.keepAlive(true);
+    await new Promise<void>((resolve) => {
+      this.drained = resolve;
+      if (timeout !== Infinity) setTimeout(resolve, Math.min(timeout, LONGEST_TIMER));
+      this.checkDrained();
+    });
+    this.drained = undefined;
+  }
+
+  private checkDrained(): void {
+    if (this.pending === 0) this.drained?.();
+  }
+
+  protected override deliver(): void {
+    super.deliver();
+    if (this.drained !== undefined) this.checkDrained();
+  }
+}

@@ -1,0 +1,27 @@
+/** The chunk store in Rust: each file is read and checked once per process; its bytes and its code cache are shared by all workers. */
+import { ChunkError } from "../errors";
+import type { NativeBinding } from "../pool/native-binding";
+import type { ChunkStore } from "./chunks";
+
+export class NativeChunkStore implements ChunkStore {
+  constructor(private readonly binding: NativeBinding) {}
+
+  read(path: string, sha256: string): { source: Buffer; codeCache: Buffer | undefined } {
+    try {
+      const { source, codeCache } = this.binding.readChunk(path, sha256);
+      return { source, codeCache };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ChunkError(
+        reason.startsWith("changed: ")
+          ? `The chunk ${path} has changed since it was built: its SHA-256 is ${reason.slice(9)}, the manifest says ${sha256}. Build again, and deploy the chunks together with the program.`
+          : `The chunk ${path} can't be read: ${reason.replace(/^unreadable: /, "")}. The folder of chunks belongs to the build's output.`,
+        { cause: error },
+      );
+    }
+  }
+
+  offerCodeCache(path: string, sha256: string, cache: Buffer): void {
+    this.binding.offerCodeCache(path, sha256, cache);
+  }
+}

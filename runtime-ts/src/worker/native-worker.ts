@@ -1,0 +1,237 @@
+/**
+ * Entry of a worker of the native backend: connects the executor to the loop in Rust.
+ *
+ * `port.work()` runs jobs, calling `run` for each, until there is a reason to return to JavaScript: asynchronous jobs are pending, the event loop should
+ * turn, there is nothing to do, or the worker ends. While it waits in its event loop it is woken through `onWake`.
+ */
+import { workerData } from "node:worker_threads";
+import { ByteWriter, encodeError, encodeValue } from "../codec";
+import type { Writer } from "../codec/writer";
+import { provideBackend } from "../configure";
+import { environmentLoader } from "../environment";
+import type { BindingWorker } from "../../../runtime-native";
+import type { Encoded, Settlement, TaskKey } from "../pool/backend";
+import { loadBinding, type NativeBinding } from "../pool/native-binding";
+import { encodedOf, NativeEnvironment } from "../pool/native-environment";
+import type { ChunkStore } from "./chunks";
+import { Executor } from "./executor";
+import type { WorkerHost } from "./host";
+import { NativeChunkStore } from "./native-chunks";
+import type { NativeWorkerStart } from "./native-start";
+import { installSyncStdio } from "./stdio";
+
+/** Words of the header, as in runtime-native/src/binding/worker_side.rs. */
+const JOB = 0;
+const INDEX = 1;
+const END = 2;
+const FLAGS = 3;
+const LENGTH = 4;
+const FETCH_PAYLOAD = 1;
+const FETCH_INPUTS = 2;
+
+/** Why `work` returns, as in runtime-native/src/binding/jobs.rs. */
+const PENDING = 1;
+const TURN = 2;
+const IDLE = 3;
+
+/** What nested tasks are pushed through: the pool is the one that this worker belongs to. */
+class NestedEnvironment extends NativeEnvironment<BindingWorker> {
+  /** A worker lives as long as its pool wants. */
+  protected keepAlive(): void {}
+
+  /** The addon asks the root itself. */
+  protected wantWorker(): void {}
+
+  protected serve(): void {}
+
+  protected ending(): Error {
+    return new Error("makeparallel: the worker is being stopped.");
+  }
+
+  warm(): Promise<void> {
+    return Promise.reject(new Error("makeparallel: only the program that owns the pool can warm it."));
+  }
+
+  shutdown(): Promise<void> {
+    return Promise.reject(new Error("makeparallel: a task can't shut down the pool that it runs in."));
+  }
+
+  onWake(): void {
+    this.woken();
+  }
+}
+
+class NativeWorker implements WorkerHost {
+  readonly workerIndex: number;
+  readonly chunks: ChunkStore;
+  private readonly port: BindingWorker;
+  private readonly header: Int32Array;
+  private readonly payload: Encoded;
+  private readonly result: ByteWriter;
+  private readonly cancelled: Int32Array | undefined;
+  private readonly executor: Executor;
+  private readonly nested: NestedEnvironment;
+  private working = 0;
+  private scheduled = false;
+  private retirement: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly binding: NativeBinding,
+    private readonly start: NativeWorkerStart,
+  ) {
+    this.workerIndex = start.seat;
+    this.chunks = new NativeChunkStore(binding);
+    const port = binding.attachWorker(
+      start.pool,
+      start.id,
+      () => this.run(),
+      () => (process as unknown as { _tickCallback(): void })._tickCallback(),
+      () => this.onWake(),
+      () => {},
+    );
+    // The pool has been closed while this thread was starting.
+    if (port === null) process.exit(0);
+    this.port = port;
+    this.header = new Int32Array(port.header);
+    this.payload = { bytes: new Uint8Array(port.jobArea), start: 0, end: 0, attachments: null };
+    this.result = new ByteWriter(new Uint8Array(port.result));
+    this.cancelled = port.cancelled === undefined ? undefined : new Int32Array(port.cancelled);
+    this.nested = new NestedEnvironment(binding, port, start.grace);
+    provideBackend(this.nested);
+    this.executor = new Executor(this, environmentLoader(this.chunks));
+    process.on("uncaughtException", (error) => this.onUncaught(error));
+    process.on("exit", (code) => this.onExit(code));
+    this.work();
+  }
+
+  // ---- the loop
+
+  private work(): void {
+    this.scheduled = false;
+    if (this.retirement !== undefined) clearTimeout(this.retirement);
+    this.working++;
+    let left: number;
+    try {
+      left = this.port.work();
+    } finally {
+      this.working--;
+    }
+    if (left === PENDING) return;
+    if (left === TURN) this.schedule();
+    else if (left === IDLE) this.idle();
+    else process.exit(0);
+  }
+
+  /** Comes back to the loop in the next turn of the event loop. */
+  private schedule(): void {
+    if (this.scheduled || this.working > 0) return;
+    this.scheduled = true;
+    setImmediate(() => this.work());
+  }
+
+  private idle(): void {
+    const { idleTimeout, minThreads } = this.start;
+    if (idleTimeout >= 0x7fff_ffff) return;
+    this.retirement = setTimeout(() => {
+      if (this.port.retire(minThreads) === 1) this.work();
+    }, idleTimeout);
+    this.retirement.unref();
+  }
+
+  private onWake(): void {
+    this.nested.onWake();
+    if (this.working === 0 && !this.scheduled) this.work();
+  }
+
+  /** Runs the job in the header. */
+  private run(): number {
+    const { header, payload } = this;
+    const job = header[JOB]!;
+    const index = header[INDEX]!;
+    if (index < 0) return this.load(job, ~index);
+    const flags = header[FLAGS]!;
+    let settlement: number;
+    if (flags === 0) {
+      payload.end = header[END]!;
+      settlement = this.executor.run(job, index, payload, null);
+    } else {
+      payload.end = header[END]!;
+      const fetched = (flags & FETCH_PAYLOAD) !== 0 ? encodedOf(this.port.payload()) : payload;
+      const inputs = (flags & FETCH_INPUTS) !== 0 ? this.port.inputs(job)!.map(encodedOf) : null;
+      settlement = this.executor.run(job, index, fetched, inputs);
+    }
+    if (settlement !== 0) this.hand(this.result);
+    return settlement;
+  }
+
+  private load(job: number, index: number): number {
+    this.executor.warm(index).then(
+      () => {
+        this.result.reset();
+        this.complete(job, 1, this.result);
+      },
+      (error: unknown) => {
+        this.result.reset();
+        encodeError(this.result, error);
+        this.complete(job, 2, this.result);
+      },
+    );
+    return 0;
+  }
+
+  /** Leaves a result where Rust takes it from. */
+  private hand(writer: Writer): void {
+    if (writer.bytes === writer.home && writer.attachments === null) this.header[LENGTH] = writer.length;
+    else this.port.stash(writer.bytes, writer.length, writer.attachments, writer.transfers);
+    writer.reset();
+  }
+
+  // ---- WorkerHost
+
+  taskKey(index: number): TaskKey {
+    const key = this.binding.taskKey(this.start.pool, index);
+    if (key === null) throw new Error(`makeparallel: no task has the index ${index}.`);
+    return key;
+  }
+
+  writer(): Writer {
+    return this.result;
+  }
+
+  complete(job: number, settlement: Settlement.Fulfilled | Settlement.Rejected, writer: Writer): void {
+    this.hand(writer);
+    this.port.complete(job, settlement);
+    this.schedule();
+  }
+
+  isCancelled(job: number): boolean {
+    const { cancelled } = this;
+    return cancelled === undefined ? this.port.isCancelled(job) === 1 : Atomics.load(cancelled, job & (cancelled.length - 1)) === job;
+  }
+
+  progress(job: number, fraction: number): void {
+    this.port.progress(job, fraction);
+  }
+
+  // ---- the end
+
+  /** An error that nobody has caught ends the worker, as it would end a program; the tasks that it ran learn of it. */
+  private onUncaught(error: unknown): void {
+    // A task's module that handles such errors itself has decided otherwise.
+    if (process.listenerCount("uncaughtException") > 1) return;
+    const writer = new ByteWriter(new Uint8Array(1024));
+    encodeError(writer, error);
+    const told = this.port.crash(writer.bytes, writer.length);
+    if (told === 0) console.error("makeparallel: an error in a worker, left behind by a task that had ended:", error);
+    process.exit(1);
+  }
+
+  private onExit(code: number): void {
+    const writer = new ByteWriter(new Uint8Array(64));
+    encodeValue(writer, code);
+    this.port.crash(writer.bytes, writer.length);
+  }
+}
+
+installSyncStdio();
+new NativeWorker(loadBinding(), workerData as NativeWorkerStart);
