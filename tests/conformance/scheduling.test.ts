@@ -1,0 +1,507 @@
+import { conformance, type Tools } from "../support/conformance";
+
+declare const mp: Tools["mp"];
+declare const T: Tools["T"];
+declare function sleep(ms: number): Promise<void>;
+
+const tasks = {
+  add: (a: number, b: number) => a + b,
+  /** Occupies a worker until `gate[0]` is 1; `gate[1]` counts those that have begun. */
+  hold: (gate: Int32Array) => {
+    Atomics.add(gate, 1, 1);
+    Atomics.notify(gate, 1);
+    Atomics.wait(gate, 0, 0);
+    return "held";
+  },
+  /** Writes its number to the next free place: order[0] counts. */
+  note: (order: Int32Array, number: number) => {
+    order[Atomics.add(order, 0, 1) + 1] = number;
+    return number;
+  },
+  later: async (ms: number, value: unknown) => {
+    await sleep(ms);
+    return value;
+  },
+  fail: (message: string) => {
+    throw new RangeError(message);
+  },
+  spin: (ms: number) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+    return ms;
+  },
+  forever: () => {
+    for (;;);
+  },
+  untilCancelled: (seen: Int32Array) => {
+    seen[0] = 1;
+    while (!mp.isCancelled());
+    seen[0] = 2;
+    return "cancelled";
+  },
+  throwIfCancelled: (seen: Int32Array) => {
+    seen[0] = 1;
+    for (;;) mp.throwIfCancelled();
+  },
+  signalled: async (seen: Int32Array) => {
+    const signal = mp.taskSignal();
+    seen[0] = 1;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    seen[0] = 2;
+  },
+  progress: (steps: number) => {
+    for (let i = 1; i <= steps; i++) mp.reportProgress(i / steps);
+    return steps;
+  },
+  slowProgress: async (steps: number) => {
+    for (let i = 1; i <= steps; i++) {
+      mp.reportProgress(i / steps);
+      await sleep(10);
+    }
+  },
+  text: (length: number) => "x".repeat(length),
+  lengthOf: (text: string) => text.length,
+  join: (...parts: unknown[]) => parts.join("+"),
+  moved: (length: number) => mp.move(new Uint8Array(length).fill(7)),
+  sum: (bytes: Uint8Array) => bytes.reduce((a, b) => a + b, 0),
+  info: () => mp.taskInfo(),
+};
+
+conformance("scheduling", tasks, {
+  "tasks of one priority run in the order of their calls, higher priorities first": {
+    threads: 1,
+    run: async ({ T, mp, assert, backend, until }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      const order = mp.sharedArray(Int32Array, 64);
+      let held;
+      if (backend !== "inline") {
+        held = T.hold(gate);
+        await until(() => gate[1] === 1);
+      }
+      const priorities = [0, 0, 5, -1, 0, 5, 10, -1, 0.5, 0, 5, -7];
+      const handles = priorities.map((priority, i) => T.note.with({ priority })(order, i));
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      await Promise.all(handles);
+      await held;
+      const expected = priorities.map((priority, i) => ({ priority, i })).sort((a, b) => b.priority - a.priority || a.i - b.i).map(({ i }) => i);
+      assert.deepStrictEqual([...order.slice(1, 1 + priorities.length)], expected);
+    },
+  },
+  "many random priorities are kept": {
+    threads: 1,
+    run: async ({ T, mp, assert, backend, until }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      const order = mp.sharedArray(Int32Array, 1002);
+      if (backend !== "inline") {
+        void T.hold(gate);
+        await until(() => gate[1] === 1);
+      }
+      let seed = 1;
+      const priorities = Array.from({ length: 1000 }, () => (seed = (seed * 48_271) % 2_147_483_647) % 21 - 10);
+      const handles = priorities.map((priority, i) => T.note.with({ priority })(order, i));
+      for (let i = 0; i < 1000; i += 7) handles[i].cancel();
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      await Promise.allSettled(handles);
+      const expected = priorities.map((priority, i) => ({ priority, i })).filter(({ i }) => i % 7 !== 0).sort((a, b) => b.priority - a.priority || a.i - b.i).map(({ i }) => i);
+      assert.deepStrictEqual([...order.slice(1, 1 + expected.length)], expected);
+    },
+  },
+  "100,000 queued tasks all run": {
+    limit: 60_000,
+    run: async ({ T, assert }) => {
+      const handles = Array.from({ length: 100_000 }, (_, i) => T.add(i, 1));
+      const values = await Promise.all(handles);
+      for (let i = 0; i < values.length; i++) assert.strictEqual(values[i], i + 1);
+    },
+  },
+  "100,000 queued tasks are taken by blocking": {
+    limit: 60_000,
+    run: ({ T, assert }) => {
+      const handles = Array.from({ length: 100_000 }, (_, i) => T.add(i, 1));
+      for (let i = 0; i < handles.length; i++) assert.strictEqual(handles[i].get(), i + 1);
+    },
+  },
+  "100,000 queued tasks are cancelled, and the pool goes on": {
+    limit: 60_000,
+    threads: 1,
+    run: async ({ T, mp, assert, backend, until }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      if (backend !== "inline") {
+        void T.hold(gate);
+        await until(() => gate[1] === 1);
+      }
+      const handles = Array.from({ length: 100_000 }, (_, i) => T.add(i, 1));
+      const results = handles.map((handle) => handle.cancel());
+      assert.ok(results.every((cancelled) => cancelled));
+      assert.strictEqual(mp.stats().queued, 0);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      assert.strictEqual(await T.add(1, 2), 3);
+    },
+  },
+  "a queue deeper than the memory for it still goes by priority at its ends": {
+    threads: 1,
+    limit: 60_000,
+    run: async ({ T, mp, assert, backend, until }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      const order = mp.sharedArray(Int32Array, 70_010);
+      if (backend !== "inline") {
+        void T.hold(gate);
+        await until(() => gate[1] === 1);
+      }
+      const handles = Array.from({ length: 70_000 }, (_, i) => T.note(order, i));
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      await Promise.all(handles);
+      for (let i = 0; i < 70_000; i++) assert.strictEqual(order[i + 1], i);
+    },
+  },
+
+  // ---- time limits
+  "a queued task whose time is over does not run": {
+    threads: 1,
+    run: async ({ T, mp, assert, backend, until, sleep }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      const order = mp.sharedArray(Int32Array, 4);
+      if (backend === "inline") {
+        const slow = T.spin(60);
+        const late = T.note.with({ timeout: 20 })(order, 1);
+        await slow;
+        await assert.rejects(late, mp.TimeoutError);
+      } else {
+        const held = T.hold(gate);
+        await until(() => gate[1] === 1);
+        const late = T.note.with({ timeout: 20 })(order, 1);
+        assert.throws(() => late.get(), mp.TimeoutError);
+        const later = T.note.with({ timeout: 20 })(order, 1);
+        await assert.rejects(later, mp.TimeoutError);
+        Atomics.store(gate, 0, 1);
+        Atomics.notify(gate, 0);
+        await held;
+      }
+      await sleep(30);
+      assert.strictEqual(order[0], 0);
+      assert.strictEqual(await T.add(1, 1), 2);
+    },
+  },
+  "polling sees that the time is over": {
+    on: ["native", "typescript"],
+    threads: 1,
+    run: ({ T, mp, assert }) => {
+      const handle = T.forever.with({ timeout: 50, grace: 10 })();
+      while (!handle.isReady());
+      assert.throws(() => handle.tryGet(), mp.TimeoutError);
+      assert.strictEqual(T.add(1, 2).get(), 3);
+    },
+  },
+  "an infinite loop is stopped when its time is over, while the caller blocks": {
+    on: ["native", "typescript"],
+    threads: 1,
+    run: ({ T, mp, assert }) => {
+      for (let i = 0; i < 5; i++) {
+        assert.throws(() => T.forever.with({ timeout: 50, grace: 20 })().get(), mp.TimeoutError);
+        assert.strictEqual(T.add(1, i).get(), 1 + i);
+      }
+    },
+  },
+  "an infinite loop is stopped when its time is over, while the caller awaits": {
+    on: ["native", "typescript"],
+    threads: 1,
+    run: async ({ T, mp, assert }) => {
+      for (let i = 0; i < 3; i++) {
+        await assert.rejects(T.forever.with({ timeout: 50, grace: 20 })(), mp.TimeoutError);
+        assert.strictEqual(await T.add(1, i), 1 + i);
+      }
+    },
+  },
+  "many workers are stopped in a program that never gives its event loop a turn": {
+    on: ["native", "typescript"],
+    threads: 2,
+    limit: 60_000,
+    run: ({ T, mp, assert }) => {
+      for (let i = 0; i < 30; i++) {
+        const handle = T.forever.with({ timeout: 10, grace: 0 })();
+        assert.throws(() => handle.get(), mp.TimeoutError);
+      }
+      assert.strictEqual(T.add(1, 2).get(), 3);
+    },
+  },
+  "an async task's time limit": async ({ T, mp, assert }) => {
+    await assert.rejects(T.later.with({ timeout: 20 })(200, 1), mp.TimeoutError);
+    assert.strictEqual(await T.later.with({ timeout: 5_000 })(1, 2), 2);
+  },
+
+  // ---- cancellation
+  "a queued task is cancelled and does not run": {
+    threads: 1,
+    run: async ({ T, mp, assert, backend, until, sleep }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      const order = mp.sharedArray(Int32Array, 4);
+      const held = backend === "inline" ? undefined : T.hold(gate);
+      if (held !== undefined) await until(() => gate[1] === 1);
+      const handle = T.note(order, 1);
+      assert.strictEqual(handle.cancel("why"), true);
+      assert.strictEqual(handle.isCancelled(), true);
+      assert.strictEqual(handle.status, "cancelled");
+      assert.throws(() => handle.get(), (error: any) => error instanceof mp.CancelledError && error.cause === "why");
+      assert.strictEqual(handle.cancel(), true);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      await held;
+      await sleep(20);
+      assert.strictEqual(order[0], 0);
+    },
+  },
+  "a running task is told and its handle is cancelled at once": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, until }) => {
+      const seen = mp.sharedArray(Int32Array, 1);
+      const handle = T.untilCancelled(seen);
+      await until(() => seen[0] === 1);
+      assert.strictEqual(handle.status, "running");
+      assert.strictEqual(handle.cancel(), true);
+      assert.strictEqual(handle.status, "cancelled");
+      await until(() => seen[0] === 2);
+      await assert.rejects(handle, mp.CancelledError);
+      seen[0] = 0;
+      const thrower = T.throwIfCancelled(seen);
+      await until(() => seen[0] === 1);
+      thrower.cancel();
+      await assert.rejects(thrower, mp.CancelledError);
+      assert.strictEqual(await T.add(1, 2), 3);
+    },
+  },
+  "an infinite loop is stopped after the grace, and no other task suffers": {
+    on: ["native", "typescript"],
+    threads: 2,
+    run: async ({ T, assert, sleep, until }) => {
+      const loop = T.forever.with({ grace: 30 })();
+      const others = Array.from({ length: 20 }, (_, i) => T.spin(5).then(() => i));
+      await until(() => loop.status === "running");
+      assert.strictEqual(loop.cancel(), true);
+      const more = Array.from({ length: 20 }, (_, i) => T.add(i, 1));
+      await Promise.all([...others, ...more]);
+      await sleep(60);
+      assert.strictEqual(await T.add(1, 2), 3);
+      assert.strictEqual(T.add(3, 4).get(), 7);
+    },
+  },
+  "cancelling a settled task changes nothing": async ({ T, assert }) => {
+    const handle = T.add(1, 2);
+    handle.get();
+    assert.strictEqual(handle.cancel(), false);
+    assert.strictEqual(handle.get(), 3);
+    const failed = T.fail("x");
+    assert.throws(() => failed.get());
+    assert.strictEqual(failed.cancel(), false);
+    assert.strictEqual(failed.status, "rejected");
+  },
+  "cancelling twice is cancelling once": ({ T, assert }) => {
+    const handle = T.spin(1);
+    const first = handle.cancel();
+    assert.strictEqual(handle.cancel(), first);
+  },
+  "an async task is cancelled through its signal": async ({ T, mp, assert, until }) => {
+    const seen = mp.sharedArray(Int32Array, 1);
+    const handle = T.signalled(seen);
+    await until(() => seen[0] === 1);
+    handle.cancel();
+    await until(() => seen[0] === 2);
+    await assert.rejects(handle, mp.CancelledError);
+    assert.strictEqual(await T.add(1, 2), 3);
+  },
+  "an AbortSignal cancels": async ({ T, mp, assert }) => {
+    const controller = new AbortController();
+    const handle = T.later.with({ signal: controller.signal })(1_000, 1);
+    setTimeout(() => controller.abort(new Error("enough")), 20);
+    await assert.rejects(handle, (error: any) => error instanceof mp.CancelledError && error.cause.message === "enough");
+    await assert.rejects(T.add.with({ signal: controller.signal })(1, 2), mp.CancelledError);
+  },
+  "cancelling races with the end of the task: one outcome, and the pool goes on": {
+    limit: 30_000,
+    run: async ({ T, mp, assert }) => {
+      let cancelled = 0;
+      for (let i = 0; i < 2_000; i++) {
+        const handle = T.add(i, 1);
+        for (let j = 0; j < i % 50; j++) Math.sqrt(j);
+        if (i % 3 === 0) await null;
+        if (handle.cancel()) {
+          cancelled++;
+          assert.throws(() => handle.get(), mp.CancelledError);
+        } else {
+          assert.strictEqual(handle.get(), i + 1);
+        }
+      }
+      assert.ok(cancelled > 0);
+      assert.strictEqual(await T.add(1, 2), 3);
+    },
+  },
+
+  // ---- progress
+  "the last progress before the end arrives": async ({ T, assert }) => {
+    const seen: number[] = [];
+    const handle = T.progress(10).onProgress((fraction: number) => seen.push(fraction));
+    await handle;
+    assert.strictEqual(seen[seen.length - 1], 1);
+    assert.strictEqual(handle.progress, 1);
+    for (let i = 1; i < seen.length; i++) assert.ok(seen[i]! >= seen[i - 1]!);
+  },
+  "progress arrives while the task runs": async ({ T, assert }) => {
+    const seen: number[] = [];
+    await T.slowProgress(5).onProgress((fraction: number) => seen.push(fraction));
+    assert.ok(seen.length >= 3, String(seen));
+  },
+  "elapsed grows while it runs and stands still afterwards": {
+    on: ["native", "typescript"],
+    run: async ({ T, assert, until, sleep }) => {
+      const handle = T.spin(60);
+      await until(() => handle.status === "running");
+      await sleep(20);
+      assert.ok(handle.elapsed > 5 && handle.elapsed < 59, String(handle.elapsed));
+      await handle;
+      assert.ok(handle.elapsed >= 59 && handle.elapsed < 200, String(handle.elapsed));
+      assert.strictEqual(handle.elapsed, handle.elapsed);
+    },
+  },
+
+  // ---- dependencies
+  "a handle as an argument arrives as its value": async ({ T, assert }) => {
+    assert.strictEqual(await T.add(T.add(1, 2), T.add(3, 4)), 10);
+    assert.strictEqual(T.add(T.add(1, 2), 4).get(), 7);
+    let handle = T.add(0, 0);
+    for (let i = 0; i < 100; i++) handle = T.add(handle, 1);
+    assert.strictEqual(handle.get(), 100);
+  },
+  "a settled handle as an argument, too": async ({ T, assert }) => {
+    const three = T.add(1, 2);
+    three.get();
+    assert.strictEqual(T.add(three, three).get(), 6);
+    await three;
+    assert.strictEqual(await T.add(three, 1), 4);
+  },
+  "large and moved values pass from task to task": async ({ T, assert }) => {
+    assert.strictEqual(await T.lengthOf(T.text(1_000_000)), 1_000_000);
+    const bytes = T.moved(100_000);
+    assert.deepStrictEqual(await Promise.all([T.sum(bytes), T.sum(bytes)]), [700_000, 700_000]);
+    assert.strictEqual((await bytes).length, 100_000);
+    assert.strictEqual(await T.join(...Array.from({ length: 20 }, (_, i) => T.add(i, 0))), Array.from({ length: 20 }, (_, i) => i).join("+"));
+  },
+  "one value is an argument of many tasks": async ({ T, assert }) => {
+    const base = T.later(10, 5);
+    const sums = Array.from({ length: 100 }, (_, i) => T.add(base, i));
+    assert.deepStrictEqual(await Promise.all(sums), Array.from({ length: 100 }, (_, i) => 5 + i));
+  },
+  "a task waits for those in `after`": async ({ T, mp, assert }) => {
+    const order = mp.sharedArray(Int32Array, 8);
+    const slow = T.spin(20);
+    const a = T.note.with({ after: [slow] })(order, 1);
+    const b = T.note.with({ after: [a] })(order, 2);
+    const c = T.note.with({ after: [a, b] })(order, 3);
+    assert.ok(["waiting", "queued", "running", "fulfilled"].includes(c.status));
+    assert.strictEqual(c.get(), 3);
+    assert.deepStrictEqual([...order.slice(1, 4)], [1, 2, 3]);
+  },
+  "a failed dependency fails those that wait, with its error as cause": async ({ T, mp, assert }) => {
+    const failing = T.fail("root");
+    const a = T.add(failing, 1);
+    const b = T.add(a, 1);
+    await assert.rejects(b, (error: any) => error instanceof mp.DependencyError && error.cause instanceof mp.DependencyError && error.cause.cause instanceof RangeError);
+    await assert.rejects(a, mp.DependencyError);
+    const c = T.add.with({ after: [failing] })(1, 2);
+    await assert.rejects(c, mp.DependencyError);
+  },
+  "a cancelled dependency fails those that wait": async ({ T, mp, assert }) => {
+    const base = T.later(500, 1);
+    const dependent = T.add(base, 1);
+    assert.strictEqual(dependent.status, "waiting");
+    base.cancel();
+    await assert.rejects(dependent, mp.DependencyError);
+  },
+  "a waiting task is cancelled": async ({ T, mp, assert }) => {
+    const base = T.later(30, 1);
+    const dependent = T.add(base, 1);
+    const other = T.add(base, 2);
+    assert.strictEqual(dependent.cancel(), true);
+    await assert.rejects(dependent, mp.CancelledError);
+    assert.strictEqual(await other, 3);
+  },
+  "a waiting task's time limit": async ({ T, mp, assert }) => {
+    const base = T.later(100, 1);
+    await assert.rejects(T.add.with({ timeout: 20 })(base, 1), mp.TimeoutError);
+    assert.strictEqual(await base, 1);
+  },
+
+  // ---- the pool
+  "warm loads a task's chunk in every worker": async ({ T, assert }) => {
+    await T.add.warm();
+    assert.strictEqual(await T.add(1, 2), 3);
+  },
+  "stats count": {
+    on: ["native", "typescript"],
+    threads: 2,
+    run: async ({ T, mp, assert, until, backend }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      const held = [T.hold(gate), T.hold(gate), T.hold(gate), T.hold(gate), T.hold(gate)];
+      await until(() => gate[1] === 2);
+      const stats = mp.stats();
+      assert.strictEqual(stats.backend, backend);
+      assert.deepStrictEqual([stats.threads, stats.busy, stats.running, stats.queued], [2, 2, 2, 3]);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      await Promise.all(held);
+      await until(() => mp.stats().running === 0);
+      assert.deepStrictEqual([mp.stats().busy, mp.stats().queued], [0, 0]);
+    },
+  },
+  "shutdown waits for what is pending": async ({ T, mp, assert }) => {
+    const handles = [T.spin(30), T.later(30, 1), T.add(1, 2), T.add(T.spin(5), 1)];
+    await mp.shutdown();
+    assert.deepStrictEqual(handles.map((handle) => handle.status), ["fulfilled", "fulfilled", "fulfilled", "fulfilled"]);
+    assert.strictEqual(await T.add(1, 2), 3);
+  },
+  "shutdown cancels what is pending": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const handles = [T.forever(), T.forever(), T.add(1, 2)];
+      await mp.shutdown({ cancelPending: true });
+      for (const handle of handles) await assert.rejects(handle, mp.CancelledError);
+      assert.strictEqual(T.add(1, 2).get(), 3);
+    },
+  },
+  "shutdown waits no longer than its limit": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const loop = T.forever();
+      const start = performance.now();
+      await mp.shutdown({ timeout: 100 });
+      assert.ok(performance.now() - start < 3_000);
+      await assert.rejects(loop, mp.CancelledError);
+    },
+  },
+  "idle workers beyond minThreads end, and come back when needed": {
+    on: ["native", "typescript"],
+    threads: 2,
+    pool: { minThreads: 0, idleTimeout: 50 },
+    run: async ({ T, mp, assert, until }) => {
+      await Promise.all([T.spin(30), T.spin(30)]);
+      assert.ok(mp.stats().threads > 0);
+      await until(() => mp.stats().threads === 0);
+      assert.strictEqual(await T.add(1, 2), 3);
+      await until(() => mp.stats().threads === 0);
+      assert.strictEqual(T.add(1, 2).get(), 3);
+    },
+  },
+  "tasks know their worker": {
+    on: ["native", "typescript"],
+    threads: 2,
+    run: async ({ T, assert }) => {
+      const infos = await Promise.all(Array.from({ length: 10 }, () => T.info()));
+      for (const info of infos) {
+        assert.strictEqual(info.name, "info");
+        assert.ok(info.worker === 0 || info.worker === 1);
+      }
+    },
+  },
+});
