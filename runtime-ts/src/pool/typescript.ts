@@ -227,6 +227,8 @@ class TypeScriptPool extends Environment {
     for (const { waitFor, done } of [...this.warming.values()]) if (waitFor.delete(environment) && waitFor.size === 0) done(undefined);
     if (this.failedStarts >= START_ATTEMPTS && this.live === 0) this.failPending();
     this.replace();
+    // What it ran has been put into this environment's own inbox.
+    this.turn();
   }
 
   private startFailed(worker: PoolWorker): void {
