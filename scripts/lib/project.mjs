@@ -51,5 +51,5 @@ export function hasCargo() {
 
 /** Says in one line that a step was left out for want of Rust. */
 export function sayNoCargo(step) {
-  console.log(`cargo is not on the PATH: ${step} skipped.`);
+  console.log(`cargo is not on the PATH: skipping ${step}; makeparallel runs on its TypeScript backend.`);
 }
