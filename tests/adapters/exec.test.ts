@@ -7,7 +7,7 @@ import * as path from "node:path";
 import { threaded, type BackendName } from "../support/backends";
 import { ROOT } from "../support/chunks";
 import { runNode } from "../support/children";
-import { esbuildBuild, makeWorkspace, tspc, type Workspace } from "./support/workspace";
+import { esbuildBuild, esbuildErrors, makeWorkspace, tspc, type Workspace } from "./support/workspace";
 
 const FIXTURES = path.join(ROOT, "fixtures", "exec");
 
@@ -65,9 +65,9 @@ async function build(way: Way): Promise<Workspace> {
     const extension = format === "esm" ? "mjs" : "cjs";
     const built = await esbuildBuild(
       workspace,
-      `{ entryPoints: ${entries}, bundle: true, platform: "node", format: "${format}", outdir: "dist", outbase: "src", outExtension: { ".js": ".${extension}" }, sourcemap: true, splitting: ${format === "esm"}, logLevel: "silent" }`,
+      `{ entryPoints: ${entries}, bundle: true, platform: "node", format: "${format}", target: "node20", keepNames: true, outdir: "dist", outbase: "src", outExtension: { ".js": ".${extension}" }, sourcemap: true, splitting: ${format === "esm"}, logLevel: "silent" }`,
     );
-    if (built.code !== 0) throw new Error(`esbuild failed:\n${built.stdout}${built.stderr}`);
+    if (built.code !== 0) throw new Error(`esbuild failed:\n${esbuildErrors(built)}`);
   }
   return workspace;
 }

@@ -71,6 +71,16 @@ console.log(JSON.stringify({ errors: result.errors, warnings: result.warnings, f
   return runNode(workspace.file("build.mjs"), [], { cwd: workspace.root, limit: 60_000 });
 }
 
+/** What went wrong, in short. */
+export function esbuildErrors({ stdout, stderr }: Ended): string {
+  try {
+    const { errors } = JSON.parse(stdout) as { errors: { text: string; location: { file: string; line: number } | null }[] };
+    return errors.map(({ text, location }) => `${location ? `${location.file}:${location.line}: ` : ""}${text}`).join("\n");
+  } catch {
+    return stderr + stdout;
+  }
+}
+
 /** Files below a folder of the workspace, relative to it, sorted. */
 export function listFiles(workspace: Workspace, folder: string): string[] {
   const base = workspace.file(folder);

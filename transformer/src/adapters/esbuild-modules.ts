@@ -50,7 +50,7 @@ export class EsbuildModules {
   read(file: string): string | undefined {
     const known = this.#texts.get(file);
     if (known?.checked === this.#generation) return known.text;
-    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    const stat = statOf(file);
     const modified = stat?.mtimeMs ?? -1;
     const size = stat?.size ?? -1;
     if (known && known.modified === modified && known.size === size) {
@@ -74,22 +74,21 @@ export class EsbuildModules {
   /**
    * Answers what the core asked in vain.
    *
-   * @returns files whose imports are known now and were not before
+   * @returns false when there was nothing to answer
    */
-  async settle(): Promise<Set<string>> {
-    const files = new Set<string>();
+  async settle(): Promise<boolean> {
+    const answered = this.#missed.size > 0;
     while (this.#missed.size > 0) {
       const questions = [...this.#missed.values()];
       this.#missed.clear();
       await Promise.all(
         questions.map(async (question) => {
-          files.add(question.fromFile);
           const key = resolutionKey(question.specifier, question.fromFile, question.kind);
           if (!this.resolutions.has(key)) this.resolutions.set(key, await this.#ask(question));
         }),
       );
     }
-    return files;
+    return answered;
   }
 
   async #ask({ specifier, fromFile, kind }: Question): Promise<Resolution> {
@@ -157,5 +156,13 @@ function probe(file: string): string | undefined {
     ...EXTENSIONS.map((extension) => file + extension),
     ...EXTENSIONS.map((extension) => path.join(file, `index${extension}`)),
   ];
-  return candidates.find((candidate) => SOURCE.test(candidate) && fs.statSync(candidate, { throwIfNoEntry: false })?.isFile());
+  return candidates.find((candidate) => SOURCE.test(candidate) && statOf(candidate)?.isFile());
+}
+
+function statOf(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file);
+  } catch {
+    return undefined;
+  }
 }

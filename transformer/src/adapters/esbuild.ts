@@ -140,9 +140,9 @@ class HostBuild {
       for (const file of [...this.#marked, ...instrument]) this.#run(file);
       // The slices ask for more than the analysis.
       this.#slice();
-      const answered = await this.#modules.settle();
-      if (answered.size === 0) break;
-      for (const file of answered) this.#core().invalidate(file);
+      if (!(await this.#modules.settle())) break;
+      // The core looks its conclusions through again when a file that was not there may have come: names that led outside may lead into the project.
+      this.#core().invalidate(path.join(this.#settings.root, "\0"));
     }
   }
 

@@ -98,6 +98,7 @@ class TreeEditor {
     }
     if (!this.#touches(node)) return node;
     const visited = ts.visitEachChild(node, this.#visit, this.context, undefined, this.#visit);
+    if (visited && visited !== node && ts.isImportDeclaration(visited)) return elideUnused(ts, this.context, visited);
     return this.#into.has(node) && visited ? this.#fillEmptyList(visited, this.#parseInto(node)) : visited;
   }
 
@@ -197,6 +198,33 @@ class TreeEditor {
     this.#nodesByRange = map;
     return map;
   }
+}
+
+/**
+ * Drops what an import has only for its types. TypeScript itself leaves import declarations that a transformer has changed as they are.
+ */
+function elideUnused(ts: TypeScript, context: ts.TransformationContext, declaration: ts.ImportDeclaration): ts.ImportDeclaration | undefined {
+  const clause = declaration.importClause;
+  if (!clause) return declaration;
+  if (clause.isTypeOnly) return undefined;
+  const { factory } = context;
+  const { verbatimModuleSyntax } = context.getCompilerOptions();
+  // Not public, but what TypeScript's own transformer asks at this point.
+  const resolver = (context as unknown as { getEmitResolver(): { isReferencedAliasDeclaration(node: ts.Node): boolean } }).getEmitResolver();
+  const isUsed = (node: ts.Node): boolean =>
+    verbatimModuleSyntax === true || (node.flags & ts.NodeFlags.JavaScriptFile) !== 0 || resolver.isReferencedAliasDeclaration(node);
+
+  const name = clause.name && isUsed(clause) ? clause.name : undefined;
+  let bindings = clause.namedBindings;
+  if (bindings && ts.isNamespaceImport(bindings)) {
+    if (!isUsed(bindings)) bindings = undefined;
+  } else if (bindings) {
+    const elements = bindings.elements.filter((element) => !element.isTypeOnly && isUsed(element));
+    bindings = elements.length > 0 ? factory.updateNamedImports(bindings, elements) : undefined;
+  }
+  if (!name && !bindings) return undefined;
+  const updated = factory.updateImportClause(clause, false, name, bindings);
+  return factory.updateImportDeclaration(declaration, declaration.modifiers, updated, declaration.moduleSpecifier, declaration.attributes);
 }
 
 const HOLE = "__mp_hole_";
