@@ -49,6 +49,9 @@ export type MapItems<T> = Iterable<T> | AsyncIterable<T>;
 /** What a decorated method has to return, since callers get a handle. */
 type Deferred = Promise<any>;
 
+/** A type that only `any` and `never` are assignable to: functions that return those match it, and would otherwise match a generator's type. */
+declare const anyOrNever: unique symbol;
+
 /** The decorator that `@parallel({ … })` makes, for TC39 decorators and `experimentalDecorators`. */
 export interface ParallelDecorator {
   <This, A extends any[], R extends Deferred>(
@@ -67,6 +70,14 @@ export interface Parallel {
   ): void;
   /** Decorator on a method (`experimentalDecorators`). The method returns a promise or an AsyncHandle. */
   <A extends any[], R extends Deferred>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<(...args: A) => R>): void;
+  /** Marks a function that always throws: it runs on another thread, and a call returns an AsyncHandle. */
+  <A extends unknown[]>(fn: (...args: A) => never): ParallelFunction<A, never>;
+  /** Marks a function that always throws, with options. */
+  <A extends unknown[]>(options: ParallelOptions, fn: (...args: A) => never): ParallelFunction<A, never>;
+  /** Marks a function that returns `any`: it runs on another thread, and a call returns an AsyncHandle. */
+  <A extends unknown[]>(fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
+  /** Marks a function that returns `any`, with options. */
+  <A extends unknown[]>(options: ParallelOptions, fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
   /** Marks a generator: it runs on another thread, and a call returns a stream. */
   <A extends unknown[], T, R>(fn: (...args: A) => Generator<T, R, any> | AsyncGenerator<T, R, any>): ParallelStream<A, T, R>;
   /** Marks a generator, with options. */

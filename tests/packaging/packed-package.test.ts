@@ -54,7 +54,7 @@ describe("the packed package", () => {
 
   test("holds what package.json names, and no sources, tests or build notes", () => {
     const { exports } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as { exports: Record<string, unknown> };
-    const named = JSON.stringify(exports).match(/\.\/[^"]+\.(?:m?js|d\.m?ts)/g) ?? [];
+    const named = JSON.stringify(exports).match(/\.\/[^"]+\.(?:m?js|json|d\.m?ts)(?=")/g) ?? [];
     expect(named.length).toBeGreaterThan(10);
     for (const file of named) expect(packed.files).toContain(file.slice(2));
     expect(packed.files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "CHANGELOG.md"]));
