@@ -30,14 +30,21 @@ export interface LoaderRuntime {
 interface ChunkScope {
   /** Of the chunk itself. */
   url: string;
-  /** Stubs in the chunk ask it for the tasks that they push. */
-  readonly module: unknown;
-  /** Place of the emitted counterpart of a source file. */
-  meta(source: string): { url: string; filename: string; dirname: string };
+  /** `import.meta` of the emitted counterpart of a source file. */
+  meta(source: string): Place;
   /** `import()`: of a request key, of another chunk, or of whatever the program computed, as seen from `source`. */
   import(specifier: unknown, source?: string): Promise<unknown>;
   /** `require` with a computed argument, as seen from `source`. */
   require(specifier: string, source: string): unknown;
+  /** `require.resolve` with a computed argument, as seen from `source`. */
+  resolve(specifier: string, source: string): string;
+}
+
+interface Place {
+  url: string;
+  filename: string;
+  dirname: string;
+  resolve(specifier: string): string;
 }
 
 interface LoadedChunk {
@@ -53,7 +60,6 @@ interface Build {
   manifest: Manifest;
   chunks: Map<string, LoadedChunk>;
   externals: ExternalModules;
-  stubs: unknown;
 }
 
 export class ChunkLoader {
@@ -130,7 +136,7 @@ export class ChunkLoader {
     if (build?.manifest !== manifest) {
       const externals = new Map(Object.values(manifest.chunks).flatMap((chunk) => chunk.externals.map((external) => [external.request, external])));
       const folder = path.dirname(file);
-      build = { file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals), stubs: undefined };
+      build = { file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals) };
       this.#builds.set(file, build);
     }
     return build;
@@ -199,25 +205,22 @@ export class ChunkLoader {
         return chunk.module.exports;
       }
       if (build.externals.get(request)) return build.externals.require(request, user);
-      return build.externals.foreignRequire(request);
+      return build.externals.requireFrom(path.dirname(build.folder))(request);
     };
     require.resolve = (request: string): string => (build.externals.get(request) ? build.externals.resolve(request) : request);
     return require;
   }
 
   #scope(build: Build, file: string, user: string): ChunkScope {
-    const { runtime } = this;
-    const place = (source: string): { url: string; filename: string; dirname: string } => {
+    const place = (source: string): Place => {
       const emitted = build.manifest.sources?.[source];
       if (emitted === undefined) throw new ChunkError(`The manifest ${build.file} does not say where ${source} was emitted. Build again.`);
       const filename = path.join(build.folder, emitted);
-      return { url: pathToFileURL(filename).href, filename, dirname: path.dirname(filename) };
+      const dirname = path.dirname(filename);
+      return { url: pathToFileURL(filename).href, filename, dirname, resolve: (specifier) => resolveImport(specifier, dirname) };
     };
     return {
       url: pathToFileURL(file).href,
-      get module() {
-        return (build.stubs ??= (runtime.internal as { module(location: string, key: string): unknown }).module(build.file, ""));
-      },
       meta: place,
       import: async (specifier, source) => {
         const request = String(specifier);
@@ -229,7 +232,8 @@ export class ChunkLoader {
         }
         return import(resolveImport(request, source === undefined ? build.folder : place(source).dirname));
       },
-      require: (specifier, source) => build.externals.foreignRequire(specifier, place(source).dirname),
+      require: (specifier, source) => build.externals.requireFrom(place(source).dirname)(specifier),
+      resolve: (specifier, source) => build.externals.requireFrom(place(source).dirname).resolve(specifier),
     };
   }
 }

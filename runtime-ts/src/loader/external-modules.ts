@@ -65,12 +65,17 @@ export class ExternalModules {
 
   resolve(request: string): string {
     const external = this.externals.get(request) as ManifestExternal;
-    return this.#requireFrom(external.from).resolve(external.specifier);
+    return this.requireFrom(path.join(this.folder, external.from)).resolve(external.specifier);
   }
 
-  /** `require` of what the manifest does not list: a computed argument. */
-  foreignRequire(specifier: string, folder?: string): unknown {
-    return this.#requireFrom(folder === undefined ? ".." : path.relative(this.folder, folder))(specifier);
+  /** The `require` of a folder (absolute), for what the manifest does not list. */
+  requireFrom(folder: string): NodeJS.Require {
+    let made = this.#requires.get(folder);
+    if (!made) {
+      made = createRequire(path.join(folder, "chunk.js"));
+      this.#requires.set(folder, made);
+    }
+    return made;
   }
 
   /** As `import()` in the source would, with the same errors: the program may be prepared for them. */
@@ -85,7 +90,7 @@ export class ExternalModules {
   }
 
   #require(external: ManifestExternal): unknown {
-    const value: unknown = this.#requireFrom(external.from)(external.specifier);
+    const value: unknown = this.requireFrom(path.join(this.folder, external.from))(external.specifier);
     return external.interop === "node" ? nodeNamespace(value) : value;
   }
 
@@ -100,15 +105,6 @@ export class ExternalModules {
       if (code !== "ERR_REQUIRE_ASYNC_MODULE" && code !== "ERR_REQUIRE_ESM") throw error;
       return import(url).then(markedNamespace);
     }
-  }
-
-  #requireFrom(from: string): NodeJS.Require {
-    let made = this.#requires.get(from);
-    if (!made) {
-      made = createRequire(path.join(this.folder, from, "chunk.js"));
-      this.#requires.set(from, made);
-    }
-    return made;
   }
 }
 

@@ -13,6 +13,7 @@ import * as esbuild from "esbuild";
 import { type Manifest, type ManifestChunk, MANIFEST_FORMAT } from "../../../runtime-ts/src/manifest";
 import type { SlicePlan, TypeScript } from "../core";
 import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
+import { withComputedImports } from "./computed-imports";
 import { Externals } from "./externals";
 import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
@@ -38,11 +39,15 @@ const CONVERTED_LIMIT = 2000;
  * @param ts gives the compiler API; only called when a chunk needs it
  * @throws esbuild.BuildFailure with errors that name the source position
  */
-export async function bundleChunks(plan: SlicePlan, options: BundleOptions, ts: () => TypeScript): Promise<Bundle> {
+export async function bundleChunks(original: SlicePlan, options: BundleOptions, ts: () => TypeScript): Promise<Bundle> {
   const manifest: Manifest = { format: MANIFEST_FORMAT, version: options.version, key: options.key, tasks: {}, chunks: {}, classes: {} };
   const files = new Map<string, Uint8Array>();
-  if (plan.entries.length === 0 && plan.classes.size === 0) return { files, manifest, warnings: [], inputs: [] };
+  if (original.entries.length === 0 && original.classes.size === 0) return { files, manifest, warnings: [], inputs: [] };
 
+  const plan: SlicePlan = { ...original, modules: new Map() };
+  for (const [id, module] of original.modules) {
+    plan.modules.set(id, await withComputedImports(ts, module, portableRelative(options.root, module.file)));
+  }
   const externals = new Externals(options.folder);
   const slices = slicePlugin(plan, options, externals);
   const target = options.host.target ?? DEFAULT_TARGET;

@@ -8,6 +8,7 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { SliceModule, SlicePlan } from "../core";
 import { type Externals, isBareSpecifier, isBuiltin, matchesExternal } from "./externals";
+import { portableRelative } from "./paths";
 import { type BundleOptions, resolutionKey, type SourceFormat } from "./options";
 
 export const SLICE_PREFIX = "makeparallel-slice:";
@@ -28,10 +29,12 @@ export interface SlicePlugin {
 
 export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: Externals): SlicePlugin {
   const virtual = new Map<string, SliceModule>();
+  const byRelativePath = new Map<string, string>();
   const pathOfSlice = new Map<string, string>();
   for (const module of [...plan.modules.values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const name = virtualPath(module, formatOf(options, module.file));
     virtual.set(name, module);
+    byRelativePath.set(portableRelative(options.root, module.file), module.file);
     pathOfSlice.set(module.id, name);
   }
   const entries = entrySources(plan);
@@ -66,7 +69,8 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
   return {
     plugin,
     fileOfSource(source) {
-      return source.startsWith(`${SLICE}:`) ? virtual.get(source.slice(SLICE.length + 1))?.file : undefined;
+      // Modules with a map of their own are named as that map names them.
+      return source.startsWith(`${SLICE}:`) ? virtual.get(source.slice(SLICE.length + 1))?.file : byRelativePath.get(source);
     },
   };
 }
