@@ -66,6 +66,9 @@ test("a detached buffer is refused with its path", () => {
   structuredClone(gone.buffer, { transfer: [gone.buffer] });
   expect(() => encodeArgs([{ a: gone }])).toThrow(expect.objectContaining({ path: "args[0].a" }));
   expect(() => encodeArgs([gone.buffer])).toThrow(/detached/);
+  const view = new DataView(new ArrayBuffer(8));
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  expect(() => encodeArgs([1, view])).toThrow(expect.objectContaining({ path: "args[1]" }));
 });
 
 test("marked, then detached before the call", () => {
@@ -84,6 +87,17 @@ test("the move option moves every buffer among the arguments, and copies what mu
   const [{ list }] = decodeCall(payloadOf(writer), null) as [{ list: unknown[] }];
   expect(Buffer.from(list[2] as Uint8Array).toString()).toBe("pooled");
   expect(list[3]).toBe(shared);
+});
+
+test("memory that cannot leave is refused by move(), copied by the option", () => {
+  const { buffer } = new WebAssembly.Memory({ initial: 1 });
+  expect(() => encodeArgs([{ memory: move(buffer) }])).toThrow(expect.objectContaining({ path: "args[0].memory" }));
+  const writer = encodeArgs([buffer], { move: true });
+  expect(writer.transfers).toBeNull();
+  expect((decodeCall(payloadOf(writer), null)[0] as ArrayBuffer).byteLength).toBe(65_536);
+  const page = new Uint8Array(65_536);
+  expect(encodeArgs([move(page)]).transfers).toEqual([page.buffer]);
+  expect(page.length).toBe(65_536);
 });
 
 test("the move option does not move captures", () => {

@@ -85,6 +85,16 @@ test("endless nesting is an error, not an overflow of the process", () => {
   expect(() => decodeValue({ bytes, start: 0, end: bytes.length, attachments: null })).toThrow(/nests too deep/);
 });
 
+test("a count is checked before memory is taken for it", () => {
+  for (let tag = 0; tag < 64; tag++) {
+    // 2 GiB, as a count
+    const bytes = Uint8Array.of(tag, 0xff, 0xff, 0xff, 0xff, 0x07, 1, 2, 3);
+    const before = process.memoryUsage().arrayBuffers;
+    survives(() => decodeValue({ bytes, start: 0, end: bytes.length, attachments: null }));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 26);
+  }
+});
+
 test("an end beyond the bytes is an error", () => {
   expect(() => decodeValue({ bytes: new Uint8Array(4), start: 0, end: 8, attachments: null })).toThrow(/corrupt/);
 });

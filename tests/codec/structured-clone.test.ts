@@ -103,6 +103,8 @@ const cases: Record<string, () => unknown> = {
   "a dictionary": () => manyKeys,
   "an object with a __proto__ key": () => protoKey,
   "objects with a __proto__ key twice": () => [protoKey, protoKey, JSON.parse('{"__proto__": 5}')],
+  "a dictionary with a __proto__ key": () =>
+    Object.defineProperty({ ...manyKeys }, "__proto__", { value: { x: 1 }, enumerable: true, writable: true, configurable: true }),
   "an object without prototype": () => nullPrototype,
   getters: () => withGetter,
   "hidden and symbol properties": () => [withHidden, withSymbol],
@@ -224,6 +226,18 @@ test("objects nest 100,000 deep, where structured clone gives up", () => {
     copy = k === 0 ? copy.x : k === 1 ? copy[0] : k === 2 ? copy.get("x") : k === 3 ? [...copy][0] : copy[6];
   }
   expect(copy).toBe("core");
+});
+
+test("a __proto__ key deep inside is a key", () => {
+  let nested: unknown = protoKey;
+  for (let i = 0; i < 2_000; i++) nested = { ["__proto__"]: nested };
+  let copy: any = roundTrip(nested);
+  for (let i = 0; i < 2_000; i++) {
+    expect(Object.keys(copy)).toEqual(["__proto__"]);
+    expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
+    copy = Object.getOwnPropertyDescriptor(copy, "__proto__")!.value;
+  }
+  expect(Object.keys(copy)).toEqual(["__proto__", "y"]);
 });
 
 test("a deep list keeps its cycle", () => {

@@ -4,7 +4,7 @@
  */
 import type { Encoder } from "./encoder";
 import { Kind, VIEW_CONSTRUCTORS, VIEW_NAMES, hasKind, viewNumber } from "./kinds";
-import { clearMove, isDetached, isMarkedForMove } from "./markers";
+import { clearMove, isDetached, isMarkedForMove, isMovable } from "./markers";
 import { Refusal } from "./refusal";
 import { Tag, ViewFlag } from "./tags";
 
@@ -21,9 +21,11 @@ export function encodeArrayBuffer(e: Encoder, buffer: ResizableArrayBuffer): voi
   const marked = isMarkedForMove(buffer);
   if (marked) clearMove(buffer);
   if (isDetached(buffer)) throw new Refusal(DETACHED);
-  if (marked || e.moveAll) {
+  const movable = (marked || e.moveAll) && isMovable(buffer);
+  if (marked && !movable)
+    throw new Refusal("its memory cannot be moved (it belongs to a WebAssembly.Memory, or is marked as untransferable)");
+  if (movable) {
     const writer = e.writer!;
-    (e.moved ??= []).push(buffer);
     (writer.transfers ??= []).push(buffer);
     return attachment(e, buffer);
   }

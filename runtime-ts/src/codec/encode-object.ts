@@ -142,7 +142,11 @@ function encodeHandle(e: Encoder, handle: HandleLike): void {
     throw new Refusal("it is an AsyncHandle inside a result; return the handle itself, or await it first");
   }
   const settled = handle._settledValue?.();
-  if (settled !== undefined) return e.value(settled.value);
+  if (settled !== undefined) {
+    // The value travels in the handle's place; what refers to the handle later is the value, once more.
+    e.forgetLast(handle);
+    return e.value(settled.value);
+  }
   e.dependencies ??= [];
   e.tag(Tag.Dependency);
   e.uint(e.dependencies.length);

@@ -51,8 +51,6 @@ export class Encoder {
   dependencies: HandleLike[] | null | undefined = undefined;
   /** True: every ArrayBuffer is moved. */
   moveAll = false;
-  /** Buffers moved by this payload. */
-  moved: ArrayBuffer[] | null = null;
   /** Classes of this payload in the order of their numbers. */
   readonly classes: ClassEntry[] = [];
 
@@ -96,7 +94,6 @@ export class Encoder {
     this.root = 0;
     this.dependencies = undefined;
     this.moveAll = false;
-    this.moved = null;
     // a grown buffer is not kept alive
     if (this.writer !== null && this.bytes !== this.writer.home) this.attach(NO_BYTES);
     this.writer = null;
@@ -278,6 +275,13 @@ export class Encoder {
     }
     this.references = count + 1;
     return false;
+  }
+
+  /** Takes back the number of the object that got the last one: something else is written in its place. */
+  forgetLast(value: object): void {
+    const count = --this.references;
+    if (count < LINEAR_MEMO) this.first[count] = undefined;
+    this.memo.delete(value);
   }
 
   private reference(number: number): void {

@@ -2,6 +2,7 @@
  * `move` and `share`: how a caller says that bytes are not to be copied.
  */
 import { types } from "node:util";
+import * as threads from "node:worker_threads";
 import { TransferError } from "../errors";
 import { VIEW_CONSTRUCTORS, viewNumber } from "./kinds";
 
@@ -53,6 +54,29 @@ export function isDetached(buffer: ArrayBuffer): boolean {
     return false;
   } catch {
     return true;
+  }
+}
+
+/** WebAssembly.Memory's buffers are made of such pages. */
+const WASM_PAGE = 65_536;
+const { isMarkedAsUntransferable } = threads as { isMarkedAsUntransferable?: (value: object) => boolean };
+
+/**
+ * Whether the platform lets go of a buffer's memory. No property says so; a transfer list that names the buffer twice does, by what it complains of, without
+ * detaching anything. That costs 4 µs, so only buffers that may be WebAssembly.Memory's are tried.
+ */
+export function isMovable(buffer: ArrayBuffer): boolean {
+  if (isMarkedAsUntransferable?.(buffer) === true) return false;
+  if (buffer.byteLength === 0 || buffer.byteLength % WASM_PAGE !== 0) return true;
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    structuredClone(0, { transfer: [buffer, buffer] });
+    return false;
+  } catch (error) {
+    return /duplicate/i.test((error as Error).message);
+  } finally {
+    Error.stackTraceLimit = limit;
   }
 }
 
