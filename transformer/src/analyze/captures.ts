@@ -110,7 +110,7 @@ class Collector {
     if (this.parts.some((part) => contains(part, node))) return;
     this.parts.push(node);
     const nested = this.module.sites.filter((site) => site !== this.site && site.kind !== "method" && contains(node, site.kind === "wrapper" ? site.call : site.fn));
-    const removed = nested.flatMap(removedRanges);
+    const removed = [...nested.flatMap(removedRanges), ...nested.flatMap((site) => (site.kind === "wrapper" ? [site.mark] : []))];
     for (const reference of this.module.references(node)) {
       if (!removed.some((range) => contains(range, reference.node))) this.reference(reference, node, through);
     }

@@ -82,6 +82,7 @@ export class Isolation {
         this.reported.add(binding);
         this.report.add("MP2002", reference.node, { task: reader, name: binding.name }, [
           { node: (writes[0] as Reference).node, message: `\`${binding.name}\` is assigned here` },
+          ...declarationOf(binding),
         ]);
         return;
       }
@@ -91,6 +92,7 @@ export class Isolation {
       this.reported.add(binding);
       this.report.add("MP2005", reference.node, { task: reader, name: binding.name }, [
         { node: (changes[0] as Reference).node, message: `\`${binding.name}\` is changed here` },
+        ...declarationOf(binding),
       ]);
     }
   }

@@ -5,10 +5,10 @@
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
 import type { Module } from "./module";
-import type { Modules } from "./resolve";
+import type { Modules, Target } from "./resolve";
 import type { Binding } from "./scopes";
 import type { MethodSite, TagSite, TaskSite, WrapperSite } from "./sites";
-import { type FunctionLike, isFunctionLike, modifier, rootOfAccess, runsWith, unwrap } from "./syntax";
+import { accessedName, type FunctionLike, isAccess, isFunctionLike, modifier, rootOfAccess, runsWith, unwrap } from "./syntax";
 
 export function checkSite(modules: Modules, site: TaskSite, report: Reporter): void {
   if (site.kind === "wrapper") checkArgument(modules, site, report);
@@ -37,35 +37,66 @@ function checkArgument(modules: Modules, site: WrapperSite, report: Reporter): v
   const isRoot = root === fn;
   if (isRoot && module.sites.some((other) => other !== site && declares(other, binding))) return fail(`\`${text}\` is a parallel function already`);
   if (binding.scope.kind !== "module") {
-    if (isRoot && binding.kind === "function") return named(site, binding);
-    const declaration = binding.declarations[0];
-    const value = declaration && ts.isVariableDeclaration(declaration) && declaration.initializer ? unwrap(ts, declaration.initializer) : undefined;
-    if (isRoot && value && isFunctionLike(ts, value)) {
-      site.named = value;
-      return;
-    }
+    if (isRoot) named(site, binding);
+    if (site.named) return;
     if (binding.scope.kind === "namespace") return;
     return fail(
       binding.kind === "class" ? `\`${text}\` is a class` : `which function \`${text}\` is can only be known when the program runs`,
     );
   }
   const target = modules.target(module, binding);
-  if (target?.kind !== "declared" || !isRoot) return;
+  if (!isRoot) {
+    site.named = memberFunction(modules, module, fn, target);
+    return;
+  }
+  if (target?.kind !== "declared") return;
   if (target.binding.kind === "class") return fail(`\`${text}\` is a class`);
   named(site, target.binding);
   if (site.named) return;
-  const declaration = target.binding.declarations[0];
-  const value = declaration && target.module.ts.isVariableDeclaration(declaration) && declaration.initializer ? unwrap(ts, declaration.initializer) : undefined;
-  if (value && isFunctionLike(ts, value)) site.named = value;
-  else if (value && (ts.isLiteralExpression(value) || ts.isObjectLiteralExpression(value) || ts.isArrayLiteralExpression(value))) {
+  const value = initializerOf(ts, target.binding);
+  if (value && (ts.isLiteralExpression(value) || ts.isObjectLiteralExpression(value) || ts.isArrayLiteralExpression(value))) {
     fail(`\`${text}\` is no function`);
   }
 }
 
+/** The function behind `namespace.f` and `table.f`, where it can be seen. */
+function memberFunction(modules: Modules, module: Module, access: ts.Expression, target: Target | undefined): FunctionLike | undefined {
+  const { ts } = module;
+  if (!isAccess(ts, access) || !ts.isIdentifier(unwrap(ts, access.expression))) return undefined;
+  const name = accessedName(ts, access);
+  if (name === undefined || !target) return undefined;
+  if (target.kind === "namespace") {
+    const member = modules.exported(target.module, name);
+    return member?.kind === "declared" ? functionDeclaredBy(ts, member.binding) : undefined;
+  }
+  if (target.kind !== "declared") return undefined;
+  const value = initializerOf(ts, target.binding);
+  if (!value || !ts.isObjectLiteralExpression(value)) return undefined;
+  for (const property of value.properties) {
+    if (property.name?.getText() !== name) continue;
+    if (ts.isMethodDeclaration(property)) return property;
+    if (!ts.isPropertyAssignment(property)) continue;
+    const fn = unwrap(ts, property.initializer);
+    if (isFunctionLike(ts, fn)) return fn;
+  }
+  return undefined;
+}
+
+function functionDeclaredBy(ts: Module["ts"], binding: Binding): FunctionLike | undefined {
+  const declared = binding.declarations.find((node): node is ts.FunctionDeclaration => ts.isFunctionDeclaration(node) && node.body !== undefined);
+  if (declared) return declared;
+  const value = initializerOf(ts, binding);
+  return value && isFunctionLike(ts, value) ? value : undefined;
+}
+
+function initializerOf(ts: Module["ts"], binding: Binding): ts.Expression | undefined {
+  const declaration = binding.declarations[0];
+  if (declaration && ts.isVariableDeclaration(declaration) && declaration.initializer) return unwrap(ts, declaration.initializer);
+  return declaration && ts.isExportAssignment(declaration) ? unwrap(ts, declaration.expression) : undefined;
+}
+
 function named(site: WrapperSite, binding: Binding): void {
-  const { ts } = site.module;
-  const fn = binding.declarations.find((node): node is ts.FunctionDeclaration => ts.isFunctionDeclaration(node) && node.body !== undefined);
-  if (fn) site.named = fn;
+  site.named = functionDeclaredBy(site.module.ts, binding);
 }
 
 /** Whether the binding is the parallel function that the site makes. */

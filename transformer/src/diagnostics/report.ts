@@ -24,7 +24,8 @@ export class Reporter {
     const key = `${code}\0${position.file}\0${position.start}\0${message}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
-    if (entry.severity !== "error" && isSilenced(at.getSourceFile(), position.start, code)) return;
+    const places = [{ node: at, start: position.start }, ...related.map(({ node }) => ({ node, start: node.getStart() }))];
+    if (entry.severity !== "error" && places.some((place) => isSilenced(place.node.getSourceFile(), place.start, code))) return;
     this.diagnostics.push({
       code,
       severity: entry.severity,
@@ -60,7 +61,7 @@ function fill(template: string, values: object): string {
   });
 }
 
-/** `// @parallel-ignore MP2001 MP2002` on the line, or alone on the line before it. */
+/** `// @parallel-ignore MP2001 MP2002` on the line of the place or of a related one, or alone on the line before it. */
 function isSilenced(source: ts.SourceFile, position: number, code: string): boolean {
   const starts = source.getLineStarts();
   const { line } = source.getLineAndCharacterOfPosition(position);

@@ -63,34 +63,72 @@ function guardEdits(module: Module, node: ts.ClassLikeDeclaration): Edit[] {
     if (ts.isPropertyDeclaration(member) && member.initializer && !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)) {
       edits.push(replace(member.initializer, "expression", [`${ACTIVE} ? void 0 : (`, rangeOf(member.initializer), ")"]));
     }
-    if (ts.isConstructorDeclaration(member) && member.body) edits.push(...constructorGuard(module, node, member.body));
+    if (ts.isConstructorDeclaration(member) && member.body) edits.push(...constructorGuard(module, node, member, member.body));
   }
   return edits;
 }
 
-/** While it is revived, the constructor leaves right after its fields exist, and evaluates no argument of `super`. */
-function constructorGuard(module: Module, node: ts.ClassLikeDeclaration, body: ts.Block): Edit[] {
+/**
+ * While it is revived, the constructor leaves right after its fields exist. Until then it evaluates nothing of the user's: no default, no argument of
+ * `super`, no statement before it. The call of `super` itself must stay the one at the constructor's top level, because that is where TypeScript puts
+ * fields when it compiles for older targets.
+ */
+function constructorGuard(module: Module, node: ts.ClassLikeDeclaration, constructor: ts.ConstructorDeclaration, body: ts.Block): Edit[] {
   const { ts } = module;
-  
+  const edits = constructor.parameters.flatMap((parameter) => parameterGuard(module, parameter));
+  const atStart = (text: string): Edit => insertion(body.getStart() + 1, "statements", text);
   const isDerived = node.heritageClauses?.some((clause) => clause.token === ts.SyntaxKind.ExtendsKeyword) ?? false;
-  if (!isDerived) return [insertion(body.getStart() + 1, "statements", ` if (${ACTIVE}) return;`)];
-  const statement = body.statements.find(
-    (candidate) =>
-      ts.isExpressionStatement(candidate) && ts.isCallExpression(candidate.expression) && candidate.expression.expression.kind === ts.SyntaxKind.SuperKeyword,
-  ) as ts.ExpressionStatement | undefined;
-  if (!statement) return [insertion(body.getStart() + 1, "statements", ` if (${ACTIVE}) { super(); return; }`)];
-  const edits = [insertion(statement.end, "statements", `; if (${ACTIVE}) return;`)];
-  const call = statement.expression as ts.CallExpression;
+  if (!isDerived) return [...edits, atStart(` if (${ACTIVE}) return;`)];
+  const index = body.statements.findIndex((statement) => superCall(module, statement) !== undefined);
+  const statement = body.statements[index];
+  const call = statement && superCall(module, statement);
+  // Inside `try` or `if`: TypeScript compiles such constructors only when there are no fields to place.
+  if (!call) return [...edits, atStart(` if (${ACTIVE}) { super(); return; }`)];
+  for (const before of body.statements.slice(0, index)) edits.push(...statementGuard(module, before));
   if (call.arguments.length > 0) {
-    const parts = call.arguments.flatMap((argument, index) => [index > 0 ? ", " : "", rangeOf(argument)]);
+    const parts = call.arguments.flatMap((argument, position) => [position > 0 ? ", " : "", rangeOf(argument)]);
     edits.push(replace(call, "expression", [`super(...(${ACTIVE} ? [] : [`, ...parts, "]))"]));
   }
-  if (statement !== body.statements[0]) {
-    // Statements before `super` run user code: while reviving, they must not.
-    edits.push(insertion(body.getStart() + 1, "statements", ` if (${ACTIVE}) { super(); return; }`));
-  }
+  edits.push(insertion(statement.end, "statements", `; if (${ACTIVE}) return;`));
   return edits;
 }
+
+function superCall(module: Module, statement: ts.Statement): ts.CallExpression | undefined {
+  const { ts } = module;
+  if (!ts.isExpressionStatement(statement) || !ts.isCallExpression(statement.expression)) return undefined;
+  return statement.expression.expression.kind === ts.SyntaxKind.SuperKeyword ? statement.expression : undefined;
+}
+
+function parameterGuard(module: Module, parameter: ts.ParameterDeclaration): Edit[] {
+  const { ts } = module;
+  const { name, initializer, dotDotDotToken } = parameter;
+  if (dotDotDotToken) return [];
+  const value = ts.isIdentifier(name) ? "void 0" : BLANK;
+  if (initializer) return [replace(initializer, "expression", [`${ACTIVE} ? ${value} : (`, rangeOf(initializer), ")"])];
+  if (ts.isIdentifier(name)) return [];
+  return [replace(parameter, "parameters", [rangeOf(name), ` = ${ACTIVE} ? ${BLANK} : void 0`])];
+}
+
+function statementGuard(module: Module, statement: ts.Statement): Edit[] {
+  const { ts } = module;
+  if (ts.isVariableStatement(statement)) {
+    return statement.declarationList.declarations.flatMap(({ name, initializer }) => {
+      if (!initializer) return [];
+      const value = ts.isIdentifier(name) ? "void 0" : BLANK;
+      return [replace(initializer, "expression", [`${ACTIVE} ? ${value} : (`, rangeOf(initializer), ")"])];
+    });
+  }
+  if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement) || ts.isEmptyStatement(statement)) return [];
+  return [replace(statement, "statements", [`if (!${ACTIVE}) `, rangeOf(statement)])];
+}
+
+/** A value that any pattern can take apart. Declared by {@link BLANK_HELPER} where it is used. */
+const BLANK = "__mp_blank()";
+
+/** Stands in for what a revived object's constructor would take apart. */
+export const BLANK_HELPER =
+  "function __mp_blank() { return new Proxy({}, { get: (_, key) => key === Symbol.iterator ? function* () { for (let i = 0; i < 32; i++) yield __mp_blank(); } : " +
+  "typeof key === \"symbol\" ? void 0 : __mp_blank() }); }";
 
 /** Name of the variable that holds a task's function in its slice, and its export. */
 export function taskExport(id: string): string {

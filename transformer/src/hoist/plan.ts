@@ -86,7 +86,7 @@ class Planner {
       const exported = this.exports.get(group);
       const own = imports.get(group);
       if (!own && !exported) continue;
-      const module = renderGroup(this.input, group, own ?? [], exported ?? new Map(), (unit) => this.outsideImport(unit));
+      const module = renderGroup(this.input, group, own ?? [], exported ?? new Map(), outsideImport);
       plan.modules.set(module.id, module);
     }
     for (const facade of this.facades.values()) plan.modules.set(facade.id, facade);
@@ -118,20 +118,24 @@ class Planner {
         if (added) imports.set(local, added);
       }
     }
+    const { module } = group.units[0] as Unit;
+    for (const { specifier, node, included } of module.bareImports) {
+      if (included) imports.set(`\0${specifier}`, { order: node.pos, inPlace: false, text: `import ${JSON.stringify(specifier)};` });
+    }
     return [...imports.values()].sort((a, b) => a.order - b.order || (a.text < b.text ? -1 : 1));
   }
 
   /** Makes `local` mean the target in a module of the group. */
   private link(group: Group, local: string, order: number, target: Target, members: Set<string> | "all" | undefined): SliceImport | undefined {
     const module = (group.units[0] as Unit).module;
-    if (target.kind === "external" && target.unit.kind === "import" && target.unit.module === module) return { order, ...this.outsideImport(target.unit) };
+    if (target.kind === "external" && target.unit.kind === "import" && target.unit.module === module) return { order, ...outsideImport(target.unit) };
     if (target.kind === "namespace") {
       const id = this.facade(target.module, members ?? "all");
       return { order, inPlace: false, text: `import * as ${local} from ${JSON.stringify(SLICE_PREFIX + id)};` };
     }
+    if (target.kind === "declared" && localName(target.binding) === local && this.groupOf(target) === group) return undefined;
     const exported = this.exported(target);
     if (!exported) return undefined;
-    if (exported.group === group && exported.name === local) return undefined;
     // Other parts of the same file come after what the file imports.
     const same = target.kind === "declared" && target.module === module;
     return {
@@ -143,7 +147,7 @@ class Planner {
 
   /** The group that exports a target, and the name; the export is noted. */
   private exported(target: Exclude<Target, { kind: "namespace" }>): { group: Group; name: string } | undefined {
-    const unit = target.kind === "external" ? target.unit : target.module.unitOf.get(target.binding);
+    const unit = unitOf(target);
     const group = unit && this.groups.get(unit);
     if (!unit || !group) return undefined;
     const name = target.binding ? localName(target.binding) : `__mp_from_${hashOf(`${unit.reexport?.specifier}\0${unit.reexport?.name}`)}`;
@@ -151,8 +155,9 @@ class Planner {
     return { group, name };
   }
 
-  private outsideImport(unit: Unit): { text: string; inPlace: boolean } {
-    return outsideImport(unit);
+  private groupOf(target: Exclude<Target, { kind: "namespace" }>): Group | undefined {
+    const unit = unitOf(target);
+    return unit && this.groups.get(unit);
   }
 
   /** A module that has the given exports of a project module, for `import * as`. */
@@ -182,6 +187,10 @@ class Planner {
     facade.contents = `${lines.join("\n")}\n`;
     return id;
   }
+}
+
+function unitOf(target: Exclude<Target, { kind: "namespace" }>): Unit | undefined {
+  return target.kind === "external" ? target.unit : target.module.unitOf.get(target.binding);
 }
 
 /** What a tagged function's own name, used for anything but a call, is in its slice: the stub. */

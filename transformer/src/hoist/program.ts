@@ -11,7 +11,7 @@ import { type Hoisted, removedRanges } from "../analyze/captures";
 import type { Module } from "../analyze/module";
 import type { TaskSite } from "../analyze/sites";
 import { contains } from "../analyze/syntax";
-import { classEdits, insertion } from "./classes";
+import { BLANK_HELPER, classEdits, insertion } from "./classes";
 import { INTERNAL_IMPORT, preamble, remove, siteEdits, Slots, sortEdits } from "./stubs";
 
 /** A class of another module that this file registers. */
@@ -37,12 +37,17 @@ export function programEdits(
   const edits: Edit[] = [];
   for (const site of shown) edits.push(...siteEdits(site, hoisted(site), slots));
   for (const info of classes) edits.push(...classEdits(module, info));
-  edits.push(...importEdits(module, [...removed, ...shown.flatMap(markRanges), ...shown.flatMap(parameterRanges)]));
-  const usesInternal = edits.some((edit) => edit.parts.some((part) => typeof part === "string" && /\b__mp(?:_m\(|\.)/.test(part)));
-  if (!usesInternal && classImports.length === 0) return sortEdits(edits);
+  const gone = [...removed, ...shown.flatMap(markRanges), ...shown.flatMap(parameterRanges)];
+  edits.push(...importEdits(module, gone));
+  const uses = (pattern: RegExp): boolean => edits.some((edit) => edit.parts.some((part) => typeof part === "string" && pattern.test(part)));
+  if (!uses(/\b__mp(?:_m\(|\.)/) && classImports.length === 0) return sortEdits(edits);
+  const stays = (specifier: string): boolean =>
+    [...module.imports].some(([binding, record]) => record.specifier === specifier && binding.references.some((use) => !use.erased && !gone.some((range) => contains(range, use.node))));
+  const needed = classImports.filter(({ specifier, name }) => name !== undefined || !stays(specifier));
   edits.push(insertion(headPosition(module), "statements", `${INTERNAL_IMPORT} `));
   const location = format.module === "esm" ? "import.meta.url" : "__filename";
-  edits.push(insertion(module.text.length, "statements", `\n${[...registrations(classImports), preamble(location, format.manifestKey, slots.all)].join("\n")}\n`));
+  const tail = [...registrations(needed), preamble(location, format.manifestKey, slots.all), ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : [])];
+  edits.push(insertion(module.text.length, "statements", `\n${tail.join("\n")}\n`));
   return sortEdits(edits);
 }
 

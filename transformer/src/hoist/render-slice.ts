@@ -11,7 +11,7 @@ import { DEFAULT_NAME, EXPORT_EQUALS_NAME, localName, type Module, type Unit } f
 import type { MethodSite, TaskSite } from "../analyze/sites";
 import { removedRanges } from "../analyze/captures";
 import { contains, isFunctionLike, modifier } from "../analyze/syntax";
-import { classEdits, insertion, methodsInSlice, taskExport } from "./classes";
+import { BLANK_HELPER, classEdits, insertion, methodsInSlice, taskExport } from "./classes";
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { methodsOf, type PlanInput, SELF_NAME, type SliceImport } from "./plan";
@@ -78,6 +78,7 @@ class SliceWriter {
     const draft = text.build(tail.join("\n"), module.file);
     const usesStubs = /\b__mp_m\(\)/.test(draft);
     if (usesStubs) tail.push(preamble("__filename", this.input.manifestKey, this.slots.all));
+    if (/\b__mp_blank\(/.test(draft)) tail.push(BLANK_HELPER);
     if (usesStubs || /\b__mp\./.test(draft)) tail.unshift(INTERNAL_IMPORT);
     return { id: group.id, file: module.file, contents: text.build(tail.join("\n"), module.file), loader: module.loader };
   }
@@ -205,12 +206,11 @@ class SliceWriter {
   private named(text: SliceText, site: TaskSite, fn: ts.Node): void {
     const { ts } = this.module;
     const anonymous = isFunctionLike(ts, fn) && (ts.isArrowFunction(fn) || (ts.isFunctionExpression(fn) && !fn.name));
-    const name = site.name;
-    if (!anonymous || name === "(anonymous)") {
-      text.generated(anonymous ? "(" : "").keep(fn.getStart(), fn.end).generated(anonymous ? ")" : "");
+    if (!anonymous) {
+      text.keep(fn.getStart(), fn.end);
       return;
     }
-    const key = JSON.stringify(name);
+    const key = JSON.stringify(site.name === "(anonymous)" ? "" : site.name);
     text.generated(`{ ${key}: `).keep(fn.getStart(), fn.end).generated(` }[${key}]`);
   }
 }
