@@ -336,7 +336,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     this._elapsed = elapsed;
     const more = this._more;
     if (settlement === Settlement.Fulfilled) {
-      if (payload!.end - payload!.start <= EAGER_BYTES || this._deferred !== undefined) {
+      // Others decode their own copies of a quiet handle's result.
+      if (more?.quiet !== true && (payload!.end - payload!.start <= EAGER_BYTES || this._deferred !== undefined)) {
         if (!this._decode(payload!)) settlement = Settlement.Rejected;
       } else {
         this._raw = keep(payload!);

@@ -43,7 +43,8 @@ export function writeProgram(folder: string, source: ProgramSource): Program {
   const chunk = `(function (exports, require, module, __filename, __dirname, __mp_chunk) {
 const mp = require("makeparallel");
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-${stubs("__mp_chunk.module")}
+const $module = require("makeparallel/internal").module(__filename, ${JSON.stringify(KEY)});
+${stubs("$module")}
 ${source.chunkPrologue ?? ""}
 ${names.map((name) => `exports[${JSON.stringify(name)}] = ${String(source.tasks[name])};`).join("\n")}
 })

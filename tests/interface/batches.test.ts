@@ -1,0 +1,185 @@
+import { conformance, type Tools } from "../support/conformance";
+
+declare const mp: Tools["mp"];
+declare function sleep(ms: number): Promise<void>;
+
+const tasks = {
+  square: (n: number) => n * n,
+  later: async (ms: number, value: unknown) => {
+    await sleep(ms);
+    return value;
+  },
+  failAt: (n: number) => {
+    if (n === 700) throw new RangeError(`no ${n}`);
+    return n;
+  },
+  fail: (message: string) => {
+    throw new RangeError(message);
+  },
+  opened: async (gate: Int32Array, value: unknown) => {
+    while (Atomics.load(gate, 0) === 0) await sleep(1);
+    return value;
+  },
+  spin: () => {
+    while (!mp.isCancelled()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  },
+};
+
+conformance("batches", tasks, {
+  "gather gives the values in the order of the handles": async ({ T, mp, assert }) => {
+    assert.deepStrictEqual(await mp.gather([T.later(20, "a"), T.square(3), T.later(1, "c")]), ["a", 9, "c"]);
+    assert.deepStrictEqual(await mp.gather([]), []);
+  },
+  "gather throws the first error, skips failures, or settles": async ({ T, mp, assert }) => {
+    const handles = () => [T.square(2), T.fail("one"), T.square(3)];
+    await assert.rejects(mp.gather(handles()), { name: "RangeError", message: "one" });
+    assert.deepStrictEqual(await mp.gather(handles(), { onError: "skip" }), [4, 9]);
+    const settled = await mp.gather(handles(), { onError: "settle" });
+    assert.deepStrictEqual(
+      settled.map(({ status }: any) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+    assert.strictEqual((settled[1] as any).reason.message, "one");
+    await assert.rejects(mp.gather([], { onError: "no" as never }), TypeError);
+  },
+  "asCompleted yields values as they come": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const gate = mp.sharedArray(Int32Array, 1);
+      const seen: unknown[] = [];
+      for await (const value of mp.asCompleted([T.opened(gate, "slow"), T.later(1, "fast")])) {
+        seen.push(value);
+        gate[0] = 1;
+      }
+      assert.deepStrictEqual(seen, ["fast", "slow"]);
+    },
+  },
+  "asCompleted goes on after a failure for those who ask": async ({ T, mp, assert }) => {
+    const values = mp.asCompleted([T.fail("x"), T.later(30, 1)]);
+    await assert.rejects(values.next(), RangeError);
+    assert.deepStrictEqual(await values.next(), { done: false, value: 1 });
+    assert.deepStrictEqual(await values.next(), { done: true, value: undefined });
+  },
+  "waitAny tells ready from pending": {
+    // The inline backend runs one task at a time: a slow one before it keeps the others waiting.
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const slow = T.later(5_000, 1);
+      const fast = T.square(2);
+      const { ready, pending } = await mp.waitAny([slow, fast]);
+      assert.deepStrictEqual([ready[0] === fast, pending[0] === slow, ready.length, pending.length], [true, true, 1, 1]);
+      const late = await mp.waitAny([slow], { timeout: 10 });
+      assert.deepStrictEqual([late.ready.length, late.pending.length], [0, 1]);
+      slow.cancel();
+    },
+  },
+  "waitAny does not throw a failure": async ({ T, mp, assert }) => {
+    const failing = T.fail("x");
+    const { ready } = await mp.waitAny([failing]);
+    assert.strictEqual(ready[0], failing);
+  },
+  "a scope waits for all of its tasks": async ({ T, mp, assert }) => {
+    let handle: any;
+    const result = await mp.scope(async (s) => {
+      handle = s.run(T.later as never, 30 as never, "late" as never);
+      return 7;
+    });
+    assert.strictEqual(result, 7);
+    assert.strictEqual(handle.get(0), "late");
+  },
+  "a failure cancels the rest of a scope and is thrown by it": {
+    // The inline backend runs one task at a time: a slow one before it keeps the others waiting.
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      let slow: any;
+      await assert.rejects(
+        mp.scope(async (s) => {
+          slow = s.add(T.later(60_000, 1));
+          s.add(T.fail("in scope"));
+        }),
+        { message: "in scope" },
+      );
+      assert.strictEqual(slow.status, "cancelled");
+    },
+  },
+  "a scope ends with its block": async ({ T, mp, assert }) => {
+    const s = mp.scope();
+    const handle: any = s.add(T.later(20, 5));
+    await s[Symbol.asyncDispose]();
+    assert.strictEqual(handle.get(0), 5);
+    assert.throws(() => s.add(T.square(1)), mp.ParallelError);
+  },
+  "map runs over arrays, typed arrays, iterables and async iterables": async ({ T, mp, assert }) => {
+    void mp;
+    const expected = Array.from({ length: 1000 }, (_, i) => i * i);
+    const numbers = Array.from({ length: 1000 }, (_, i) => i);
+    assert.deepStrictEqual(await T.square.map(numbers), expected);
+    assert.deepStrictEqual(await T.square.map(Float64Array.from(numbers)), expected);
+    assert.deepStrictEqual(await T.square.map(new Set(numbers)), expected);
+    async function* slowly() {
+      for (const n of numbers) yield n;
+    }
+    assert.deepStrictEqual(await T.square.map(slowly()), expected);
+    assert.deepStrictEqual(await T.square.map([]), []);
+    assert.deepStrictEqual(await T.square.map(numbers, { chunkSize: 7, concurrency: 1 }), expected);
+  },
+  "map can be pulled": ({ T, assert }) => {
+    const map = T.square.map(Array.from({ length: 5000 }, (_, i) => i));
+    const results = map.get();
+    assert.strictEqual(results.length, 5000);
+    assert.strictEqual(results[4999], 4999 * 4999);
+    assert.strictEqual(map.progress, 1);
+  },
+  "map yields results one by one, in order": async ({ T, assert }) => {
+    const seen: number[] = [];
+    for await (const value of T.square.map(Array.from({ length: 500 }, (_, i) => i))) seen.push(value as number);
+    assert.deepStrictEqual(
+      seen,
+      Array.from({ length: 500 }, (_, i) => i * i),
+    );
+  },
+  "map of an async function awaits each": async ({ T, assert }) => {
+    assert.strictEqual((await T.later.map([1, 2, 3])).length, 3);
+  },
+  "an error ends a map": async ({ T, assert }) => {
+    await assert.rejects(
+      T.failAt.map(
+        Array.from({ length: 1000 }, (_, i) => i),
+        { chunkSize: 10 },
+      ),
+      { name: "RangeError", message: "no 700" },
+    );
+    assert.throws(() => T.failAt.map([700]).get(), RangeError);
+  },
+  "leaving the iteration of a map early stops reading its source": async ({ T, assert }) => {
+    let read = 0;
+    let closed = false;
+    function* source() {
+      try {
+        for (;;) yield read++;
+      } finally {
+        closed = true;
+      }
+    }
+    for await (const value of T.square.map(source(), { chunkSize: 4, concurrency: 2 })) if (value === 25) break;
+    assert.strictEqual(closed, true);
+    assert.ok(read < 200, `read ${read}`);
+  },
+  "map reports progress": async ({ T, assert }) => {
+    const seen: [number, number][] = [];
+    await T.square.map([1, 2, 3, 4], { chunkSize: 1, onProgress: (fraction: number, done: number) => seen.push([fraction, done]) });
+    assert.deepStrictEqual(seen.at(-1), [1, 4]);
+  },
+  "a map can be cancelled": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const map = T.later.map(new Array(100).fill(60_000), { chunkSize: 1 });
+      setTimeout(() => map.cancel("enough"), 20);
+      await assert.rejects(map, mp.CancelledError);
+    },
+  },
+  "map refuses what it can't iterate, and bad settings": ({ T, assert }) => {
+    assert.throws(() => T.square.map(5), TypeError);
+    assert.throws(() => T.square.map([1], { chunkSize: 0 }), RangeError);
+  },
+});

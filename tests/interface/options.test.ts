@@ -1,0 +1,163 @@
+import { conformance, type Tools } from "../support/conformance";
+
+declare function sleep(ms: number): Promise<void>;
+declare const mp: Tools["mp"];
+
+const tasks = {
+  add: (a: number, b: number) => a + b,
+  count: (counter: Int32Array) => Atomics.add(counter, 0, 1) + 1,
+  failTimes: (counter: Int32Array, times: number) => {
+    const run = Atomics.add(counter, 0, 1) + 1;
+    if (run <= times) throw new RangeError(`run ${run}`);
+    return run;
+  },
+  objectOf: (n: number) => ({ n, list: [n] }),
+  slow: async (counter: Int32Array, ms: number) => {
+    Atomics.add(counter, 0, 1);
+    await sleep(ms);
+    return { done: true };
+  },
+  keyed: (n: number) => `${n}:${Math.random()}`,
+  failKeyed: (n: number) => {
+    throw new RangeError(`${n}:${Math.random()}`);
+  },
+  info: () => mp.taskInfo(),
+};
+
+conformance("options", tasks, {
+  "unknown options and bad values are refused by name": ({ T, assert }) => {
+    assert.throws(() => T.add.with({ timeOut: 5 }), /"timeOut" is no option/);
+    for (const bad of [
+      { timeout: -1 },
+      { timeout: "5" },
+      { priority: NaN },
+      { retry: 0 },
+      { retry: { attempts: 2, backoff: "no" } },
+      { grace: null },
+      { transfer: "x" },
+    ]) {
+      assert.throws(
+        () => T.add.with(bad),
+        (error: Error) => error.message.includes(Object.keys(bad)[0]!),
+        JSON.stringify(bad),
+      );
+    }
+  },
+  "with() gives the same function with other options": async ({ T, assert }) => {
+    const named = T.add.with({ name: "sum", priority: 3 });
+    assert.strictEqual(named(1, 2).name, "sum");
+    assert.strictEqual(await named(1, 2), 3);
+    assert.strictEqual(named.id, T.add.id);
+    assert.strictEqual(T.add(1, 2).name, "add");
+  },
+  "retry repeats until it succeeds": async ({ T, mp, assert }) => {
+    const counter = mp.sharedArray(Int32Array, 1);
+    assert.strictEqual(await T.failTimes.with({ retry: 3 })(counter, 2), 3);
+    const pulled = mp.sharedArray(Int32Array, 1);
+    assert.strictEqual(
+      T.failTimes
+        .with({ retry: { attempts: 4, delay: 5, backoff: "linear" } })(pulled, 3)
+        .get(),
+      4,
+    );
+  },
+  "retry gives up with the last error": async ({ T, mp, assert }) => {
+    const counter = mp.sharedArray(Int32Array, 1);
+    await assert.rejects(T.failTimes.with({ retry: 3 })(counter, 99), { message: "run 3" });
+    assert.strictEqual(counter[0], 3);
+  },
+  "retry asks `when`": async ({ T, mp, assert }) => {
+    const counter = mp.sharedArray(Int32Array, 1);
+    await assert.rejects(T.failTimes.with({ retry: { attempts: 9, when: (error: Error) => error.message !== "run 2" } })(counter, 99), {
+      message: "run 2",
+    });
+  },
+  "retry refuses moved arguments": ({ T, mp, assert }) => {
+    const data = new Uint8Array(8);
+    assert.throws(() => T.add.with({ retry: 2 })(mp.move(data), 1), /moved/);
+    assert.strictEqual(data.length, 8);
+  },
+  "a planned retry can be cancelled": async ({ T, mp, assert }) => {
+    const counter = mp.sharedArray(Int32Array, 1);
+    const handle = T.failTimes.with({ retry: { attempts: 5, delay: 60_000 } })(counter, 99);
+    handle.onError(() => undefined);
+    while (counter[0] === 0) await sleep(1);
+    while (handle.status !== "waiting") await sleep(1);
+    assert.strictEqual(handle.cancel(), true);
+    await assert.rejects(handle, mp.CancelledError);
+  },
+  "memoize runs equal calls once": async ({ T, assert }) => {
+    const keyed = T.keyed.with({ memoize: true });
+    const first = await keyed(1);
+    assert.strictEqual(await keyed(1), first);
+    assert.notStrictEqual(await keyed(2), first);
+  },
+  "memoize shares a run that is under way, and gives each caller its own copy": async ({ T, mp, assert }) => {
+    const counter = mp.sharedArray(Int32Array, 1);
+    void counter;
+    const make = T.objectOf.with({ memoize: true });
+    const [a, b] = [make(5), make(5)];
+    const [x, y] = await Promise.all([a, b]);
+    assert.deepStrictEqual(x, y);
+    assert.notStrictEqual(x, y);
+    assert.strictEqual(a.get(), x);
+  },
+  "memoize does not keep failures": async ({ T, assert }) => {
+    const keyed = T.failKeyed.with({ memoize: true });
+    const messages = new Set<string>();
+    for (let i = 0; i < 3; i++) await keyed(1).catch((error: Error) => messages.add(error.message));
+    assert.strictEqual(messages.size, 3);
+  },
+  "memoize is bounded and forgets after its ttl": async ({ T, assert }) => {
+    const bounded = T.keyed.with({ memoize: { max: 2 } });
+    const first = await bounded(1);
+    await bounded(2);
+    await bounded(3);
+    assert.notStrictEqual(await bounded(1), first);
+    const brief = T.keyed.with({ memoize: { ttl: 5 } });
+    const value = await brief(1);
+    const until = performance.now() + 10;
+    while (performance.now() < until) await sleep(1);
+    assert.notStrictEqual(await brief(1), value);
+  },
+  "a signal cancels": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const controller = new AbortController();
+      const handle = T.slow.with({ signal: controller.signal })(mp.sharedArray(Int32Array, 1), 60_000);
+      setTimeout(() => controller.abort(new Error("stop it")), 10);
+      await assert.rejects(handle, (error: any) => error instanceof mp.CancelledError && error.cause.message === "stop it");
+    },
+  },
+  "an aborted signal refuses": async ({ T, mp, assert }) => {
+    const handle = T.add.with({ signal: AbortSignal.abort() })(1, 2);
+    assert.strictEqual(handle.status, "cancelled");
+    await assert.rejects(handle, mp.CancelledError);
+  },
+  "a memoized or retried handle can be an argument": async ({ T, mp, assert }) => {
+    const counter = mp.sharedArray(Int32Array, 1);
+    const retried = T.failTimes.with({ retry: { attempts: 3, delay: 5 } })(counter, 1);
+    assert.strictEqual(await T.add(retried, 10), 12);
+    const again = T.failTimes.with({ retry: { attempts: 3, delay: 5 } })(mp.sharedArray(Int32Array, 1), 1);
+    assert.strictEqual(T.add(again, 10).get(), 12);
+  },
+  "a task knows itself": async ({ T, backend, assert }) => {
+    const info = await T.info();
+    assert.strictEqual(info.name, "info");
+    assert.strictEqual(info.id, T.info.id);
+    assert.ok(backend === "inline" ? info.worker === -1 : info.worker >= 0);
+  },
+  "a full queue refuses": {
+    pool: { maxQueue: 3, threads: 1 },
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const counter = mp.sharedArray(Int32Array, 1);
+      const first = T.slow(counter, 60_000);
+      while (counter[0] === 0) await sleep(1);
+      const rest = [1, 2, 3].map((n) => T.add(n, n));
+      assert.throws(() => T.add(4, 4), mp.QueueFullError);
+      first.cancel();
+      assert.deepStrictEqual(await mp.gather(rest), [2, 4, 6]);
+    },
+  },
+});

@@ -1,0 +1,109 @@
+import { conformance, type Tools } from "../support/conformance";
+
+declare function sleep(ms: number): Promise<void>;
+declare const mp: Tools["mp"];
+
+const tasks = {
+  range: function* (n: number) {
+    for (let i = 0; i < n; i++) yield i;
+    return "end";
+  },
+  counted: function* (counter: Int32Array) {
+    try {
+      for (;;) {
+        Atomics.add(counter, 0, 1);
+        yield { at: counter[0] };
+      }
+    } finally {
+      Atomics.store(counter, 1, 1);
+    }
+  },
+  large: function* (bytes: number) {
+    yield new Uint8Array(bytes).fill(7);
+    yield "x".repeat(bytes);
+  },
+  failing: function* () {
+    yield 1;
+    throw new RangeError("in the middle");
+  },
+  closure: function* () {
+    yield () => 1;
+  },
+  slowly: async function* (n: number) {
+    for (let i = 0; i < n; i++) {
+      await sleep(1);
+      yield i;
+    }
+  },
+};
+
+conformance("streams", tasks, {
+  "a generator's values arrive in order": async ({ T, assert }) => {
+    const seen: number[] = [];
+    for await (const value of T.range(1000)) seen.push(value as number);
+    assert.deepStrictEqual(
+      seen,
+      Array.from({ length: 1000 }, (_, i) => i),
+    );
+  },
+  "an async generator's as well": async ({ T, assert }) => {
+    const seen: number[] = [];
+    for await (const value of T.slowly(20)) seen.push(value as number);
+    assert.strictEqual(seen.length, 20);
+  },
+  "the return value comes last": async ({ T, assert }) => {
+    const stream = T.range(1);
+    assert.deepStrictEqual(await stream.next(), { done: false, value: 0 });
+    assert.deepStrictEqual(await stream.next(), { done: true, value: "end" });
+    assert.deepStrictEqual(await stream.next(), { done: true, value: undefined });
+  },
+  "values larger than the channel pass": async ({ T, assert }) => {
+    const stream = T.large(300_000);
+    const bytes = (await stream.next()).value;
+    assert.strictEqual(bytes.length, 300_000);
+    assert.strictEqual(bytes[299_999], 7);
+    assert.strictEqual((await stream.next()).value.length, 300_000);
+    assert.strictEqual((await stream.next()).done, true);
+  },
+  "the producer is never far ahead, and its finally runs when the consumer leaves": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, until }) => {
+      const counter = mp.sharedArray(Int32Array, 2);
+      let taken = 0;
+      for await (const value of T.counted(counter)) {
+        void value;
+        if (++taken === 5) {
+          await sleep(20);
+          assert.ok(counter[0]! <= 40, `produced ${counter[0]}`);
+          break;
+        }
+      }
+      await until(() => counter[1] === 1);
+    },
+  },
+  "an error arrives after the values before it": async ({ T, assert }) => {
+    const seen: unknown[] = [];
+    await assert.rejects(
+      async () => {
+        for await (const value of T.failing()) seen.push(value);
+      },
+      { name: "RangeError", message: "in the middle" },
+    );
+    assert.deepStrictEqual(seen, [1]);
+  },
+  "a value that can't cross is an error": async ({ T, mp, assert }) => {
+    await assert.rejects(T.closure().next(), mp.TransferError);
+  },
+  "cancel ends a stream that nobody reads": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, until }) => {
+      const counter = mp.sharedArray(Int32Array, 2);
+      const stream = T.counted(counter);
+      await stream.next();
+      assert.strictEqual(stream.cancel(), true);
+      assert.strictEqual(stream.cancel(), false);
+      assert.deepStrictEqual(await stream.next(), { done: true, value: undefined });
+      await until(() => counter[1] === 1);
+    },
+  },
+});
