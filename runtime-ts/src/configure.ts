@@ -1,6 +1,7 @@
 /**
  * The pool's settings, and the one backend of this environment that they make.
  */
+import { writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { inspect } from "node:util";
 import type { ResourceLimits } from "node:worker_threads";
@@ -147,7 +148,13 @@ function sayOnce(message: string): void {
   const scope = process as unknown as Record<symbol, boolean>;
   if (scope[said]) return;
   scope[said] = true;
-  process.emitWarning(message, { code: "MP_FALLBACK" });
+  // At once and as one line: a process warning would come on a later turn of the event loop, which a blocking `get` may hold up until the process ends,
+  // and with a second line about tracing it.
+  try {
+    writeSync(2, `${message}\n`);
+  } catch {
+    // Standard error is closed or full: there is nobody to tell.
+  }
 }
 
 /**
