@@ -10,7 +10,7 @@ import type { Reporter } from "../diagnostics/report";
 import type { Binding, Reference } from "./scopes";
 import type { Module } from "./module";
 import type { TaskSite } from "./sites";
-import { contains, isFunctionLike, unwrap, useOf } from "./syntax";
+import { contains, isAccess, isContainer, isFunctionLike, unwrap, useOf, wrapped } from "./syntax";
 
 export interface Hoisted {
   /** Function literals, declarations and `const f = …` declarators that move, in source order. */
@@ -179,7 +179,9 @@ class Collector {
       const inTask = this.parts.some((part) => contains(part, write.node)) || contains(this.site.fn, write.node);
       this.captureError(inTask ? "MP1005" : "MP1004", binding, write, reference, through);
     }
-    if (useOf(ts, reference.node) === "mutate" && !isSharedMemory(this.module, binding)) {
+    const use = useOf(ts, reference.node);
+    const changes = use === "mutate" || (use === "call" && isContainer(ts, binding.declarations[0]));
+    if (changes && !isSharedMemory(this.module, binding)) {
       this.report.add("MP2001", reference.node, { task: this.site.name, name: binding.name }, declarationsOf(binding));
     }
     if (this.captured.has(binding)) return;
@@ -196,7 +198,7 @@ class Collector {
       return;
     }
     this.report.add(code, write.node, { task: this.site.name, name: binding.name }, [
-      ...(reference.node === write.node ? [] : [{ node: reference.node, message: `${this.site.name} captures it here` }]),
+      ...(reference.node === write.node ? [] : [{ node: reference.node, message: `\`${this.site.name}\` captures it here` }]),
       ...declarationsOf(binding),
     ]);
   }
@@ -235,12 +237,10 @@ class Collector {
       this.report.add("MP1009", node, { task: this.site.name });
       return;
     }
-    const written = useOf(ts, node);
-    const access = node.parent;
-    if (written === "mutate" && ts.isPropertyAccessExpression(access) && access.expression === node) {
-      const deep = useOf(ts, access) !== "write";
-      if (!deep) this.site.invalid = true;
-      this.report.add(deep ? "MP2006" : "MP1012", access, { task: this.site.name, name: access.name.text });
+    const change = changeOfThis(this.module, node, around.parent);
+    if (change) {
+      if (!change.deep) this.site.invalid = true;
+      this.report.add(change.deep ? "MP2006" : "MP1012", change.access, { task: this.site.name, name: change.name });
     }
     this.capturesThis = true;
   }
@@ -304,6 +304,25 @@ export function thisContainer(module: Module, node: ts.Node): ts.Node | undefine
     if (isFunctionLike(ts, current) && !ts.isArrowFunction(current)) return current;
   }
   return undefined;
+}
+
+/**
+ * What is done to the instance at a `this`: a field is assigned, or (`deep`) an object in a field is changed.
+ * @param owner the class, for the types of its fields
+ */
+export function changeOfThis(module: Module, node: ts.Node, owner: ts.Node): { access: ts.Node; name: string; deep: boolean } | undefined {
+  const { ts } = module;
+  const access = wrapped(ts, node).parent;
+  const use = useOf(ts, node);
+  if (!isAccess(ts, access) || use === "read" || use === "write") return undefined;
+  const name = ts.isPropertyAccessExpression(access) ? access.name.text : `[${access.argumentExpression.getText()}]`;
+  if (use === "call") {
+    const field = ts.isClassLike(owner) ? owner.members.find((member) => ts.isPropertyDeclaration(member) && member.name.getText() === name) : undefined;
+    return isAccess(ts, wrapped(ts, access).parent) && isContainer(ts, field) ? { access, name, deep: true } : undefined;
+  }
+  const outer = wrapped(ts, access);
+  const deep = useOf(ts, access) !== "write" && !(ts.isDeleteExpression(outer.parent) && outer.parent.expression === outer);
+  return { access, name, deep };
 }
 
 /** How a namespace's exported binding is written from outside; undefined when something on the way is not exported. */

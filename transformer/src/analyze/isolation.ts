@@ -6,13 +6,13 @@
  */
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
-import type { Hoisted } from "./captures";
+import { changeOfThis, type Hoisted } from "./captures";
 import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./scopes";
 import type { MethodSite, TaskSite } from "./sites";
-import { contains, hasModifier, isAccess, isFunctionLike, runsWith, type Use, useOf } from "./syntax";
+import { contains, hasModifier, isContainer, isFunctionLike, runsWith, useOf, wrapped } from "./syntax";
 
 export interface Reach {
   readonly site: TaskSite;
@@ -32,14 +32,16 @@ export class Isolation {
   /** Assignments to the module's bindings in the task's own code. Call it for every site before `check`, which only reads on. */
   checkOwnCode(site: TaskSite, hoisted: Hoisted | undefined): void {
     const { module } = site;
-    for (const part of hoisted?.parts ?? [site.fn]) {
+    const method = site.kind === "method" ? [...site.fn.parameters, site.fn.body as ts.Block] : [site.fn];
+    for (const part of hoisted?.parts ?? method) {
       for (const reference of module.references(part)) {
         const { binding } = reference;
         if (!binding || binding.ambient || binding.scope.kind !== "module") continue;
         const use = useOf(module.ts, reference.node);
         if (use === "read") continue;
         const target = this.modules.target(module, binding);
-        if (target?.kind !== "declared" || target.binding.kind === "function" && use === "mutate") continue;
+        if (target?.kind !== "declared" || (target.binding.kind === "function" && use !== "write")) continue;
+        if (use === "call" && !isContainer(module.ts, target.binding.declarations[0])) continue;
         site.invalid = true;
         this.reported.add(target.binding);
         this.report.add(use === "write" ? "MP1010" : "MP1011", reference.node, { task: site.name, name: binding.name }, declarationOf(target.binding));
@@ -67,7 +69,13 @@ export class Isolation {
     if (this.reported.has(binding)) return;
     const isVariable = binding.kind === "let" || binding.kind === "var";
     if (!isVariable && binding.kind !== "const") return;
-    const late = (use: Use): Reference[] => binding.references.filter((other) => !other.erased && useOf(module.ts, other.node) === use && !runsAtTopLevel(module, other.node));
+    const isFilled = isContainer(module.ts, binding.declarations[0]);
+    const late = (kind: "write" | "mutate"): Reference[] =>
+      binding.references.filter((other) => {
+        if (other.erased) return false;
+        const use = useOf(module.ts, other.node);
+        return (use === kind || (kind === "mutate" && use === "call" && isFilled)) && !runsAtTopLevel(module, other.node);
+      });
     const inSlice = (other: Reference): boolean => [...units].some((candidate) => candidate.module === module && candidate.nodes.some((node) => contains(node, other.node)));
     const reader = unit.kind === "task" ? `\`${site.name}\`` : unit.bindings[0] ? `\`${unit.bindings[0].name}\`, which \`${site.name}\` uses,` : `\`${site.name}\``;
     if (isVariable) {
@@ -119,15 +127,16 @@ export class Isolation {
       if (seen.has(method)) continue;
       seen.add(method);
       forEachThis(ts, method, (node) => {
-        const access = node.parent;
-        if (!isAccess(ts, access) || access.expression !== node) return;
-        const name = ts.isPropertyAccessExpression(access) ? access.name.text : `[${access.argumentExpression.getText()}]`;
-        if (useOf(ts, node) === "mutate") {
-          const deep = useOf(ts, access) !== "write" && !(ts.isDeleteExpression(access.parent) && access.parent.expression === access);
-          if (!deep) site.invalid = true;
-          this.report.add(deep ? "MP2006" : "MP1012", access, { task: site.name, name }, call ? [{ node: call, message: `${site.name} calls it here` }] : []);
+        const change = changeOfThis(module, node, owner);
+        if (change) {
+          if (!change.deep) site.invalid = true;
+          const related = call ? [{ node: call, message: `\`${site.name}\` calls it here` }] : [];
+          this.report.add(change.deep ? "MP2006" : "MP1012", change.access, { task: site.name, name: change.name }, related);
         }
-        if (ts.isCallExpression(access.parent) && access.parent.expression === access && ts.isPropertyAccessExpression(access)) {
+        const access = wrapped(ts, node).parent;
+        if (!ts.isPropertyAccessExpression(access)) return;
+        const name = access.name.text;
+        if (ts.isCallExpression(access.parent) && access.parent.expression === access) {
           const member = owner.members.find(
             (candidate) => ts.isMethodDeclaration(candidate) && candidate.body && candidate.name.getText() === name && hasModifier(ts, candidate, ts.SyntaxKind.StaticKeyword) === site.isStatic,
           );

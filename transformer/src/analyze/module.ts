@@ -8,7 +8,7 @@ import * as path from "node:path";
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import { type Binding, buildScopes, referencesWithin, type Reference, type ScopeTree } from "./scopes";
-import { commentsBefore, hasModifier, rootOfAccess, runsWith, useOf, wrapped } from "./syntax";
+import { commentsBefore, hasModifier, isContainer, rootOfAccess, runsWith, useOf, wrapped } from "./syntax";
 import type { TaskSite } from "./sites";
 
 export interface ImportRecord {
@@ -257,7 +257,9 @@ export class Module {
       const { binding } = reference;
       const unit = binding && this.unitOf.get(binding);
       if (!unit || !runsWith(ts, reference.node, statement)) continue;
-      if (pragma || useOf(ts, reference.node) !== "read") assigned.set(unit, reference);
+      const use = useOf(ts, reference.node);
+      const fills = use === "call" && isContainer(ts, binding.declarations[0]);
+      if (pragma || use === "write" || use === "mutate" || fills) assigned.set(unit, reference);
       else if (ts.isExpressionStatement(statement)) {
         const call = methodCallOn(ts, reference.node);
         if (call) called.push({ binding, node: call });

@@ -74,12 +74,9 @@ export function rootOfAccess(ts: TypeScript, node: ts.Expression): ts.Expression
   return root;
 }
 
-export type Use = "read" | "write" | "mutate";
+export type Use = "read" | "write" | "mutate" | "call";
 
-/**
- * Methods that change the object that they are called on, of arrays, typed arrays, maps, sets and dates. `set`, `add` and `delete` are names that other
- * classes use too, for changes as well.
- */
+/** Methods that change the object that they are called on, of arrays, typed arrays, maps, sets and dates. Other classes have these names for other things. */
 const MUTATING = new Set([
   "push",
   "pop",
@@ -108,7 +105,8 @@ const MUTATING_STATICS = new Set(["assign", "defineProperty", "defineProperties"
 
 /**
  * What is done to the variable (or `this`) that `node` names.
- * @returns `write` when the variable itself is assigned, `mutate` when a member of it is, or a method is called that is known to change its object
+ * @returns `write` when the variable itself is assigned, `mutate` when a member of it is, `call` when a method is called that changes its object if that is
+ *   a container of the language's own (see {@link isContainer})
  */
 export function useOf(ts: TypeScript, node: ts.Node): Use {
   let current = wrapped(ts, node);
@@ -131,7 +129,7 @@ export function useOf(ts: TypeScript, node: ts.Node): Use {
     const { parent } = current;
     if (ts.isDeleteExpression(parent)) return "mutate";
     if (ts.isCallExpression(parent)) {
-      if (parent.expression === current && MUTATING.has(accessedName(ts, access) ?? "")) return "mutate";
+      if (parent.expression === current && MUTATING.has(accessedName(ts, access) ?? "")) return "call";
       const callee = parent.expression;
       if (
         parent.arguments[0] === current &&
@@ -171,6 +169,28 @@ function isPattern(ts: TypeScript, literal: ts.Node): boolean {
   return isAssignmentTarget(ts, outer);
 }
 
+const CONTAINERS = /^(?:Array|ReadonlyArray|Map|Set|WeakMap|WeakSet|Date|URLSearchParams|(?:Big)?(?:Int|Uint|Float)\d+(?:Clamped)?Array)$/;
+
+/** Whether a variable, parameter or field is declared as one of the language's own containers, by its type or its initialiser. */
+export function isContainer(ts: TypeScript, declaration: ts.Node | undefined): boolean {
+  if (!declaration) return false;
+  const { type, initializer } = declaration as ts.VariableDeclaration;
+  if (type) return isContainerType(ts, type);
+  if (!initializer) return false;
+  const value = unwrap(ts, initializer);
+  if (ts.isArrayLiteralExpression(value)) return true;
+  if (ts.isNewExpression(value)) return CONTAINERS.test(value.expression.getText());
+  if (!ts.isCallExpression(value)) return false;
+  const callee = value.expression.getText();
+  return callee === "Array" || callee === "Array.from" || callee === "Array.of";
+}
+
+function isContainerType(ts: TypeScript, type: ts.TypeNode): boolean {
+  if (ts.isArrayTypeNode(type) || ts.isTupleTypeNode(type)) return true;
+  if (ts.isUnionTypeNode(type)) return type.types.some((part) => isContainerType(ts, part));
+  return ts.isTypeReferenceNode(type) && CONTAINERS.test(type.typeName.getText());
+}
+
 /** Array methods that call their function argument before they return. */
 const CALLS_AT_ONCE = new Set([
   "forEach",
@@ -207,14 +227,20 @@ export function isCalledAtOnce(ts: TypeScript, fn: ts.Node): boolean {
 
 /** Whether code at `node` runs when the top-level statement `statement` does (rather than when a function in it is called). */
 export function runsWith(ts: TypeScript, node: ts.Node, statement: ts.Node): boolean {
-  for (let child = node, current = node.parent; child !== statement; child = current, current = current.parent) {
-    if (isFunctionLike(ts, child) && !isCalledAtOnce(ts, child)) return false;
-    if (ts.isPropertyDeclaration(child) && !hasModifier(ts, child, ts.SyntaxKind.StaticKeyword) && contains(child.initializer ?? child.name, node)) {
-      if (child.initializer && contains(child.initializer, node)) return false;
-    }
-    if (child === statement) break;
+  for (let current = node; ; current = current.parent) {
+    if (delays(ts, current, node)) return false;
+    if (current === statement) return true;
   }
-  return !(isFunctionLike(ts, statement) && !isCalledAtOnce(ts, statement));
+}
+
+/** Whether `owner` keeps code at `node` for later: a function's parameters and body, an instance field's initialiser. */
+function delays(ts: TypeScript, owner: ts.Node, node: ts.Node): boolean {
+  if (isFunctionLike(ts, owner)) {
+    const inside = (owner.body !== undefined && contains(owner.body, node)) || owner.parameters.some((parameter) => contains(parameter, node));
+    return inside && !isCalledAtOnce(ts, owner);
+  }
+  if (!ts.isPropertyDeclaration(owner) || hasModifier(ts, owner, ts.SyntaxKind.StaticKeyword)) return false;
+  return owner.initializer !== undefined && contains(owner.initializer, node);
 }
 
 /** The comments right before a node, from the text, because a host may have parsed without documentation comments. */

@@ -96,5 +96,6 @@ function pathOf(module: Module, node: ts.Node): string[] {
 function propertyText(module: Module, name: ts.PropertyName | ts.BindingName): string {
   const { ts } = module;
   if (ts.isIdentifier(name) || ts.isPrivateIdentifier(name) || ts.isStringLiteralLike(name) || ts.isNumericLiteral(name)) return name.text;
-  return name.getText();
+  const key = ts.isComputedPropertyName(name) ? name.expression : undefined;
+  return key && ts.isStringLiteralLike(key) ? key.text : name.getText();
 }
