@@ -91,4 +91,9 @@ export interface Manifest {
    * relative to the package root, with `/`; value: emitted file relative to the manifest's folder. Only files that ask.
    */
   sources?: Record<string, string>;
+  /**
+   * For the next incremental build: a hash of what was changed in each source file (relative to the root), to see which emitted files are out of date
+   * though their sources are not.
+   */
+  edits?: Record<string, string>;
 }

@@ -13,8 +13,9 @@ import type { FileResult, Host, SlicePlan, TypeScript } from "../core";
 import type { Bundle } from "../emit/bundle";
 import { manifestKey } from "../emit/manifest-key";
 import type { BundleOptions, SourceFormat } from "../emit/options";
+import { portableRelative } from "../emit/paths";
 import { bundleChunksSync } from "../emit/sync-bundler";
-import { writeBundle } from "../emit/write-output";
+import { readManifestFile, writeBundle } from "../emit/write-output";
 import { Project } from "../project";
 import { findTypeScript } from "./find-typescript";
 import { fromEsbuild, toTypeScript } from "./typescript-diagnostics";
@@ -60,6 +61,8 @@ interface Watch {
   texts: Map<string, string>;
   /** Hash of the last input of the bundler, and what it gave. */
   bundled: { hash: string; bundle: Bundle } | undefined;
+  /** What was changed in each file, as in the manifest. */
+  edits: Record<string, string> | undefined;
 }
 
 const watches = new Map<string, Watch>();
@@ -95,7 +98,28 @@ class ProgramBuild {
     const diagnostics = [...this.#results.values()].flatMap((result) => result.diagnostics).concat(plan.diagnostics);
     for (const diagnostic of diagnostics) this.#report(toTypeScript(this.ts, this.program, diagnostic));
     const { noEmit, emitDeclarationOnly } = this.#facts.options;
-    if (!noEmit && !emitDeclarationOnly) this.#emit(watch, plan);
+    if (noEmit || emitDeclarationOnly) return;
+    const outdated = this.#outdated(watch);
+    this.#emit(watch, plan);
+    for (const file of outdated) this.program.emit(file);
+  }
+
+  /**
+   * Files that have to be emitted again because what is changed in them differs from the last build, while TypeScript, when it builds incrementally, only
+   * emits those whose own text or imported types changed.
+   */
+  #outdated(watch: Watch): ts.SourceFile[] {
+    const { options, root, chunkFolder } = this.#facts;
+    const { incremental, composite } = options;
+    if (!incremental && !composite && options.watch !== true) return [];
+    const edits: Record<string, string> = {};
+    for (const [file, result] of [...this.#results].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (result.edits.length > 0) edits[portableRelative(root, file)] = createHash("sha256").update(JSON.stringify(result.edits)).digest("hex").slice(0, 16);
+    }
+    const before = watch.edits ?? readManifestFile(chunkFolder, this.#key)?.edits ?? {};
+    watch.edits = edits;
+    const changed = [...new Set([...Object.keys(edits), ...Object.keys(before)])].filter((file) => edits[file] !== before[file]);
+    return changed.map((file) => this.program.getSourceFile(path.join(root, file))).filter((file) => file !== undefined);
   }
 
   transform(context: ts.TransformationContext, file: ts.SourceFile): ts.SourceFile {
@@ -115,7 +139,7 @@ class ProgramBuild {
     let watch = watches.get(id);
     if (watch?.names !== names) {
       // A file that comes or goes can change where any import leads.
-      const created: Omit<Watch, "project"> = { facts, names, texts: new Map(), bundled: watch?.bundled };
+      const created: Omit<Watch, "project"> = { facts, names, texts: new Map(), bundled: watch?.bundled, edits: watch?.edits };
       const { ts } = this;
       const host: Host = {
         ts,
@@ -167,11 +191,12 @@ class ProgramBuild {
       for (const message of outcome.bundle.warnings) {
         this.#report(fromEsbuild(this.ts, this.program, facts.root, message, this.ts.DiagnosticCategory.Warning));
       }
-      watch.bundled = hash === undefined ? undefined : { hash, bundle: outcome.bundle };
-      writeBundle(facts.chunkFolder, outcome.bundle);
-      return;
+      watch.bundled = { hash: hash ?? "", bundle: outcome.bundle };
     }
-    writeBundle(facts.chunkFolder, watch.bundled.bundle);
+    const { incremental, composite } = facts.options;
+    const { bundle } = watch.bundled;
+    if ((incremental || composite) && watch.edits) bundle.manifest.edits = watch.edits;
+    writeBundle(facts.chunkFolder, bundle);
   }
 
   #report(diagnostic: ts.Diagnostic): void {

@@ -15,10 +15,15 @@ export function manifestText(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 1)}\n`;
 }
 
+/** The manifest that an earlier build left, if it left one. */
+export function readManifestFile(folder: string, key: string): Partial<Manifest> | undefined {
+  return readJson(path.join(folder, `${key}.json`));
+}
+
 /** @returns absolute paths of the files that were written */
 export function writeBundle(folder: string, bundle: Pick<Bundle, "files" | "manifest">): string[] {
   const manifestFile = path.join(folder, `${bundle.manifest.key}.json`);
-  const previous = readJson(manifestFile);
+  const previous = readManifestFile(folder, bundle.manifest.key);
   if (bundle.files.size === 0 && Object.keys(bundle.manifest.tasks).length === 0 && previous === undefined) return [];
 
   fs.mkdirSync(folder, { recursive: true });

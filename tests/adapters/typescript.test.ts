@@ -1,0 +1,293 @@
+/** `makeparallel/transformer` as `tspc` runs it: diagnostics, exit codes, options of the compiler, watching, incremental builds. */
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { runNode } from "../support/children";
+import { listFiles, makeWorkspace, tspc, TSPC, type Workspace } from "./support/workspace";
+
+const main = `import { parallel } from "makeparallel";
+import { factor } from "./factor.js";
+
+export const scale = parallel((n: number) => n * factor());
+
+if (require.main === module) void scale(2).then((value) => console.log(value));
+`;
+const factor = "export const factor = (): number => 10;\n";
+
+function project(name: string, options: { compilerOptions?: object; files?: Record<string, string | object>; at?: string } = {}): Workspace {
+  return makeWorkspace(
+    `tspc-${name}`,
+    {
+      "package.json": { name: "project", version: "1.0.0" },
+      "tsconfig.json": {
+        compilerOptions: {
+          target: "ES2022",
+          module: "Node16",
+          lib: ["ES2023", "ESNext.Disposable"],
+          types: ["node"],
+          skipLibCheck: true,
+          strict: true,
+          rootDir: "src",
+          outDir: "dist",
+          plugins: [{ transform: "makeparallel/transformer" }],
+          ...options.compilerOptions,
+        },
+        include: ["src"],
+      },
+      "src/main.ts": main,
+      "src/factor.ts": factor,
+      ...options.files,
+    },
+    options.at,
+  );
+}
+
+async function run(workspace: Workspace, file = "dist/main.js"): Promise<string> {
+  const ended = await runNode(workspace.file(file), [], { env: { MAKEPARALLEL_BACKEND: "typescript", MAKEPARALLEL_THREADS: "1" } });
+  return ended.stdout.trim() + ended.stderr;
+}
+
+const chunksOf = (workspace: Workspace, folder = "dist"): string[] =>
+  listFiles(workspace, `${folder}/parallel-chunks`).filter((name) => name.endsWith(".cjs"));
+
+const broken = `import { parallel } from "makeparallel";
+export function count(): unknown {
+  let total = 0;
+  return parallel((n: number) => { total += n; return total; });
+}
+`;
+
+test("an error fails the build, with code, place and way out, and does not hide the next", async () => {
+  const workspace = project("errors", { files: { "src/a.ts": broken, "src/b.ts": broken } });
+  const built = await tspc(workspace);
+  expect(built.code).not.toBe(0);
+  const errors = built.stdout.split("\n").filter((line) => /error/.test(line));
+  expect(errors).toHaveLength(2);
+  expect(errors[0]).toMatch(/^src\/a\.ts\(4,\d+\): error TS99\d+: MP\d{4}: .*total/);
+  expect(errors[1]).toMatch(/^src\/b\.ts\(4,/);
+});
+
+test("--pretty prints the code frame and the related places", async () => {
+  const workspace = project("pretty", { files: { "src/a.ts": broken } });
+  const built = await tspc(workspace, "--pretty");
+  expect(built.code).not.toBe(0);
+  const text = built.stdout.replace(/\u001b\[[0-9;]*m/g, "");
+  expect(text).toMatch(/src\/a\.ts:4:\d+ - error TS99\d+: MP\d{4}/);
+  expect(text).toContain("return parallel((n: number) => { total += n; return total; });");
+});
+
+test("a warning is printed and leaves the exit code alone", async () => {
+  const workspace = project("warnings", {
+    files: {
+      "src/a.ts": `import { parallel } from "makeparallel";
+let cache = 0;
+export const bump = (): number => ++cache;
+export const read = parallel(() => cache);
+`,
+    },
+  });
+  const built = await tspc(workspace);
+  expect(built.stdout).toMatch(/src\/a\.ts\(\d+,\d+\): warning TS99\d+: MP\d{4}/);
+  expect(built.code).toBe(0);
+});
+
+test("noEmit gives the diagnostics and writes nothing", async () => {
+  const workspace = project("no-emit", { files: { "src/a.ts": broken } });
+  const built = await tspc(workspace, "--noEmit");
+  expect(built.stdout).toMatch(/error TS99\d+: MP\d{4}/);
+  expect(fs.existsSync(workspace.file("dist"))).toBe(false);
+});
+
+test("emitDeclarationOnly writes no chunks; declarations do not mention the stubs", async () => {
+  const workspace = project("declarations");
+  expect((await tspc(workspace, "--declaration", "--emitDeclarationOnly")).code).toBe(0);
+  expect(listFiles(workspace, "dist")).toEqual(["factor.d.ts", "main.d.ts"]);
+  expect(workspace.read("dist/main.d.ts")).not.toContain("__mp");
+});
+
+test("a file without marks is emitted as without the plugin, and a project without marks gets no chunks", async () => {
+  const files = { "src/main.ts": `import { factor } from "./factor.js";\nexport class A { x = factor(); }\n` };
+  const plain = project("plain", { files, compilerOptions: { plugins: [] } });
+  const plugged = project("plugged", { files });
+  expect((await tspc(plain)).code).toBe(0);
+  expect((await tspc(plugged)).code).toBe(0);
+  expect(listFiles(plugged, "dist")).toEqual(["factor.js", "main.js"]);
+  for (const file of listFiles(plain, "dist")) expect(plugged.read(`dist/${file}`)).toBe(plain.read(`dist/${file}`));
+});
+
+test.each([
+  ["verbatimModuleSyntax in an ES module project", { verbatimModuleSyntax: true }, "module"],
+  ["isolatedModules", { isolatedModules: true }, "commonjs"],
+  ["CommonJS without esModuleInterop", { module: "CommonJS", moduleResolution: "Node10", esModuleInterop: false }, "commonjs"],
+  ["importHelpers off, target ES2017", { target: "ES2017" }, "commonjs"],
+])("%s", async (title, compilerOptions, type) => {
+  const workspace = project(title.replace(/\W+/g, "-"), {
+    compilerOptions,
+    files: {
+      "package.json": { name: "project", version: "1.0.0", type },
+      "src/main.ts": `import { parallel, type AsyncHandle } from "makeparallel";
+import { factor } from "./factor.js";
+import type { Unused } from "./types.js";
+import * as path from "path";
+const scale = parallel((n: number) => n * factor() + path.basename("a/bc").length);
+const handle: AsyncHandle<number> = scale(2);
+export type Again = Unused;
+void handle.then((value) => console.log(value));
+`,
+      "src/types.ts": "export interface Unused { a: number }\n",
+    },
+  });
+  const built = await tspc(workspace);
+  expect(built.stdout).toBe("");
+  expect(built.code).toBe(0);
+  expect(await run(workspace)).toBe("22");
+});
+
+test("without outDir the chunks stand beside the common root of the files", async () => {
+  const workspace = project("in-place", { compilerOptions: { outDir: undefined } });
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(chunksOf(workspace, "src")).toHaveLength(1);
+  expect(await run(workspace, "src/main.js")).toBe("20");
+});
+
+test("two builds into one folder keep each other's chunks", async () => {
+  const workspace = project("two-configs", {
+    files: { "tsconfig.other.json": { extends: "./tsconfig.json", include: ["src/other.ts"] }, "src/other.ts": main.replace("factor()", "factor() * 3") },
+  });
+  expect((await tspc(workspace)).code).toBe(0);
+  expect((await tspc(workspace, "-p", "tsconfig.other.json")).code).toBe(0);
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(listFiles(workspace, "dist/parallel-chunks").filter((name) => name.endsWith(".json"))).toHaveLength(2);
+  expect(await run(workspace)).toBe("20");
+  expect(await run(workspace, "dist/other.js")).toBe("60");
+});
+
+test("the same project gives the same bytes in any folder", async () => {
+  const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "makeparallel-tspc-"));
+  const outputs = [];
+  for (const at of [undefined, elsewhere]) {
+    const workspace = project("bytes", { at, compilerOptions: { sourceMap: true } });
+    expect((await tspc(workspace)).stdout).toBe("");
+    outputs.push(listFiles(workspace, "dist").map((file) => [file, workspace.read(`dist/${file}`)]));
+  }
+  fs.rmSync(elsewhere, { recursive: true });
+  expect(outputs[1]).toEqual(outputs[0]);
+  expect(outputs[0].map(([, text]) => text).join("")).not.toContain(os.tmpdir());
+});
+
+test("--incremental: an edit of what a task uses rebuilds its chunk though the task's own file is not emitted again", async () => {
+  const workspace = project("incremental", { compilerOptions: { incremental: true } });
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(await run(workspace)).toBe("20");
+  // TypeScript knows from the second build on that an edit of a body does not concern importers.
+  workspace.write("src/factor.ts", factor.replace("10", "20"));
+  expect((await tspc(workspace)).code).toBe(0);
+  const before = chunksOf(workspace);
+  const emitted = fs.statSync(workspace.file("dist/main.js")).mtimeMs;
+
+  workspace.write("src/factor.ts", factor.replace("10", "50"));
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(await run(workspace)).toBe("100");
+  expect(fs.statSync(workspace.file("dist/main.js")).mtimeMs).toBe(emitted);
+  // One task, one chunk: the old one is gone.
+  expect(chunksOf(workspace)).toHaveLength(before.length);
+  expect(chunksOf(workspace)).not.toEqual(before);
+});
+
+test("--incremental: a class file changes when another file's new task begins to use its instances, though it is not edited", async () => {
+  const shape = `export class Shape {
+  #size: number;
+  constructor(size: number) { this.#size = size; }
+  area(): number { return this.#size ** 2; }
+}
+`;
+  const workspace = project("instrumented", {
+    compilerOptions: { incremental: true },
+    files: { "src/shape.ts": shape, "src/main.ts": `import { Shape } from "./shape.js";\nconsole.log(new Shape(3).area());\n` },
+  });
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(workspace.read("dist/shape.js")).not.toContain("__mp");
+  workspace.write(
+    "src/main.ts",
+    `import { parallel } from "makeparallel";\nimport { Shape } from "./shape.js";\nconst area = parallel((shape: Shape) => shape.area());\nvoid area(new Shape(3)).then((value) => console.log(value));\n`,
+  );
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(await run(workspace)).toBe("9");
+  workspace.write("src/main.ts", `import { Shape } from "./shape.js";\nconsole.log(new Shape(3).area());\n`);
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(workspace.read("dist/shape.js")).not.toContain("__mp");
+});
+
+test("nothing is written by a build that changes nothing", async () => {
+  const workspace = project("unchanged");
+  expect((await tspc(workspace)).code).toBe(0);
+  const times = (): [string, number][] =>
+    listFiles(workspace, "dist/parallel-chunks").map((file) => [file, fs.statSync(workspace.file(`dist/parallel-chunks/${file}`)).mtimeMs]);
+  const before = times();
+  expect((await tspc(workspace)).code).toBe(0);
+  expect(times()).toEqual(before);
+});
+
+describe("tspc --watch", () => {
+  let child: ChildProcess;
+  afterEach(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill();
+    await ended;
+  });
+
+  /** Resolves when the compiler has gone to rest with a last line that matches. */
+  function watch(workspace: Workspace): { rests(times: number, last?: RegExp): Promise<string>; count(): number } {
+    child = spawn(process.execPath, [TSPC, "--watch", "--preserveWatchOutput"], { cwd: workspace.root, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    let wake = (): void => {};
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      wake();
+    });
+    const count = (): number => output.split("Watching for file changes").length - 1;
+    return {
+      count,
+      async rests(times, last = /Found 0 errors\. Watching for file changes\.\s*$/) {
+        while (count() < times || !last.test(output)) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+        return output;
+      },
+    };
+  }
+
+  test("follows edits of tasks and of what they use, shows errors and their end, and does not wake itself", async () => {
+    const workspace = project("watch", { compilerOptions: { sourceMap: true } });
+    const compiler = watch(workspace);
+    await compiler.rests(1);
+    expect(await run(workspace)).toBe("20");
+
+    workspace.write("src/factor.ts", factor.replace("10", "11"));
+    await compiler.rests(2);
+    expect(await run(workspace)).toBe("22");
+
+    workspace.write("src/main.ts", main.replace("n * factor()", "n * factor() + 1"));
+    await compiler.rests(3);
+    expect(await run(workspace)).toBe("23");
+
+    workspace.write("src/broken.ts", broken);
+    expect(await compiler.rests(4, /Found 1 error\. Watching for file changes\.\s*$/)).toMatch(/error TS99\d+: MP\d{4}/);
+    fs.rmSync(workspace.file("src/broken.ts"));
+    await compiler.rests(5);
+
+    const settled = compiler.count();
+    workspace.write("src/main.ts", "console.log(1);\n");
+    await compiler.rests(settled + 1);
+    expect(chunksOf(workspace)).toEqual([]);
+
+    // A write of ours into a watched folder would have started more builds than there were edits.
+    workspace.write("src/factor.ts", factor);
+    await compiler.rests(settled + 2);
+    expect(compiler.count()).toBe(settled + 2);
+  }, 90_000);
+});
