@@ -5,6 +5,7 @@
  * anything larger is copied out of the backend's memory and decoded on first look, so that a result that nobody looks at costs no decoding.
  * The promise behind `then` is made on first use, because making one for each of a million polled handles would cost more than the tasks.
  */
+import { AsyncResource } from "node:async_hooks";
 import { HANDLE_BRAND } from "./codec";
 import { decodeValue } from "./codec";
 import { CancelledError, DependencyError, ParallelError, TimeoutError, WorkerCrashedError } from "./errors";
@@ -292,7 +293,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
       if (last > 0) queueMicrotask(() => callback(last));
       return this;
     }
-    (more.progressCallbacks ??= []).push(callback);
+    // It runs in the asynchronous context of the one who gave it, not of whatever delivers the progress.
+    (more.progressCallbacks ??= []).push(AsyncResource.bind(callback));
     if (more.progress > 0) queueMicrotask(() => callback(more.progress));
     this._observe();
     return this;

@@ -6,6 +6,7 @@
  * falls with what is left ("guided self-scheduling", Polychronopoulos and Kuck, 1987). Back-pressure: no more than `concurrency` chunks are under way,
  * and while results are iterated, none is started whose results nobody has room for.
  */
+import { AsyncResource } from "node:async_hooks";
 import { decodeValue, encodeCall, NO_RECEIVER } from "./codec";
 import { currentBackend, threadCount } from "./configure";
 import { CancelledError, ParallelError } from "./errors";
@@ -97,7 +98,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.chunkSize = chunkSize;
     this.concurrency = concurrency ?? 2 * threadCount();
     this.ordered = ordered;
-    this.onProgress = onProgress;
+    this.onProgress = onProgress === undefined ? undefined : AsyncResource.bind(onProgress);
     if (Array.isArray(items) || (ArrayBuffer.isView(items) && !(items instanceof DataView))) {
       this.array = items as unknown as ArrayLikeItems;
       this.total = this.array.length;
