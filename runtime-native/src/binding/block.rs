@@ -155,5 +155,9 @@ fn park(port: &Port, side: Option<&WorkerSide>, task: &Arc<Task>, deadline: Opti
     if is_settled(task) {
         return Some(Waited::Settled);
     }
-    if port.breathe() { None } else { Some(Waited::Ending) }
+    if port.breathe() {
+        return None;
+    }
+    port.event_loop.stop();
+    Some(Waited::Ending)
 }

@@ -31,6 +31,7 @@ struct Libuv {
     handle_size: unsafe extern "C" fn(c_int) -> usize,
     loop_alive: unsafe extern "C" fn(Loop) -> c_int,
     run: unsafe extern "C" fn(Loop, c_int) -> c_int,
+    stop: unsafe extern "C" fn(Loop),
 }
 
 static LIBUV: LazyLock<Option<Libuv>> = LazyLock::new(|| {
@@ -53,6 +54,7 @@ static LIBUV: LazyLock<Option<Libuv>> = LazyLock::new(|| {
         handle_size: symbol!(b"uv_handle_size"),
         loop_alive: symbol!(b"uv_loop_alive"),
         run: symbol!(b"uv_run"),
+        stop: symbol!(b"uv_stop"),
     })
 });
 
@@ -196,6 +198,17 @@ impl EventLoop {
             // SAFETY: the loop of this thread. libuv does not promise that nested turns work, but its loop keeps no state across callbacks that
             // a nested, non-waiting turn would spoil; it is only used where the alternative is a deadlock.
             unsafe { (uv.run)(self.uv_loop, UV_RUN_NOWAIT) };
+        }
+    }
+
+    /// Makes the loop end its present turn. On the loop's own thread only.
+    ///
+    /// Node ends an environment by asking its loop to stop, once; a nested turn ([`EventLoop::turn`]) may have used that request up, after which
+    /// the outer loop would wait for ever.
+    pub fn stop(&self) {
+        if let (false, Some(uv)) = (self.uv_loop.is_null(), &*LIBUV) {
+            // SAFETY: the loop of this thread.
+            unsafe { (uv.stop)(self.uv_loop) };
         }
     }
 

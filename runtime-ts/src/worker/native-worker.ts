@@ -108,6 +108,8 @@ class NativeWorker implements WorkerHost {
 
   private work(): void {
     this.scheduled = false;
+    // A turn of the event loop inside of a blocking wait: the loop is on the stack already.
+    if (this.working > 0) return;
     if (this.retirement !== undefined) clearTimeout(this.retirement);
     this.working++;
     let left: number;
