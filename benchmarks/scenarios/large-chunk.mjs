@@ -52,15 +52,19 @@ async function oneMoreOfOurs(open) {
   const holds = [hold(state), hold(state)];
   for (const handle of holds) handle.catch(() => {});
   while (Atomics.load(state, 1) < 2) await sleep(1);
-  const fresh = Atomics.load(state, 2) === thread ? 1 : 0;
-  Atomics.store(state, 3 + fresh * 2, 1);
+  const letGo = (place) => {
+    Atomics.store(state, place + 1, 1);
+    Atomics.notify(state, place + 1);
+  };
+  const [taken, fresh] = Atomics.load(state, 2) === thread ? [2, 4] : [4, 2];
+  letGo(fresh);
   await Promise.race(holds);
 
   const start = performance.now();
   const result = await transpile(source);
   const time = performance.now() - start;
   if (result.thread === thread) throw new Error("the task ran in the worker that had the chunk already");
-  Atomics.store(state, 3 + (1 - fresh) * 2, 1);
+  letGo(taken);
   await Promise.all(holds);
   return time;
 }

@@ -20,12 +20,10 @@ export const tasks = {
 /** Compiles a source with the bundled compiler; says on which thread. */
 export const transpile = parallel((source: string) => ({ length: compile(source).length, thread: threadId }));
 
-/** Holds a worker until the flag of its thread is set; says through `arrived` that it is there. */
+/** Holds a worker, asleep, until its place in `state` is set and notified. `state`: places taken, workers held, then thread and place of each. */
 export const hold = parallel((state: Int32Array) => {
-  const slot = Atomics.add(state, 0, 1);
-  Atomics.store(state, 2 + slot * 2, threadId);
-  Atomics.store(state, 3 + slot * 2, 0);
+  const place = 2 + Atomics.add(state, 0, 1) * 2;
+  Atomics.store(state, place, threadId);
   Atomics.add(state, 1, 1);
-  while (Atomics.load(state, 3 + slot * 2) === 0);
-  return threadId;
+  Atomics.wait(state, place + 1, 0);
 });
