@@ -10,7 +10,7 @@ import type { Reporter } from "../diagnostics/report";
 import type { Binding, Reference } from "./scopes";
 import type { Module } from "./module";
 import type { TaskSite } from "./sites";
-import { contains, isAccess, isContainer, isFunctionLike, unwrap, useOf, wrapped } from "./syntax";
+import { contains, isAccess, isContainer, isFunctionLike, runsWith, unwrap, useOf, wrapped } from "./syntax";
 
 export interface Hoisted {
   /** Function literals, declarations and `const f = …` declarators that move, in source order. */
@@ -26,6 +26,8 @@ export interface Hoisted {
   readonly qualified: Map<Binding, string>;
   /** Namespaces that `qualified` starts with. */
   readonly namespaces: Set<Binding>;
+  /** The class whose `#private` names the parts use: they have to stay inside its body. */
+  readonly privateOwner: ts.ClassLikeDeclaration | undefined;
   /** New names of bindings that would collide once everything stands in one place. */
   readonly renames: Map<Binding, string>;
 }
@@ -79,6 +81,7 @@ class Collector {
   private readonly qualified = new Map<Binding, string>();
   private readonly namespaces = new Set<Binding>();
   private capturesThis = false;
+  private privateOwner: ts.ClassLikeDeclaration | undefined;
 
   constructor(
     private readonly module: Module,
@@ -102,6 +105,7 @@ class Collector {
       references: this.outer,
       qualified: this.qualified,
       namespaces: this.namespaces,
+      privateOwner: this.privateOwner,
       renames: this.renames(),
     };
   }
@@ -213,6 +217,7 @@ class Collector {
     const visit = (node: ts.Node, ownThis: boolean): void => {
       if (ts.isWithStatement(node)) this.fail(node, through, "a `with` statement");
       if (ts.isTypeNode(node)) return;
+      if (ts.isPrivateIdentifier(node)) this.privateName(node, part);
       if (!ownThis) {
         if (node.kind === ts.SyntaxKind.ThisKeyword) this.usesThis(node, part);
         else if (node.kind === ts.SyntaxKind.SuperKeyword) this.context(node, part, through, "super");
@@ -225,6 +230,17 @@ class Collector {
       ts.forEachChild(node, (child) => visit(child, ownThis || (binds && child !== (node as ts.NamedDeclaration).name)));
     };
     visit(part, false);
+  }
+
+  private privateName(node: ts.PrivateIdentifier, part: ts.Node): void {
+    const { ts } = this.module;
+    let owner: ts.Node = node.parent;
+    while (!ts.isSourceFile(owner) && !(ts.isClassLike(owner) && owner.members.some((member) => member.name?.getText() === node.text))) owner = owner.parent;
+    if (!ts.isClassLike(owner) || contains(part, owner)) return;
+    if (!isAtTopLevel(this.module, owner)) {
+      this.site.invalid = true;
+      this.report.add("MP1018", node, { task: this.site.name, name: node.text });
+    } else if (!this.privateOwner || contains(this.privateOwner, owner)) this.privateOwner = owner;
   }
 
   private usesThis(node: ts.Node, part: ts.Node): void {
@@ -323,6 +339,14 @@ export function changeOfThis(module: Module, node: ts.Node, owner: ts.Node): { a
   const outer = wrapped(ts, access);
   const deep = useOf(ts, access) !== "write" && !(ts.isDeleteExpression(outer.parent) && outer.parent.expression === outer);
   return { access, name, deep };
+}
+
+/** Whether a class is made once, when the module runs, so that a slice can have it. */
+export function isAtTopLevel(module: Module, node: ts.Node): boolean {
+  const { ts } = module;
+  let statement = node;
+  while (!ts.isSourceFile(statement.parent)) statement = statement.parent;
+  return statement === node || runsWith(ts, node, statement);
 }
 
 /** How a namespace's exported binding is written from outside; undefined when something on the way is not exported. */

@@ -35,11 +35,12 @@ export class Graph {
 
   constructor(private readonly host: GraphHost) {}
 
-  /** The unit that holds a site's own function. For methods it is the class. Undefined when a wrapper names a function. */
+  /** The unit that holds a site's own function. For methods, and for code that uses the class's private names, it is the class. Undefined when a wrapper names a function. */
   unitOf(site: TaskSite): Unit | undefined {
     if (site.kind === "method") return this.unitAround(site.module, site.owner);
     const hoisted = this.host.hoisted(site);
     if (!hoisted) return undefined;
+    if (hoisted.privateOwner) return this.unitAround(site.module, hoisted.privateOwner);
     let unit = this.taskUnits.get(site);
     if (!unit) {
       unit = { key: `${site.id}`, module: site.module, kind: "task", nodes: [...hoisted.parts], bindings: [], together: new Set(), site };
@@ -94,7 +95,7 @@ export class Graph {
     }
     return unit.nodes.flatMap((node) => {
       const inside = sites.filter((site) => contains(node, site.kind === "wrapper" ? site.call : site.fn));
-      const removed = inside.flatMap((site) => removedInSlice(module, site));
+      const removed = inside.flatMap((site) => removedInSlice(module, site, this.host.hoisted(site)));
       return module.references(node).filter((reference) => {
         const { binding } = reference;
         if (!binding || binding.ambient || binding.scope.kind !== "module" || unit.bindings.includes(binding)) return false;
@@ -158,8 +159,10 @@ export class Graph {
 }
 
 /** What of a site is not in a slice that has the code around it. Methods stay (under another name); only their decorators go. */
-function removedInSlice(module: Module, site: TaskSite): ts.Node[] {
+function removedInSlice(module: Module, site: TaskSite, hoisted: Hoisted | undefined): ts.Node[] {
   const { ts } = module;
+  // Its code stays in the class, if in another place.
+  if (hoisted?.privateOwner) return site.kind === "wrapper" ? [site.mark] : [];
   if (site.kind === "wrapper") return [...removedRanges(site), site.mark];
   if (site.kind === "tag") return removedRanges(site);
   const decorators = ts.getDecorators(site.fn) ?? [];

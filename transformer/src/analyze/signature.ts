@@ -4,11 +4,12 @@
  */
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
+import { isAtTopLevel } from "./captures";
 import type { Module } from "./module";
 import type { Modules, Target } from "./resolve";
 import type { Binding } from "./scopes";
 import type { MethodSite, TagSite, TaskSite, WrapperSite } from "./sites";
-import { accessedName, type FunctionLike, isAccess, isFunctionLike, modifier, rootOfAccess, runsWith, unwrap } from "./syntax";
+import { accessedName, type FunctionLike, isAccess, isFunctionLike, modifier, rootOfAccess, unwrap } from "./syntax";
 
 export function checkSite(modules: Modules, site: TaskSite, report: Reporter): void {
   if (site.kind === "wrapper") checkArgument(modules, site, report);
@@ -111,9 +112,7 @@ function declares(site: TaskSite, binding: Binding): boolean {
 function checkOwner(site: MethodSite, report: Reporter): void {
   const { module, owner, fn } = site;
   const { ts } = module;
-  let statement: ts.Node = owner;
-  while (!ts.isSourceFile(statement.parent)) statement = statement.parent;
-  if (!runsWith(ts, owner, statement) && statement !== owner) {
+  if (!isAtTopLevel(module, owner)) {
     site.invalid = true;
     report.add("MP1016", fn.name, { task: site.name });
     return;

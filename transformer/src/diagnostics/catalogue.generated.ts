@@ -28,6 +28,7 @@ export interface DiagnosticParameters {
   MP1015: { task: string; what: string };
   MP1016: { task: string };
   MP1017: { task: string };
+  MP1018: { task: string; name: string };
   MP2001: { task: string; name: string };
   MP2002: { task: string; name: string };
   MP2003: { call: string; task: string; name: string };
@@ -176,6 +177,14 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     fix: "Give the method a name, or a well-known symbol.",
     why: "",
     example: "class C {\n  @parallel async [nextName()]() {}\n}\n",
+  },
+  MP1018: {
+    severity: "error",
+    title: "Private name of a class inside a function",
+    message: "`{task}` uses the private name `{name}` of a class that is declared inside a function",
+    fix: "Move the class to the top level of the module.",
+    why: "Code that uses private names must stay inside the class, and a class inside a function is a new class each time that the function runs.",
+    example: "function make() {\n  return class {\n    #x = 1;\n    read() { return parallel(() => this.#x); }\n  };\n}\n",
   },
   MP2001: {
     severity: "warning",

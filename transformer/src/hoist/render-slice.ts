@@ -7,6 +7,7 @@
 import type * as ts from "typescript";
 import type { Edit, SliceModule } from "../core";
 import type { Hoisted } from "../analyze/captures";
+import type { Binding } from "../analyze/scopes";
 import { DEFAULT_NAME, EXPORT_EQUALS_NAME, localName, type Module, type Unit } from "../analyze/module";
 import type { MethodSite, TaskSite } from "../analyze/sites";
 import { removedRanges } from "../analyze/captures";
@@ -16,8 +17,8 @@ import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { methodsOf, type PlanInput, SELF_NAME, type SliceImport } from "./plan";
 import { placeEdits, rename, renameEdits } from "./rewrites";
-import { SliceText, textOfRange } from "./slice-text";
-import { INTERNAL_IMPORT, preamble, remove, siteEdits, Slots, sortEdits } from "./stubs";
+import { type MovedPart, SliceText, textOfRange } from "./slice-text";
+import { INTERNAL_IMPORT, preamble, rangeOf, remove, siteEdits, Slots, sortEdits } from "./stubs";
 
 export function renderGroup(
   input: PlanInput,
@@ -110,6 +111,8 @@ class SliceWriter {
       edits.push(...methodsInSlice(module, owner, sites, this.slots, textOf));
       for (const site of sites) this.variables.push(taskExport(site.id));
     }
+    const inClass = input.sitesOf(module).filter((site) => !site.invalid && within(siteNode(site)) && input.hoisted(site)?.privateOwner);
+    for (const site of inClass) this.taskInClass(site, input.hoisted(site) as Hoisted);
     for (const part of parts) this.declarationEdits(part);
     sortEdits(edits);
   }
@@ -163,38 +166,57 @@ class SliceWriter {
     if (!/[;}]$/.test(this.module.text.slice(node.getStart(), node.end))) text.generated(";");
   }
 
-  /** The task's function, alone or in a factory that binds what it captures. */
   private task(text: SliceText, unit: Unit): void {
     const { ts } = this.module;
     const site = unit.site as TaskSite;
     const hoisted = this.input.hoisted(site) as Hoisted;
+    const { fn } = hoisted;
     const name = taskExport(site.id);
-    const { fn, parts, captures, capturesThis, renames } = hoisted;
-    const isFactory = captures.length > 0 || capturesThis || parts.length > 1;
-    if (!isFactory && ts.isFunctionDeclaration(fn)) {
+    if (!isFactory(hoisted) && ts.isFunctionDeclaration(fn)) {
       if (!fn.name) this.addName(fn, name);
       text.keep(fn.getStart(), fn.end);
       return;
     }
-    if (!isFactory) {
-      this.named(text.generated(`const ${name} = `), site, fn);
-      text.generated(";");
-      return;
-    }
+    text.parts([`const ${name} = `, ...this.taskParts(site, hoisted), ";"]);
+  }
+
+  /** The task's function as an expression, alone or in a factory that binds what it captures. */
+  private taskParts(site: TaskSite, hoisted: Hoisted): (string | MovedPart)[] {
+    const { ts } = this.module;
+    const { fn, parts, captures, capturesThis, renames } = hoisted;
+    if (!isFactory(hoisted)) return ts.isFunctionDeclaration(fn) ? ["(", rangeOf(fn), ")"] : this.named(site, fn);
     const parameters = captures.map(({ binding }) => renames.get(binding) ?? binding.name);
     const open = capturesThis ? `(${["__mp_this", ...parameters].join(", ")}) { return (function () {` : `(${parameters.join(", ")}) {`;
-    text.generated(`const ${name} = function ${open} let __mp_result; `);
+    const written: (string | MovedPart)[] = [`function ${open} let __mp_result; `];
     for (const part of parts) {
-      if (part === fn && !ts.isFunctionDeclaration(fn)) {
-        this.named(text.generated("__mp_result = "), site, fn);
-        text.generated("; ");
-      } else if (ts.isVariableDeclaration(part)) text.generated("const ").keep(part.getStart(), part.end).generated("; ");
+      if (part === fn && !ts.isFunctionDeclaration(fn)) written.push("__mp_result = ", ...this.named(site, fn), "; ");
+      else if (ts.isVariableDeclaration(part)) written.push("const ", rangeOf(part), "; ");
       else {
-        text.keep(part.getStart(), part.end).generated(" ");
-        if (part === fn) text.generated(`__mp_result = ${renames.get(this.module.scopes.declared.get(fn) as never) ?? (fn as ts.FunctionDeclaration).name?.text}; `);
+        written.push(rangeOf(part), " ");
+        if (part === fn) written.push(`__mp_result = ${renames.get(this.module.scopes.declared.get(fn) as Binding) ?? (fn as ts.FunctionDeclaration).name?.text}; `);
       }
     }
-    text.generated(capturesThis ? "return __mp_result; }).call(__mp_this); };" : "return __mp_result; };");
+    written.push(capturesThis ? "return __mp_result; }).call(__mp_this); }" : "return __mp_result; }");
+    return written;
+  }
+
+  /** A task whose code uses the class's private names: a copy of it stands in a static block of the class, as the task's function. */
+  private taskInClass(site: TaskSite, hoisted: Hoisted): void {
+    const { module, edits } = this;
+    const nested = this.input.sitesOf(module).filter((other) => other !== site && other.kind !== "method" && hoisted.parts.some((part) => contains(part, siteNode(other))));
+    const removed = nested.flatMap(removedRanges);
+    const shown = (node: ts.Node): boolean => !removed.some((range) => contains(range, node));
+    const nameOf = (binding: Binding): string => hoisted.renames.get(binding) ?? binding.name;
+    const stubs = nested.filter((other) => shown(siteNode(other))).flatMap((other) => siteEdits(other, this.input.hoisted(other), this.slots, nameOf));
+    const names = [...renameEdits(module, hoisted.parts, hoisted.renames), ...renameEdits(module, hoisted.parts, hoisted.qualified)];
+    const visible = names.filter((edit) => !removed.some((range) => range.pos <= edit.start && edit.end <= range.end));
+    const own = [...edits, ...stubs, ...visible];
+    const inside = sortEdits(own).filter((edit) => edit.start !== edit.end);
+    const parts = this.taskParts(site, hoisted).map((part) => (typeof part === "string" ? part : { ...part, edits: inside }));
+    const name = taskExport(site.id);
+    const position = (hoisted.privateOwner as ts.ClassLikeDeclaration).end - 1;
+    edits.push({ start: position, end: position, kind: "members", parts: [`; static { ${name} = `, ...parts, "; } "] });
+    this.variables.push(name);
   }
 
   private addName(fn: ts.FunctionDeclaration, name: string): void {
@@ -203,16 +225,17 @@ class SliceWriter {
   }
 
   /** An anonymous function takes its name from what it is assigned to: here, the name that the program gives it. */
-  private named(text: SliceText, site: TaskSite, fn: ts.Node): void {
+  private named(site: TaskSite, fn: ts.Node): (string | MovedPart)[] {
     const { ts } = this.module;
     const anonymous = isFunctionLike(ts, fn) && (ts.isArrowFunction(fn) || (ts.isFunctionExpression(fn) && !fn.name));
-    if (!anonymous) {
-      text.keep(fn.getStart(), fn.end);
-      return;
-    }
+    if (!anonymous) return [rangeOf(fn)];
     const key = JSON.stringify(site.name === "(anonymous)" ? "" : site.name);
-    text.generated(`{ ${key}: `).keep(fn.getStart(), fn.end).generated(` }[${key}]`);
+    return [`{ ${key}: `, rangeOf(fn), ` }[${key}]`];
   }
+}
+
+function isFactory({ captures, capturesThis, parts }: Hoisted): boolean {
+  return captures.length > 0 || capturesThis || parts.length > 1;
 }
 
 function siteNode(site: TaskSite): ts.Node {

@@ -6,6 +6,13 @@
  */
 import type { Edit } from "../core";
 
+/** A range that moves with edits of its own. */
+export interface MovedPart {
+  start: number;
+  end: number;
+  edits?: readonly Edit[];
+}
+
 type Piece = { text: string; from: number } | { text: string; from: undefined };
 
 export class SliceText {
@@ -34,11 +41,20 @@ export class SliceText {
       this.original(cursor, edit.start);
       for (const part of edit.parts) {
         if (typeof part === "string") this.generated(part);
-        else this.keep(part.start, part.end, edits.filter((other) => other !== edit));
+        else this.keep(part.start, part.end, (part as MovedPart).edits ?? edits.filter((other) => other !== edit));
       }
       cursor = edit.end;
     }
     return this.original(cursor, end);
+  }
+
+  /** Writes generated text and moved ranges. */
+  parts(parts: readonly (string | MovedPart)[]): this {
+    for (const part of parts) {
+      if (typeof part === "string") this.generated(part);
+      else this.keep(part.start, part.end, part.edits);
+    }
+    return this;
   }
 
   private original(start: number, end: number): this {
