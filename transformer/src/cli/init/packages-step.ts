@@ -1,0 +1,47 @@
+/** Which packages have to be installed. */
+import type { Project, Tool } from "../project/inspect";
+import { usesPlugAndPlay } from "../project/installed";
+import { isAtLeast } from "../project/versions";
+import { COMPILER_API, tsPatchFor, TYPESCRIPT_RANGE } from "../requirements";
+import type { Plan } from "./plan";
+
+export interface PackageNeeds {
+  /** The compiler builds, so that ts-patch is needed. */
+  compiler: boolean;
+  /** esbuild's package is imported by a build script that this tool writes or asks for. */
+  esbuild: boolean;
+  /** The plugin for esbuild needs a compiler API, and nothing brings one. */
+  compilerApi: boolean;
+}
+
+/** @param own version of the makeparallel that runs, and the range of esbuild that it works with */
+export function planPackages(plan: Plan, project: Project, needs: PackageNeeds, own: { version: string; esbuild: string }): void {
+  const { manager, makeparallel, typescript, tsPatch, esbuildTool } = project;
+  const regular: string[] = [];
+  const dev: string[] = [];
+  if (!makeparallel.declared || makeparallel.declared.inRoot) regular.push(`makeparallel@^${own.version}`);
+  if (isMissing(typescript)) dev.push(`typescript@${TYPESCRIPT_RANGE}`);
+  if (needs.compiler) {
+    const need = tsPatchFor(typescript.version?.[0] ?? 5);
+    const { version } = tsPatch;
+    // A declared range without a number ("latest", "catalog:") is taken at its word until something is installed.
+    const fits = version ? version[0] === need.major && isAtLeast(version, need.least) : tsPatch.declared !== undefined;
+    if (!fits) dev.push(`ts-patch@${need.range}`);
+  }
+  if (needs.esbuild && isMissing(esbuildTool)) dev.push(`esbuild@${own.esbuild}`);
+  if (needs.compilerApi) dev.push(COMPILER_API);
+
+  if (regular.length > 0) plan.installs.push(manager.add(regular, false));
+  if (dev.length > 0) plan.installs.push(manager.add(dev, true));
+  const used = [makeparallel, typescript, ...(needs.compiler ? [tsPatch] : [])];
+  const absent = used.filter((tool) => tool.declared && !tool.installed);
+  // Adding packages installs what is declared as well.
+  if (plan.installs.length === 0 && absent.length > 0 && !usesPlugAndPlay(project.package.folder)) plan.installs.push(manager.install());
+  if (makeparallel.declared?.kind === "devDependencies") {
+    plan.notes.push("makeparallel is among the devDependencies, but the built program loads it: move it to dependencies.");
+  }
+}
+
+function isMissing(tool: Tool): boolean {
+  return !tool.declared && !tool.installed;
+}

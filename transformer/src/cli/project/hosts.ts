@@ -1,0 +1,131 @@
+/**
+ * Tools beside `tsc` and esbuild that compile or run a project's TypeScript, and what can be said about each: the adapter that this version has, or the way
+ * that works without one.
+ */
+import * as path from "node:path";
+import { isFile, readText, shown } from "./files";
+import { declared, type PackageFile } from "./package-json";
+import type { ScriptCall } from "./scripts";
+
+export interface Host {
+  /** `Vite`, `Jest`, … */
+  name: string;
+  /** What showed that it is used: `vite.config.ts`, `scripts.dev`. */
+  evidence: string;
+  /** What to do. */
+  advice: string[];
+  /** Whether the program that it makes or runs has no working parallel functions unless the advice is followed. */
+  isSupported: boolean;
+}
+
+interface Known {
+  name: string;
+  /** Names of configuration files, without extension, or whole names. */
+  files: string[];
+  programs: string[];
+  /** Subpath of this package that serves it. */
+  subpath?: string;
+  kind: "bundler" | "tests" | "runner";
+  /** Added to the config, when there is an adapter. */
+  use?: string[];
+}
+
+const KNOWN: Known[] = [
+  { name: "Vite", files: ["vite.config"], programs: ["vite"], subpath: "./vite", kind: "bundler" },
+  { name: "webpack", files: ["webpack.config"], programs: ["webpack"], subpath: "./webpack", kind: "bundler" },
+  { name: "Rspack", files: ["rspack.config"], programs: ["rspack"], subpath: "./rspack", kind: "bundler" },
+  { name: "Rollup", files: ["rollup.config"], programs: ["rollup"], subpath: "./rollup", kind: "bundler" },
+  { name: "Rolldown", files: ["rolldown.config"], programs: ["rolldown"], subpath: "./rolldown", kind: "bundler" },
+  {
+    name: "tsup",
+    files: ["tsup.config"],
+    programs: ["tsup"],
+    subpath: "./esbuild",
+    kind: "bundler",
+    use: ['import makeparallel from "makeparallel/esbuild";', "esbuildPlugins: [makeparallel()]"],
+  },
+  { name: "swc", files: [".swcrc"], programs: ["swc"], kind: "bundler" },
+  { name: "Parcel", files: [".parcelrc"], programs: ["parcel"], kind: "bundler" },
+  { name: "Next.js", files: ["next.config"], programs: ["next"], kind: "bundler" },
+  { name: "Vitest", files: ["vitest.config"], programs: ["vitest"], subpath: "./vite", kind: "tests" },
+  {
+    name: "Jest",
+    files: ["jest.config"],
+    programs: ["jest"],
+    subpath: "./jest",
+    kind: "tests",
+    use: ['"transform": { "\\\\.[cm]?tsx?$": "makeparallel/jest" }'],
+  },
+  { name: "tsx", files: [], programs: ["tsx"], subpath: "./register", kind: "runner", use: ["node --import makeparallel/register <file>"] },
+  {
+    name: "ts-node",
+    files: [],
+    programs: ["ts-node", "ts-node-esm", "ts-node-dev", "tsnd"],
+    subpath: "./register",
+    kind: "runner",
+    use: ["node --import makeparallel/register <file>"],
+  },
+];
+
+const EXTENSIONS = ["", ".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".json"];
+
+/** @param exported subpaths of the makeparallel that runs, as its package.json names them */
+export function findHosts(project: PackageFile, calls: readonly ScriptCall[], exported: ReadonlySet<string>): Host[] {
+  const hosts: Host[] = [];
+  for (const known of KNOWN) {
+    const evidence = evidenceOf(known, project, calls);
+    if (evidence === undefined) continue;
+    const isSupported = known.subpath !== undefined && exported.has(known.subpath);
+    hosts.push({ name: known.name, evidence, isSupported, advice: isSupported ? adapterAdvice(known) : otherAdvice(known) });
+  }
+  return hosts;
+}
+
+function evidenceOf(known: Known, project: PackageFile, calls: readonly ScriptCall[]): string | undefined {
+  for (const name of known.files) {
+    for (const extension of EXTENSIONS) {
+      const file = path.join(project.folder, name + extension);
+      if (isFile(file)) return shown(file, project.folder);
+    }
+  }
+  if (known.name === "Jest" && project.json.jest !== undefined) return '"jest" in package.json';
+  const call = calls.find(({ program }) => known.programs.includes(program));
+  if (call) return `scripts.${call.script}`;
+  return known.kind === "tests" && known.programs.some((name) => declared(project.json, name)) ? "package.json" : undefined;
+}
+
+function adapterAdvice(known: Known): string[] {
+  const subpath = `makeparallel${(known.subpath as string).slice(1)}`;
+  return [
+    `${known.name} is served by ${subpath}. Add:`,
+    ...(known.use ?? [`import makeparallel from "${subpath}";`, "plugins: [makeparallel()]"]).map((line) => `    ${line}`),
+  ];
+}
+
+function otherAdvice({ name, kind }: Known): string[] {
+  if (kind === "tests") {
+    return [
+      `This version has no adapter for ${name}: it compiles test files itself, and marks that it meets stay as they are (calls throw NotTransformedError).`,
+      "Until then run the tests against the built output: build first, and let the tests import from the output folder.",
+    ];
+  }
+  if (kind === "runner") {
+    return [
+      `This version has no adapter for ${name}, which runs sources as they are: calls of parallel functions throw NotTransformedError there.`,
+      "In development run the built output: `tspc --watch` beside `node --watch <output>/main.js`.",
+    ];
+  }
+  return [
+    `This version has no adapter for ${name}. What exists: the transformer for tspc (makeparallel/transformer) and the plugin for esbuild (makeparallel/esbuild).`,
+    `Build the modules that hold parallel functions with one of these, and let ${name} take the result as it is, with its folder parallel-chunks/ copied beside the output.`,
+  ];
+}
+
+/** Subpaths that a package.json exports. */
+export function exportedSubpaths(packageJson: string): Set<string> {
+  try {
+    return new Set(Object.keys((JSON.parse(readText(packageJson) ?? "{}") as { exports?: object }).exports ?? {}));
+  } catch {
+    return new Set();
+  }
+}
