@@ -77,6 +77,8 @@ export interface BindingRoot extends BindingPort {
   addWorker(): number;
   /** The worker's thread has ended, was not started, or is being stopped. Gives 1 when it was there and never arrived at its work. */
   removeWorker(id: number): number;
+  /** Gives 1 when the worker has arrived at its work. */
+  isReady(id: number): number;
   /** The worker takes no more jobs, and ends waits that it is in. */
   stop(id: number): void;
   /** What only the root can do: 4 * worker id + kind (1 stop and replace it, 2 it has gone, 3 one more is needed); -1: nothing. */

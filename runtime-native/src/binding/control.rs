@@ -160,6 +160,20 @@ pub unsafe extern "C" fn close(env: sys::napi_env, info: sys::napi_callback_info
     }
 }
 
+/// `isReady(id) → 1 when that worker has arrived at its work`.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn is_ready(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [id]: [_; 1]| {
+            let worker = port.pool.worker(index(env, id)? as u32);
+            from_int(env, i32::from(worker.is_some_and(|worker| worker.is_ready())))
+        })
+    }
+}
+
 /// `stop(id)`: this worker takes no more jobs and leaves whatever wait it is in.
 ///
 /// # Safety

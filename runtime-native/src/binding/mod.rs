@@ -154,6 +154,7 @@ const ROOT_FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"wantsWorker", control::wants_worker),
     (c"addWorker", control::add_worker),
     (c"removeWorker", control::remove_worker),
+    (c"isReady", control::is_ready),
     (c"stop", control::stop),
     (c"service", control::service),
 ];

@@ -2,11 +2,11 @@
  * The native backend's root: starts and stops the threads that the pool in Rust asks for. Everything about tasks is in native-environment.ts and in Rust.
  */
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { decodeValue, encodeError } from "../codec";
 import type { BindingRoot } from "../../../runtime-native";
 import type { NativeWorkerStart } from "../worker/native-start";
-import type { Backend, BackendOptions, Encoded, TaskSink } from "./backend";
+import type { Backend, BackendOptions, Encoded, TaskSink, Ticket } from "./backend";
 import { Settlement } from "./backend";
 import { engineIsV8, findBinding, loadBinding } from "./native-binding";
 import { NativeEnvironment } from "./native-environment";
@@ -21,6 +21,8 @@ const GONE = 2;
 const START_ATTEMPTS = 3;
 /** ms for workers to end by themselves at a shutdown before they are stopped. */
 const FAREWELL = 250;
+/** ms between looks at workers that are starting, while this thread is blocked. */
+const START_CHECK = 50;
 /** setTimeout's limit. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
@@ -39,13 +41,18 @@ export function createNativeBackend(options: BackendOptions): Backend {
 }
 
 interface PoolThread {
+  id: number;
   thread: Worker;
   seat: number;
+  /** Our end of a channel to it: tells without the event loop whether the thread has ended, and why it could not start. */
+  line: MessagePort;
   exited: Promise<void>;
 }
 
 class NativePool extends NativeEnvironment<BindingRoot> {
   private readonly threads = new Map<number, PoolThread>();
+  /** Those that may not have arrived at their work yet. */
+  private readonly starting = new Set<PoolThread>();
   private failedStarts = 0;
   private startError: unknown;
   private closing = false;
@@ -81,8 +88,13 @@ class NativePool extends NativeEnvironment<BindingRoot> {
 
   protected wantWorker(): void {
     if (this.closing) return;
-    if (this.failedStarts >= START_ATTEMPTS && this.threads.size === 0) setImmediate(() => this.failPending());
+    // Sinks are never called from inside a push.
+    if (this.startsFail()) setImmediate(() => this.serve());
     else this.start();
+  }
+
+  private startsFail(): boolean {
+    return this.failedStarts >= START_ATTEMPTS && this.threads.size === 0;
   }
 
   private start(): number {
@@ -90,7 +102,9 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     if (id < 0) return id;
     const seat = this.freeSeat();
     const { options } = this;
+    const { port1: line, port2 } = new MessageChannel();
     const start: NativeWorkerStart = {
+      line: port2,
       pool: this.port.pool,
       id,
       seat,
@@ -102,27 +116,32 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     try {
       thread = new Worker(WORKER_FILE, {
         workerData: start,
+        transferList: [port2],
         execArgv: process.execArgv.filter((arg) => !arg.startsWith("--input-type") && !arg.startsWith("--inspect")),
         resourceLimits: options.resourceLimits,
         env: options.env,
         name: `makeparallel ${seat}`,
       } as ConstructorParameters<typeof Worker>[1]);
     } catch (error) {
+      line.close();
       this.startError = error;
       this.failedStarts++;
       this.port.removeWorker(id);
       return -1;
     }
     thread.unref();
+    line.unref();
     thread.on("error", (error) => (this.startError = error));
     const exited = new Promise<void>((resolve) => {
       thread.on("exit", () => {
-        this.threads.delete(id);
-        this.ended(id);
+        this.ended(started);
+        this.serve();
         resolve();
       });
     });
-    this.threads.set(id, { thread, seat, exited });
+    const started: PoolThread = { id, thread, seat, line, exited };
+    this.threads.set(id, started);
+    this.starting.add(started);
     return id;
   }
 
@@ -133,11 +152,37 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     return seat;
   }
 
-  /** A thread has ended. Usually the pool knows already. */
-  private ended(id: number): void {
-    const neverArrived = this.port.removeWorker(id) === 1;
+  /** A thread has ended. Usually the pool knows already. Repeatable. */
+  private ended(ended: PoolThread): void {
+    if (!this.threads.delete(ended.id)) return;
+    this.starting.delete(ended);
+    const why = receiveMessageOnPort(ended.line) as { message: unknown } | undefined;
+    if (why !== undefined) this.startError = why.message;
+    ended.line.close();
+    const neverArrived = this.port.removeWorker(ended.id) === 1;
     this.failedStarts = neverArrived ? this.failedStarts + 1 : 0;
+  }
+
+  /** While this thread is blocked no event tells that a worker has ended before it arrived at its work, so it is looked for. */
+  private checkStarting(): void {
+    for (const thread of this.starting) {
+      if (this.port.isReady(thread.id) === 1) this.starting.delete(thread);
+      // `undefined` from a port whose other end is closed, which a thread's end does; the message is ignored otherwise.
+      else if ((thread.line.postMessage(null) as unknown) === undefined) this.ended(thread);
+    }
     this.serve();
+  }
+
+  override block(ticket: Ticket, ms: number): boolean {
+    if (this.starting.size === 0 && this.threads.size > 0) return super.block(ticket, ms);
+    const deadline = performance.now() + ms;
+    this.checkStarting();
+    for (let left = ms; this.starting.size > 0; left = deadline - performance.now()) {
+      if (left <= START_CHECK) return super.block(ticket, Math.max(0, left));
+      if (super.block(ticket, START_CHECK)) return true;
+      this.checkStarting();
+    }
+    return super.block(ticket, Math.max(0, deadline - performance.now()));
   }
 
   /** No worker can be started: what waits for one fails. */
@@ -166,6 +211,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
         // Its thread is ending; it no longer counts.
       }
     }
+    if (this.startsFail()) this.failPending();
     while (!this.closing && this.port.wantsWorker() !== 0) {
       const before = this.threads.size;
       this.wantWorker();

@@ -1,5 +1,9 @@
+import type { MessagePort } from "node:worker_threads";
+
 /** What the root tells a worker of the native backend when it starts its thread. */
 export interface NativeWorkerStart {
+  /** For saying why the worker could not start. */
+  line: MessagePort;
   /** Numbers under which the addon knows the pool and the worker. */
   pool: number;
   id: number;

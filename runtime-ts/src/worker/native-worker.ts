@@ -235,5 +235,11 @@ class NativeWorker implements WorkerHost {
   }
 }
 
-installSyncStdio();
-new NativeWorker(loadBinding(), workerData as NativeWorkerStart);
+const start = workerData as NativeWorkerStart;
+try {
+  installSyncStdio();
+  new NativeWorker(loadBinding(), start);
+} catch (error) {
+  start.line.postMessage(error instanceof Error ? error : new Error(String(error)));
+  throw error;
+}
