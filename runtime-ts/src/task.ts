@@ -24,7 +24,7 @@ import type { ParallelOptions, ResolvedOptions } from "./options";
 import { resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
-import { pushSite } from "./push-site";
+import { pushSite, sitesLeft } from "./push-site";
 import { planRetries } from "./retry";
 import { StreamHandle } from "./stream";
 import { FLAG_GENERATOR, FLAG_RECEIVER, type StubMeta } from "./stub-meta";
@@ -99,7 +99,7 @@ export class StubTask {
     }
     if (dependencies !== null) return this.pushEncoded(backend, undefined, this, writer, dependencies);
     const handle = new AsyncHandle<unknown>(this, backend);
-    handle._site = pushSite();
+    if (sitesLeft > 0) handle._extra().site = pushSite();
     handle._ticket = backend.push(index, writer, handle, undefined);
     return handle;
   }
@@ -164,12 +164,28 @@ export class StubTask {
     writer: ReturnType<Backend["writer"]>,
     dependencies: readonly HandleLike[] | null,
   ): AsyncHandle<unknown> {
-    const after: AsyncHandle<unknown>[] = [];
-    const inputs: number[] = [];
-    for (const dependency of dependencies ?? NO_VALUES) {
-      inputs.push(after.length);
-      after.push(dependency as AsyncHandle<unknown>);
+    if (dependencies === null) return this.pushAfter(backend, options, origin, writer, []);
+    const handles = dependencies as readonly AsyncHandle<unknown>[];
+    // Looking at other handles below may settle one of these: its result must stay until the push.
+    const held = handles.filter((dependency) => dependency._backend === backend && dependency._ticket >= 0);
+    for (const dependency of held) backend.retain(dependency._ticket);
+    try {
+      return this.pushAfter(backend, options, origin, writer, handles);
+    } finally {
+      for (const dependency of held) backend.release(dependency._ticket);
     }
+  }
+
+  /** @param dependencies handles that are arguments, in the order of their placeholders */
+  private pushAfter(
+    backend: Backend,
+    options: ResolvedOptions | undefined,
+    origin: { id: string; name: string },
+    writer: ReturnType<Backend["writer"]>,
+    dependencies: readonly AsyncHandle<unknown>[],
+  ): AsyncHandle<unknown> {
+    const after: AsyncHandle<unknown>[] = [...dependencies];
+    const inputs = after.map((_, i) => i);
     for (const dependency of options?.after ?? NO_VALUES) {
       if (!isHandle(dependency)) {
         writer.reset();
@@ -182,6 +198,8 @@ export class StubTask {
       }
       after.push(dependency);
     }
+    // The failure of one shows as the cause of this task's: this is a look at it that is still to come.
+    for (const dependency of after) dependency._willBeLookedAt();
     for (const dependency of after) {
       if (
         dependency._backend === backend &&
@@ -194,7 +212,7 @@ export class StubTask {
       return this.pushLater(backend, options, origin, writer, after, inputs);
     }
     const handle = new AsyncHandle<unknown>(origin, backend);
-    handle._site = pushSite();
+    if (sitesLeft > 0) handle._extra().site = pushSite();
     const push = pushOptionsOf(
       options,
       after.map((dependency) => dependency._ticket),
@@ -228,7 +246,7 @@ export class StubTask {
     const call = keep({ bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments });
     writer.reset();
     const handle = new AsyncHandle<unknown>(origin, backend);
-    handle._site = pushSite();
+    if (sitesLeft > 0) handle._extra().site = pushSite();
     const more = handle._extra();
     more.grace = options?.grace;
     more.timeout = options?.timeout;

@@ -51,19 +51,19 @@ for (const name of JSON.parse(process.env.TEST_CASES)) {
   const { run, settings } = $cases[name];
   say({ start: name });
   let error;
-  const before = new Set(process.listeners("unhandledRejection"));
+  const started = performance.now();
   try {
     mp.configure({ backend, threads: 2, ...settings });
     await run({ T, mp, assert, sleep, backend, until });
   } catch (thrown) {
     error = thrown instanceof Error ? thrown.stack : "threw " + String(thrown);
   }
-  void before;
   try {
     await mp.shutdown({ cancelPending: true });
   } catch (thrown) {
     error ??= thrown.stack;
   }
+  if (process.env.TEST_TIMES) process.stderr.write(backend + " " + Math.round(performance.now() - started) + " ms: " + name + "\\n");
   say({ done: name, error });
 }
 `;
@@ -148,7 +148,10 @@ function runChild(main: string, backend: BackendName, cases: readonly (Case & { 
       }
     }
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    if (process.env["TEST_TIMES"]) process.stderr.write(text);
+  });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {
