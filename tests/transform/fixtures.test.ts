@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { bundle, checkEdits, expectFile, FIXTURES, readable, sourcesOf, syntaxErrors, transform, UPDATE } from "./support";
+import { bundle, checkEdits, expectFile, FIXTURES, lostNames, readable, sourcesOf, syntaxErrors, transform, UPDATE } from "./support";
 import { renderDiagnostics } from "../../dist/transformer/src/diagnostics/render";
 
 const folder = path.join(FIXTURES, "transform");
@@ -41,6 +41,7 @@ describe.each(fs.readdirSync(folder).sort())("%s", (name) => {
       expectFile(target, readable(module.contents));
     }
     if (!UPDATE) expect(fs.readdirSync(stored).sort()).toEqual([...expected].sort());
+    expect(lostNames(plan, read)).toEqual([]);
     await bundle(plan);
 
     const diagnostics = [...results.values()].flatMap((result) => result.diagnostics);

@@ -5,9 +5,13 @@ import * as esbuild from "esbuild";
 import ts from "typescript";
 import type { Edit, FileResult, Host, SlicePlan } from "../../transformer/src/core";
 import { applyEdits } from "../../dist/transformer/src/hoist/slice-text";
+import { buildScopes } from "../../dist/transformer/src/analyze/scopes";
 import { Project } from "../../dist/transformer/src/project";
 
 export { applyEdits, Project };
+
+/** Names that are globals in slices even where a module declares one of its own elsewhere. */
+const GLOBALS = new Set(Object.getOwnPropertyNames(globalThis).concat("arguments", "React"));
 
 export const FIXTURES = path.resolve(__dirname, "../../fixtures");
 export const UPDATE = process.env.UPDATE_FIXTURES === "1";
@@ -88,6 +92,18 @@ export function checkEdits(file: string, text: string, edits: readonly Edit[]): 
 export function syntaxErrors(file: string, text: string): string[] {
   const parsed = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true) as ts.SourceFile & { parseDiagnostics: ts.Diagnostic[] };
   return parsed.parseDiagnostics.map((diagnostic) => ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"));
+}
+
+/** Names that a slice uses but does not have, although the original module has them. Type annotations do not count. */
+export function lostNames(plan: SlicePlan, read: (file: string) => string): string[] {
+  return [...plan.modules.values()].flatMap((module) => {
+    const parse = (text: string): ts.SourceFile => ts.createSourceFile(module.file, text, ts.ScriptTarget.Latest, true);
+    const original = buildScopes(ts, parse(read(module.file)));
+    const slice = buildScopes(ts, parse(module.contents));
+    const all = new Set([...original.declared.values()].filter((binding) => binding.value && !binding.ambient).map((binding) => binding.name));
+    const free = slice.references.filter((reference) => !reference.binding && !reference.erased && reference.space === "value").map((reference) => reference.name);
+    return [...new Set(free)].filter((name) => all.has(name) && !GLOBALS.has(name)).map((name) => `${module.id}: ${name}`);
+  });
 }
 
 /** Bundles every task and class of a plan: esbuild finds imports that no slice exports, and names that are declared twice. */

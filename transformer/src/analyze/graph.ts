@@ -94,7 +94,7 @@ export class Graph {
       return [...hoisted.references, ...namespaces];
     }
     return unit.nodes.flatMap((node) => {
-      const inside = sites.filter((site) => contains(node, site.kind === "wrapper" ? site.call : site.fn));
+      const inside = sites.filter((site) => !site.invalid && contains(node, site.kind === "wrapper" ? site.call : site.fn));
       const removed = inside.flatMap((site) => removedInSlice(module, site, this.host.hoisted(site)));
       return module.references(node).filter((reference) => {
         const { binding } = reference;
