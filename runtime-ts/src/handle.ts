@@ -51,8 +51,6 @@ class More {
   progress = 0;
   progressCallbacks: ((fraction: number) => void)[] | undefined;
   metadata: Map<unknown, unknown> | undefined;
-  observed = false;
-  ref = true;
   cancelReason: unknown = undefined;
   grace: number | undefined;
   timeout: number | undefined;
@@ -66,17 +64,20 @@ class More {
   /** The handle that settles this one, for calls that share a memoized run. */
   source: AsyncHandle<unknown> | undefined;
   launch: Launch | undefined;
-  /** Somebody polls this handle, so that its rejection will be seen without a promise. */
-  polled = false;
-  /** Others take its outcome, so that its own rejection is not to be reported. */
-  quiet = false;
+  /** Where the call was, if it was recorded. */
+  site: PushSite | undefined;
 }
 
-interface Deferred {
-  promise: Promise<unknown>;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-}
+/** Bits of `_flags`. */
+const OBSERVED = 1;
+/** `unref` was called. */
+const UNREFERENCED = 2;
+/** Somebody polls this handle, so that its rejection will be seen without a promise. */
+const POLLED = 4;
+/** Others take its outcome, so that its own rejection is not to be reported. */
+const QUIET = 8;
+/** `_value` is an `Encoded` that nobody has looked at yet. */
+const RAW = 16;
 
 /** Settlement of a handle; 0 while it has none. */
 const PENDING = 0;
@@ -92,13 +93,15 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
  */
 export class AsyncHandle<R> implements Promise<R>, TaskSink {
   /** @internal */ _settlement: Settlement | typeof PENDING = PENDING;
-  /** @internal The value, or the error to throw; with `_raw`, not decoded yet. */ _value: unknown = undefined;
-  /** @internal */ _raw: Encoded | undefined = undefined;
+  /** @internal */ _flags = 0;
+  /** @internal The value, the error to throw, or (with the flag RAW) the payload that has not been decoded yet. */ _value: unknown =
+    undefined;
   /** @internal */ _ticket: Ticket = -1;
   /** @internal */ _elapsed = 0;
-  /** @internal */ _deferred: Deferred | undefined = undefined;
+  /** @internal Made on first use, with its two functions while it is pending. */ _promise: Promise<unknown> | undefined = undefined;
+  /** @internal */ _resolve: ((value: unknown) => void) | undefined = undefined;
+  /** @internal */ _reject: ((error: unknown) => void) | undefined = undefined;
   /** @internal */ _more: More | undefined = undefined;
-  /** @internal */ _site: PushSite | undefined = undefined;
   /** @internal */ _origin: HandleOrigin;
   /** @internal */ _backend: Backend | undefined;
 
@@ -274,15 +277,15 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this._promise().then(onFulfilled, onRejected);
+    return this._lookAt().then(onFulfilled, onRejected);
   }
 
   catch<B = never>(onRejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R | B> {
-    return this._promise().catch(onRejected);
+    return this._lookAt().catch(onRejected);
   }
 
   finally(onFinally?: (() => void) | null): Promise<R> {
-    return this._promise().finally(onFinally);
+    return this._lookAt().finally(onFinally);
   }
 
   /** Calls `callback` with the last progress, on the event loop. */
@@ -302,31 +305,29 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** Calls `callback` with the value on the event loop; also if it is there already. */
   onComplete(callback: (value: R) => void): this {
-    this._promise().then((value) => escape(() => callback(value)), noop);
+    this._lookAt().then((value) => escape(() => callback(value)), noop);
     return this;
   }
 
   /** Calls `callback` with the error on the event loop (a CancelledError after `cancel`); also if it is there already. */
   onError(callback: (error: unknown) => void): this {
-    this._promise().then(noop, (error: unknown) => escape(() => callback(error)));
+    this._lookAt().then(noop, (error: unknown) => escape(() => callback(error)));
     return this;
   }
 
   /** Makes the pending task keep the process alive. */
   ref(): this {
-    const more = this._extra();
-    more.ref = true;
+    this._flags &= ~UNREFERENCED;
     if (this._settlement !== PENDING) return this;
-    if (!more.observed) this._observe();
+    if ((this._flags & OBSERVED) === 0) this._observe();
     else this._setRef(true);
     return this;
   }
 
   /** Lets the process end although the task is pending. */
   unref(): this {
-    const more = this._extra();
-    more.ref = false;
-    if (this._settlement === PENDING && more.observed) this._setRef(false);
+    this._flags |= UNREFERENCED;
+    if (this._settlement === PENDING && (this._flags & OBSERVED) !== 0) this._setRef(false);
     return this;
   }
 
@@ -339,14 +340,15 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const more = this._more;
     if (settlement === Settlement.Fulfilled) {
       // Others decode their own copies of a quiet handle's result.
-      if (more?.quiet !== true && (payload!.end - payload!.start <= EAGER_BYTES || this._deferred !== undefined)) {
+      if ((this._flags & QUIET) === 0 && (payload!.end - payload!.start <= EAGER_BYTES || this._resolve !== undefined)) {
         if (!this._decode(payload!)) settlement = Settlement.Rejected;
       } else {
-        this._raw = keep(payload!);
+        this._value = keep(payload!);
+        this._flags |= RAW;
       }
     } else {
       const error = this._errorFor(settlement, payload, detail);
-      addPushSite(error, this._site, this.name, settlement !== Settlement.Rejected);
+      addPushSite(error, more?.site, this.name, settlement !== Settlement.Rejected);
       if (
         more?.retrier !== undefined &&
         (settlement === Settlement.Rejected || settlement === Settlement.Crashed) &&
@@ -381,9 +383,9 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (this._settlement !== PENDING) return;
     this._elapsed = source._elapsed;
     // A result with attachments can be decoded once only: then all share one value.
-    if (source._raw !== undefined && source._raw.attachments !== null) source._decodeRaw();
-    if (source._raw !== undefined) this._raw = source._raw;
-    else this._value = source._value;
+    if ((source._flags & RAW) !== 0 && (source._value as Encoded).attachments !== null) source._decodeRaw();
+    this._value = source._value;
+    this._flags |= source._flags & RAW;
     this._finish(source._settlement as Settlement);
   }
 
@@ -412,27 +414,38 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** @internal Makes settlements arrive although nobody polls, and keeps the process alive. */
   _observe(): void {
-    const more = this._extra();
-    if (more.observed) return;
-    more.observed = true;
-    if (more.launch !== undefined) {
+    if ((this._flags & OBSERVED) !== 0) return;
+    this._flags |= OBSERVED;
+    const ref = (this._flags & UNREFERENCED) === 0;
+    const more = this._more;
+    if (more?.launch !== undefined) {
       for (const handle of more.launch.handles) handle._observe();
-    } else if (more.source !== undefined) {
-      if (!more.ref) more.source._extra().ref = false;
+    } else if (more?.source !== undefined) {
+      if (!ref) more.source.unref();
       more.source._observe();
-    } else if (more.retryTimer !== undefined) {
-      if (more.ref) more.retryTimer.ref();
+    } else if (more?.retryTimer !== undefined) {
+      if (ref) more.retryTimer.ref();
     } else if (this._ticket >= 0) {
-      this._backend?.observe(this._ticket, more.ref);
+      this._backend?.observe(this._ticket, ref);
     }
   }
 
+  /** @internal Its rejection is not to be reported before the handle is dropped. */
+  _willBeLookedAt(): void {
+    this._flags |= POLLED;
+  }
+
+  /** @internal Its outcome is for other handles: nobody is to be told of its rejection. */
+  _quiet(): void {
+    this._flags |= QUIET;
+  }
+
   private _setRef(ref: boolean): void {
-    const more = this._extra();
-    if (more.source !== undefined) {
+    const more = this._more;
+    if (more?.source !== undefined) {
       if (ref) more.source.ref();
       else more.source.unref();
-    } else if (more.retryTimer !== undefined) {
+    } else if (more?.retryTimer !== undefined) {
       if (ref) more.retryTimer.ref();
       else more.retryTimer.unref();
     } else if (this._ticket >= 0) {
@@ -441,12 +454,12 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   }
 
   private _poll(): void {
-    const more = this._extra();
-    more.polled = true;
-    if (more.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
-    if (more.launch !== undefined) {
+    this._flags |= POLLED;
+    const more = this._more;
+    if (more?.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
+    if (more?.launch !== undefined) {
       if (more.launch.handles.every((handle) => handle.isReady())) this._launch();
-    } else if (more.source !== undefined) {
+    } else if (more?.source !== undefined) {
       more.source.isReady();
     } else {
       this._backend?.poll();
@@ -500,7 +513,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** The value of a settled handle, or its error thrown. */
   private _take(): R {
-    if (this._raw !== undefined) this._decodeRaw();
+    if ((this._flags & RAW) !== 0) this._decodeRaw();
     if (this._settlement === Settlement.Fulfilled) return this._value as R;
     lookedAt(this);
     throw this._value;
@@ -517,39 +530,39 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   }
 
   private _decodeRaw(): void {
-    const raw = this._raw!;
-    this._raw = undefined;
-    if (!this._decode(raw)) this._settlement = Settlement.Rejected;
+    this._flags &= ~RAW;
+    if (!this._decode(this._value as Encoded)) this._settlement = Settlement.Rejected;
   }
 
-  private _promise(): Promise<R> {
-    if (this._deferred === undefined) {
-      const deferred = makeDeferred();
-      this._deferred = deferred;
+  /** The promise behind `then`; whoever asks for it looks at the outcome. */
+  private _lookAt(): Promise<R> {
+    if (this._promise === undefined) {
       if (this._settlement === PENDING) {
+        this._promise = new Promise<unknown>((resolve, reject) => {
+          this._resolve = resolve;
+          this._reject = reject;
+        });
         this._observe();
-        // Observing may have found it settled.
-        if (this._raw !== undefined) this._resolve(deferred);
       } else {
-        this._resolve(deferred);
+        if ((this._flags & RAW) !== 0) this._decodeRaw();
+        this._promise = this._settlement === Settlement.Fulfilled ? Promise.resolve(this._value) : Promise.reject(this._value);
       }
     }
-    lookedAt(this);
-    return this._deferred.promise as Promise<R>;
-  }
-
-  private _resolve(deferred: Deferred): void {
-    if (this._raw !== undefined) this._decodeRaw();
-    if (this._settlement === Settlement.Fulfilled) deferred.resolve(this._value);
-    else deferred.reject(this._value);
+    if (this._settlement > Settlement.Fulfilled) lookedAt(this);
+    return this._promise as Promise<R>;
   }
 
   private _finish(settlement: Settlement): void {
     this._settlement = settlement;
+    if (this._resolve !== undefined) {
+      if ((this._flags & RAW) !== 0) this._decodeRaw();
+      if (this._settlement === Settlement.Fulfilled) this._resolve(this._value);
+      else this._reject!(this._value);
+      this._resolve = this._reject = undefined;
+    } else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && (this._flags & QUIET) === 0) {
+      afterRejection(this as AsyncHandle<unknown>, (this._flags & POLLED) !== 0);
+    }
     const more = this._more;
-    if (this._deferred !== undefined) this._resolve(this._deferred);
-    else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && more?.quiet !== true)
-      afterRejection(this as AsyncHandle<unknown>, more?.polled === true);
     if (more === undefined) return;
     more.progressCallbacks = undefined;
     more.retrier = undefined;
@@ -615,7 +628,12 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (launch === undefined || this._settlement !== PENDING) return;
     more!.launch = undefined;
     launch.start();
-    if (more!.observed && this._settlement === (PENDING as number)) this._backend!.observe(this._ticket, more!.ref);
+    if (this._settlement === (PENDING as number)) this._observeAgain();
+  }
+
+  /** After the task got a ticket late. */
+  private _observeAgain(): void {
+    if ((this._flags & OBSERVED) !== 0) this._backend!.observe(this._ticket, (this._flags & UNREFERENCED) === 0);
   }
 
   private _planRetry(more: More, error: unknown): boolean {
@@ -623,7 +641,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (delay === undefined) return false;
     more.retryAt = performance.now() + delay;
     more.retryTimer = setTimeout(() => this._retryNow(more), delay);
-    if (!more.observed || !more.ref) more.retryTimer.unref();
+    if ((this._flags & (OBSERVED | UNREFERENCED)) !== OBSERVED) more.retryTimer.unref();
     return true;
   }
 
@@ -633,7 +651,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     clearTimeout(more.retryTimer);
     more.retryTimer = undefined;
     this._ticket = more.retrier!.push(this);
-    if (more.observed) this._backend!.observe(this._ticket, more.ref);
+    this._observeAgain();
   }
 }
 
@@ -661,16 +679,6 @@ export function keep(payload: Encoded): Encoded {
     end: payload.end - payload.start,
     attachments: payload.attachments,
   };
-}
-
-function makeDeferred(): Deferred {
-  let resolve!: (value: unknown) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<unknown>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }
 
 /** What a callback throws is the program's own uncaught exception, not a rejection of the task's promise. */

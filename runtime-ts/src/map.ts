@@ -186,7 +186,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   async *[Symbol.asyncIterator](): AsyncGenerator<R, void, undefined> {
     if (this.iterating) throw new ParallelError(`${this.task.name}.map() is being iterated already.`);
     this.iterating = true;
-    this.outcome._extra().quiet = true;
+    this.outcome._quiet();
     let complete = false;
     try {
       for (;;) {
@@ -398,7 +398,7 @@ class ChunkSink<R> implements TaskSink {
   error(settlement: Settlement, payload: Encoded | null): unknown {
     const handle = new AsyncHandle<unknown>(this.map["outcome"]._origin, undefined);
     const more = handle._extra();
-    more.quiet = true;
+    handle._quiet();
     more.timeout = this.map["task"].options?.timeout;
     handle.settle(settlement, payload, 0, 0);
     return handle._error();

@@ -44,7 +44,7 @@ export function memoized(
   }
   if (entry === undefined) {
     const source = start();
-    source._extra().quiet = true;
+    source._quiet();
     entry = { source, expires: performance.now() + ttl };
     const made = entry;
     source._whenSettled(() => {

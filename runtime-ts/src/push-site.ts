@@ -18,15 +18,15 @@ const FRAMES = 10;
 
 const setting = process.env["MAKEPARALLEL_STACKS"];
 
-let left = setting === "none" ? 0 : setting === "all" ? Infinity : BUDGET;
+/** Calls that may still be recorded in this window. */
+export let sitesLeft = setting === "none" ? 0 : setting === "all" ? Infinity : BUDGET;
 
 /** An object whose `stack` tells the place; formatted only when somebody needs it. */
 export type PushSite = { stack?: string };
 
-/** @returns undefined when the budget is used up */
-export function pushSite(): PushSite | undefined {
-  if (left <= 0) return undefined;
-  if (--left === 0) setTimeout(() => (left = BUDGET), WINDOW_MS).unref();
+/** Records the place of the call that is being made. */
+export function pushSite(): PushSite {
+  if (--sitesLeft === 0) setTimeout(() => (sitesLeft = BUDGET), WINDOW_MS).unref();
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = FRAMES;
   const site: PushSite = {};

@@ -99,7 +99,7 @@ class RemoteSource<T, R> implements Source<T, R> {
     private readonly channel: StreamConsumer,
   ) {
     // Whatever ends the task wakes a waiting consumer: the generator's own end, a crash, a time-out.
-    handle._extra().quiet = true;
+    handle._quiet();
     handle._whenSettled(() => channel.cancel());
   }
 

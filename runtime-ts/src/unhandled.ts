@@ -16,8 +16,7 @@ const tokens = new WeakMap<AsyncHandle<unknown>, object>();
 /** Called when a rejection has arrived and no promise of the handle exists. */
 export function afterRejection(handle: AsyncHandle<unknown>, polled: boolean): void {
   if (!polled) {
-    const promise = Promise.reject(handle._error());
-    handle._deferred = { promise, resolve: noop, reject: noop };
+    handle._promise = Promise.reject(handle._error());
     return;
   }
   if (dropped === undefined) {
@@ -39,7 +38,7 @@ export function lookedAt(handle: AsyncHandle<any>): void {
     polledRejections.delete(token);
     dropped!.unregister(token);
   }
-  if (handle._deferred !== undefined) handle._deferred.promise.catch(noop);
+  handle._promise?.catch(noop);
 }
 
 function report(token: object): void {
