@@ -26,7 +26,7 @@ export default tseslint.config(
       "no-console": "off",
       "prefer-const": "error",
       "no-var": "error",
-      "object-shorthand": "error",
+      "object-shorthand": ["error", "properties"],
       // In constraints and in the standard signatures that are implemented here (`then`, decorators), `any` is the type that is meant.
       "@typescript-eslint/no-explicit-any": "off",
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "none" }],
