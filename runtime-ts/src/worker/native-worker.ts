@@ -9,6 +9,7 @@ import { ByteWriter, encodeError, encodeValue } from "../codec";
 import type { Writer } from "../codec/writer";
 import { provideBackend } from "../configure";
 import { environmentLoader } from "../environment";
+import type { ChunkLoader } from "../loader";
 import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
 import { loadBinding, type NativeBinding } from "../pool/native-binding";
@@ -69,6 +70,7 @@ class NativeWorker implements WorkerHost {
   private readonly payload: Encoded;
   private readonly result: ByteWriter;
   private readonly cancelled: Int32Array | undefined;
+  private readonly loader: ChunkLoader;
   private readonly executor: Executor;
   private readonly nested: NestedEnvironment;
   private working = 0;
@@ -98,7 +100,8 @@ class NativeWorker implements WorkerHost {
     this.cancelled = port.cancelled === undefined ? undefined : new Int32Array(port.cancelled);
     this.nested = new NestedEnvironment(binding, port, start.grace);
     provideBackend(this.nested);
-    this.executor = new Executor(this, environmentLoader(this.chunks));
+    this.loader = environmentLoader(this.chunks);
+    this.executor = new Executor(this, this.loader);
     process.on("uncaughtException", (error) => this.onUncaught(error));
     process.on("exit", (code) => this.onExit(code));
     this.work();
@@ -132,6 +135,8 @@ class NativeWorker implements WorkerHost {
   }
 
   private idle(): void {
+    // There is nothing else to do now: what V8 has compiled becomes the code cache that spares the other workers the work.
+    this.loader.offerCodeCaches();
     const { idleTimeout, minThreads } = this.start;
     if (idleTimeout >= 0x7fff_ffff) return;
     this.retirement = setTimeout(() => {
