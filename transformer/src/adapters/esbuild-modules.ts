@@ -71,6 +71,16 @@ export class EsbuildModules {
     return known;
   }
 
+  /** The data files (JSON and the like) that the given files import. */
+  dataOf(files: readonly string[]): string[] {
+    const found = new Set<string>();
+    const wanted = new Set(files);
+    for (const [key, resolution] of this.resolutions) {
+      if (resolution.kind === "data" && wanted.has(key.split("\0")[1])) found.add(resolution.file);
+    }
+    return [...found];
+  }
+
   /**
    * Answers what the core asked in vain.
    *

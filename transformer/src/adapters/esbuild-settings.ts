@@ -78,6 +78,15 @@ export class EsbuildSettings {
     return this.options.bundle && this.options.packages !== "external" ? "bundle" : "external";
   }
 
+  /** esbuild looks for it beside each file, but slices are no files: they get that of the first entry. */
+  #tsconfig(): string | undefined {
+    const { tsconfig, tsconfigRaw } = this.options;
+    if (tsconfig !== undefined) return path.resolve(this.cwd, tsconfig);
+    if (tsconfigRaw !== undefined) return undefined;
+    const [entry] = this.entryFiles();
+    return findUp(entry === undefined ? this.cwd : path.dirname(entry), ["tsconfig.json", "jsconfig.json"]);
+  }
+
   /** esbuild settings that change what code means. */
   chunkOptions(): HostBuildOptions {
     const { options } = this;
@@ -99,9 +108,17 @@ export class EsbuildSettings {
       resolveExtensions: options.resolveExtensions,
       supported: options.supported,
       target: options.target,
-      tsconfig: options.tsconfig === undefined ? undefined : path.resolve(this.cwd, options.tsconfig),
+      tsconfig: this.#tsconfig(),
       tsconfigRaw: options.tsconfigRaw,
     };
+  }
+}
+
+function findUp(folder: string, names: readonly string[]): string | undefined {
+  for (;;) {
+    const found = names.map((name) => path.join(folder, name)).find((file) => fs.existsSync(file));
+    if (found !== undefined || folder === path.dirname(folder)) return found;
+    folder = path.dirname(folder);
   }
 }
 

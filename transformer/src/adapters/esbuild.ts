@@ -95,14 +95,16 @@ class HostBuild {
       return undefined;
     }
     const { errors, warnings } = this.#messages(result.diagnostics);
-    if (errors.length > 0) return { errors, warnings, watchFiles: result.dependencies };
+    // What only the chunk holds is no part of the host's build any more, but a change of it has to start one.
+    const watchFiles = [...result.dependencies, ...this.#modules.dataOf([file, ...result.dependencies])];
+    if (errors.length > 0) return { errors, warnings, watchFiles };
     const edited = result.edits.length === 0 ? undefined : await editText(text, path.basename(file), result.edits);
     return {
       contents: edited ? `${edited.text}\n//# sourceMappingURL=${edited.map.toUrl()}\n` : text,
       loader: loaderOf(file, this.#settings.options.loader),
       resolveDir: path.dirname(file),
       warnings,
-      watchFiles: result.dependencies,
+      watchFiles,
     };
   }
 

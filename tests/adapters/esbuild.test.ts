@@ -1,0 +1,293 @@
+/** `makeparallel/esbuild`: the ways in which esbuild can be told to build. */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { runNode } from "../support/children";
+import { esbuildBuild, esbuildErrors, listFiles, makeWorkspace, type Workspace } from "./support/workspace";
+
+const main = `import { parallel } from "makeparallel";
+import { factor } from "./factor";
+
+const scale = parallel((n: number) => n * factor());
+void scale(2).then((value) => console.log(value));
+`;
+
+function project(name: string, files: Record<string, string | object> = {}, at?: string): Workspace {
+  return makeWorkspace(
+    `esbuild-${name}`,
+    {
+      "package.json": { name: "project", version: "1.0.0" },
+      "src/main.ts": main,
+      "src/factor.ts": "export const factor = (): number => 10;\n",
+      ...files,
+    },
+    at,
+  );
+}
+
+async function build(workspace: Workspace, options: string, plugin?: string): Promise<void> {
+  const built = await esbuildBuild(workspace, options, plugin);
+  if (built.code !== 0) throw new Error(esbuildErrors(built));
+}
+
+async function run(workspace: Workspace, file: string): Promise<string> {
+  const ended = await runNode(workspace.file(file), [], { env: { MAKEPARALLEL_BACKEND: "typescript", MAKEPARALLEL_THREADS: "1" } });
+  return (ended.stdout + ended.stderr).trim();
+}
+
+test.each([
+  ["bundle, cjs, outfile", `{ bundle: true, platform: "node", outfile: "out/app.cjs" }`, "out/app.cjs"],
+  ["bundle, esm, outfile", `{ bundle: true, platform: "node", format: "esm", outfile: "out/app.mjs" }`, "out/app.mjs"],
+  ["bundle, esm, outdir, splitting", `{ bundle: true, platform: "node", format: "esm", splitting: true, outdir: "out", outExtension: { ".js": ".mjs" } }`, "out/main.mjs"],
+  ["bundle, minified", `{ bundle: true, platform: "node", minify: true, outfile: "out/app.cjs" }`, "out/app.cjs"],
+  ["bundle, packages external", `{ bundle: true, platform: "node", packages: "external", outfile: "out/app.cjs" }`, "out/app.cjs"],
+])("%s", async (title, options, output) => {
+  const workspace = project(title.replace(/\W+/g, "-"));
+  await build(workspace, `{ entryPoints: ["src/main.ts"], ...${options} }`);
+  expect(await run(workspace, output)).toBe("20");
+});
+
+test.each([
+  ["cjs", `{ format: "cjs", outExtension: { ".js": ".cjs" } }`, "cjs", "./factor.cjs"],
+  ["esm", `{ format: "esm", outExtension: { ".js": ".mjs" } }`, "mjs", "./factor.mjs"],
+  ["no format, in an ES module package", `{}`, "js", "./factor.js"],
+])("without bundling: %s", async (title, options, extension, specifier) => {
+  const workspace = project(`single-${title.replace(/\W+/g, "-")}`, {
+    "package.json": { name: "project", version: "1.0.0", type: extension === "js" ? "module" : "commonjs" },
+    "src/main.ts": main.replace("./factor", specifier),
+  });
+  await build(workspace, `{ entryPoints: ["src/*.ts"], outdir: "out", target: "node20", ...${options} }`);
+  expect(listFiles(workspace, "out").filter((file) => !file.startsWith("parallel-chunks"))).toEqual([`factor.${extension}`, `main.${extension}`]);
+  expect(await run(workspace, `out/main.${extension}`)).toBe("20");
+});
+
+test("write: false adds the chunks and the manifest to outputFiles and writes nothing", async () => {
+  const workspace = project("write-false");
+  const built = await esbuildBuild(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", write: false }`);
+  const { files } = JSON.parse(built.stdout) as { files: string[] };
+  const names = files.map((file) => path.relative(workspace.root, file).replace(/-[A-Z0-9]{8}/, "").replace(/[0-9a-f]{10}/, "key")).sort();
+  expect(names).toEqual(["out/main.js", "out/parallel-chunks/key.json", "out/parallel-chunks/scale.cjs", "out/parallel-chunks/scale.cjs.map"]);
+  expect(fs.existsSync(workspace.file("out"))).toBe(false);
+});
+
+test("the plugin comes by default import, by name, and by require", async () => {
+  const workspace = project("imports");
+  workspace.write("a.mjs", `import a, { makeparallel as b } from "makeparallel/esbuild";\nconsole.log(a().name, b().name);`);
+  workspace.write("b.cjs", `const { makeparallel: a, default: b } = require("makeparallel/esbuild");\nconsole.log(a().name, b().name);`);
+  for (const file of ["a.mjs", "b.cjs"]) expect(await run(workspace, file)).toBe("makeparallel makeparallel");
+});
+
+test("errors are esbuild's own, with place, related places and a way out; all of them in one run", async () => {
+  const broken = `import { parallel } from "makeparallel";
+export function count(): unknown {
+  let total = 0;
+  return parallel((n: number) => { total += n; return total; });
+}
+`;
+  const workspace = project("errors", { "src/a.ts": broken, "src/b.ts": broken, "src/main.ts": `import "./a";\nimport "./b";\n` });
+  const built = await esbuildBuild(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", logLevel: "silent" }`);
+  expect(built.code).toBe(1);
+  const { errors } = JSON.parse(built.stdout) as { errors: { text: string; pluginName: string; location: Record<string, unknown>; notes: { text: string }[] }[] };
+  expect(errors.map(({ location }) => location.file).sort()).toEqual(["src/a.ts", "src/b.ts"]);
+  expect(errors[0]).toMatchObject({
+    pluginName: "makeparallel",
+    text: expect.stringMatching(/^MP\d{4}: .*total/),
+    location: { line: 4, lineText: expect.stringContaining("total += n") },
+  });
+  expect(errors[0].notes.length).toBeGreaterThan(0);
+  expect(fs.existsSync(workspace.file("out/parallel-chunks"))).toBe(false);
+});
+
+test("settings of the host build hold in the chunks: alias, tsconfig paths, define, loader, conditions, jsx", async () => {
+  const workspace = project("settings", {
+    "tsconfig.json": { compilerOptions: { paths: { "@lib/*": ["./src/lib/*"] }, jsx: "react", jsxFactory: "Array.of" } },
+    "src/lib/paths.ts": `export const byPaths = "paths";`,
+    "src/lib/real.ts": `export const aliased = "alias";`,
+    "src/note.txt": "text",
+    "src/view.tsx": `export const view = (): string => <b>bold</b>;\ndeclare namespace JSX { interface IntrinsicElements { b: object } type Element = string }\n`,
+    "node_modules/conditional/package.json": { name: "conditional", exports: { special: "./special.js", default: "./plain.js" } },
+    "node_modules/conditional/special.js": `exports.which = "special";`,
+    "node_modules/conditional/plain.js": `exports.which = "plain";`,
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { byPaths } from "@lib/paths";
+import { aliased } from "alias-of-lib";
+import note from "./note.txt";
+import { which } from "conditional";
+import { view } from "./view";
+declare const DEFINED: string;
+const all = parallel(() => [byPaths, aliased, note, DEFINED, which, view()]);
+void all().then((value) => console.log(value.join()));
+`,
+  });
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs", alias: { "alias-of-lib": "./src/lib/real.ts" }, define: { DEFINED: '"defined"' }, loader: { ".txt": "text" }, conditions: ["special"] }`,
+  );
+  expect(await run(workspace, "out/app.cjs")).toBe("paths,alias,text,defined,special,b,,bold");
+});
+
+const packages = `import { parallel } from "makeparallel";
+import { answer } from "fixture-cjs-plain";
+import dual from "fixture-dual";
+const get = parallel(() => [answer, dual]);
+void get().then((value) => console.log(value.join()), (error) => console.log(error.code));
+`;
+
+test("packages go into the chunks when they go into the bundle: it runs without node_modules", async () => {
+  const away = fs.mkdtempSync(path.join(os.tmpdir(), "makeparallel-away-"));
+  for (const [name, options, expected] of [
+    ["bundled", `{}`, "42,dual by import"],
+    ["external", `{ external: ["fixture-cjs-plain"] }`, "MP_CHUNK"],
+  ]) {
+    const workspace = project(`packages-${name}`, { "src/main.ts": packages });
+    await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", ...${options} }`);
+    const target = path.join(away, name);
+    fs.cpSync(workspace.file("out"), target, { recursive: true });
+    // Only makeparallel itself is installed there.
+    fs.mkdirSync(path.join(target, "node_modules"));
+    fs.symlinkSync(workspace.file("node_modules/makeparallel"), path.join(target, "node_modules/makeparallel"), "junction");
+    const ended = await runNode(path.join(target, "main.js"), [], { env: { MAKEPARALLEL_BACKEND: "typescript", MAKEPARALLEL_THREADS: "1" } });
+    expect((ended.stdout + ended.stderr).trim()).toBe(expected);
+  }
+  fs.rmSync(away, { recursive: true });
+});
+
+test("packages: the plugin's option wins over the host's", async () => {
+  const workspace = project("packages-option", { "src/main.ts": packages });
+  await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out" }`, `makeparallel({ packages: "external" })`);
+  expect(await run(workspace, "out/main.js")).toBe("42,dual by require");
+  fs.rmSync(workspace.file("node_modules/fixture-dual"), { recursive: true });
+  expect(await run(workspace, "out/main.js")).toBe("MP_CHUNK");
+});
+
+test("another plugin's resolution of project modules is followed", async () => {
+  const workspace = project("plugins", { "src/main.ts": main.replace("./factor", "virtual:factor") });
+  const other = `{ name: "other", setup(build) { build.onResolve({ filter: /^virtual:/ }, () => ({ path: ${JSON.stringify(workspace.file("src/factor.ts"))} })); } }`;
+  await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs" }`, `makeparallel(), ${other}`);
+  expect(await run(workspace, "out/app.cjs")).toBe("20");
+});
+
+test("a build without marks is untouched, byte for byte", async () => {
+  const files = { "src/main.ts": `import { factor } from "./factor";\nexport class A { x = factor(); }\nconsole.log(new A().x);\n` };
+  const [plain, plugged] = [project("plain", files), project("plugged", files)];
+  const options = `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", sourcemap: true }`;
+  await build(plain, options, "");
+  await build(plugged, options);
+  expect(listFiles(plugged, "out")).toEqual(listFiles(plain, "out"));
+  for (const file of listFiles(plain, "out")) expect(plugged.read(`out/${file}`)).toBe(plain.read(`out/${file}`));
+});
+
+test("the same project gives the same bytes in any folder", async () => {
+  const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "makeparallel-esbuild-"));
+  const outputs = [];
+  for (const at of [undefined, elsewhere]) {
+    const workspace = project("bytes", { "src/main.ts": packages + main.split("\n").slice(1).join("\n") }, at);
+    await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", sourcemap: true }`);
+    outputs.push(listFiles(workspace, "out").map((file) => [file, workspace.read(`out/${file}`)]));
+  }
+  fs.rmSync(elsewhere, { recursive: true });
+  expect(outputs[0].length).toBeGreaterThan(5);
+  expect(outputs[1]).toEqual(outputs[0]);
+});
+
+test("the program's own source map leads to the original places", async () => {
+  const workspace = project("maps", {
+    "src/main.ts": `import { parallel } from "makeparallel";
+const first = parallel((n: number) => n);
+/** @parallel */
+export async function second(n: number): Promise<number> { return n; }
+void first(1).then(() => second(1)).then(() => { throw new Error("here"); });
+`,
+  });
+  await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs", sourcemap: true }`);
+  const ended = await runNode(workspace.file("out/app.cjs"), [], { execArgv: ["--enable-source-maps"], env: { MAKEPARALLEL_BACKEND: "typescript" } });
+  expect(ended.stderr).toMatch(/Error: here\s+at .*src\/main\.ts:5:56/);
+});
+
+test("watch: edits of a task, of what it uses and of its data rebuild its chunk; errors come and go", async () => {
+  const workspace = project("watch", {
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { factor } from "./factor";
+import table from "./table.json";
+const scale = parallel((n: number) => n * factor() + table.extra);
+void scale(2).then((value) => console.log(value));
+`,
+    "src/table.json": `{ "extra": 1 }`,
+  });
+  workspace.write(
+    "watch.mjs",
+    `import * as esbuild from "esbuild";
+import makeparallel from "makeparallel/esbuild";
+const report = { name: "report", setup(build) { build.onEnd((result) => console.log("BUILT " + JSON.stringify(result.errors.map((error) => error.text)))); } };
+const context = await esbuild.context({ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs", logLevel: "silent", plugins: [makeparallel(), report] });
+await context.watch();
+process.stdin.on("data", () => context.dispose()).unref?.();
+`,
+  );
+  const child = spawn(process.execPath, [workspace.file("watch.mjs")], { cwd: workspace.root, stdio: ["pipe", "pipe", "inherit"] });
+  const builds: string[] = [];
+  let wake = (): void => {};
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    builds.push(...text.split("\n").filter((line) => line.startsWith("BUILT ")));
+    wake();
+  });
+  const built = async (accept: (line: string) => boolean): Promise<void> => {
+    while (!builds.some(accept)) await new Promise<void>((resolve) => (wake = resolve));
+    builds.length = 0;
+  };
+  const clean = (line: string): boolean => line === "BUILT []";
+  try {
+    await built(clean);
+    expect(await run(workspace, "out/app.cjs")).toBe("21");
+    const bytes = fs.statSync(workspace.file("out/app.cjs")).size;
+
+    // The program itself does not hold this file any more: only the chunk does.
+    workspace.write("src/factor.ts", "export const factor = (): number => 20;\n");
+    await built(clean);
+    expect(await run(workspace, "out/app.cjs")).toBe("41");
+
+    workspace.write("src/table.json", `{ "extra": 2 }`);
+    await built(clean);
+    expect(await run(workspace, "out/app.cjs")).toBe("42");
+    expect(fs.statSync(workspace.file("out/app.cjs")).size).toBe(bytes);
+
+    const text = workspace.read("src/main.ts");
+    workspace.write("src/main.ts", text.replace("const scale", "let total = 0;\nconst scale").replace("=> n *", "=> (total = n) *"));
+    await built((line) => line.includes("MP"));
+    workspace.write("src/main.ts", text.replace("n * factor()", "n * factor() * 2"));
+    await built(clean);
+    expect(await run(workspace, "out/app.cjs")).toBe("82");
+    expect(listFiles(workspace, "out/parallel-chunks").filter((file) => file.endsWith(".cjs"))).toHaveLength(1);
+  } finally {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill();
+    await ended;
+  }
+}, 60_000);
+
+test("a CommonJS default import in a file that is an ES module to Node is module.exports, as the host bundles it", async () => {
+  const source = `import { parallel } from "makeparallel";
+import old from "fixture-cjs-interop";
+const here = () => typeof (old as unknown) === "object";
+const there = parallel(() => here());
+void there().then((value) => console.log(value === here(), value));
+`;
+  for (const [name, file, expected] of [
+    ["node", "src/main.mts", "true true"],
+    ["babel", "src/main.ts", "true false"],
+  ]) {
+    for (const packagesOption of ["external", "bundle"]) {
+      const workspace = project(`interop-${name}-${packagesOption}`, { [file]: source });
+      await build(workspace, `{ entryPoints: ["${file}"], bundle: true, platform: "node", format: "cjs", outfile: "out/app.cjs", packages: "${packagesOption}" }`);
+      expect(await run(workspace, "out/app.cjs")).toBe(expected);
+    }
+  }
+});
+
+test("platform browser is refused with a way out", async () => {
+  const workspace = project("browser");
+  const built = await esbuildBuild(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, outfile: "out/app.js", logLevel: "silent" }`);
+  expect(built.code).toBe(1);
+  expect(esbuildErrors(built)).toContain(`platform: "node"`);
+});
