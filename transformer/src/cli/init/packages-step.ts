@@ -24,8 +24,9 @@ export function planPackages(plan: Plan, project: Project, needs: PackageNeeds, 
   if (needs.compiler) {
     const need = tsPatchFor(typescript.version?.[0] ?? 5);
     const { version } = tsPatch;
-    // A declared range without a number ("latest", "catalog:") is taken at its word until something is installed.
-    const fits = version ? version[0] === need.major && isAtLeast(version, need.least) : tsPatch.declared !== undefined;
+    // What is found without being declared belongs to somebody else, and may go. A range without a number ("latest", "catalog:") is taken at its word until
+    // something is installed.
+    const fits = tsPatch.declared !== undefined && (!version || (version[0] === need.major && isAtLeast(version, need.least)));
     if (!fits) dev.push(`ts-patch@${need.range}`);
   }
   if (needs.esbuild && isMissing(esbuildTool)) dev.push(`esbuild@${own.esbuild}`);

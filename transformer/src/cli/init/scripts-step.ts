@@ -63,11 +63,13 @@ function planNest(plan: Plan, project: Project, draft: Draft): void {
     );
     return;
   }
-  const prepare = project.package.json.scripts?.["prepare"];
+  // Yarn 2 and later run no `prepare` after an installation.
+  const name = project.manager.agent === "yarn@berry" ? "postinstall" : "prepare";
+  const prepare = project.package.json.scripts?.[name];
   const text = prepare === undefined ? PATCH : `${PATCH} && ${prepare}`;
   // `nest build` and `nest start` load the package typescript themselves, so there is no name to change: the package itself is patched.
-  draft.edit(prepare === undefined ? `+ scripts.prepare: ${text}` : `scripts.prepare: ${prepare} → ${text}`, (json) =>
-    prepare === undefined ? appendScript(json, "prepare", text) : replace(json, ["scripts", "prepare"], JSON.stringify(text)),
+  draft.edit(prepare === undefined ? `+ scripts.${name}: ${text}` : `scripts.${name}: ${prepare} → ${text}`, (json) =>
+    prepare === undefined ? appendScript(json, name, text) : replace(json, ["scripts", name], JSON.stringify(text)),
   );
   plan.afterwards.push(project.manager.execute(PATCH.split(" ")));
 }

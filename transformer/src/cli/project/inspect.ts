@@ -9,6 +9,7 @@ import { findNest, type NestBuild } from "./nest";
 import { declared, type DependencyKind, findPackage, type PackageFile } from "./package-json";
 import { findPackageManager, type PackageManager } from "./package-manager";
 import { type ScriptCall, scriptCalls } from "./scripts";
+import { pluginsOf, readTsConfig } from "./tsconfig";
 import { readTscCall, type TscCall } from "./tsc-call";
 import { parseVersion, type Version } from "./versions";
 import { findWorkspace, type Workspace } from "./workspace";
@@ -75,9 +76,10 @@ export async function inspectProject({ cwd, node, self }: Surroundings): Promise
 
   const outputs = [...tsc, ...tspc].filter(({ purpose }) => purpose === "output");
   const others = nest ? [nest.config] : [];
-  // Nothing says how it is built: then it is built by a plain `tsc`.
+  // Nothing says how it is built: then it is built by a plain `tsc`. So it is where the transformer stands in the configuration already.
+  const standard = path.join(folder, "tsconfig.json");
   const hasOtherBuild = esbuild.calls.length + esbuild.files.length > 0;
-  if (outputs.length === 0 && !nest && !hasOtherBuild) others.push(path.join(folder, "tsconfig.json"));
+  if (outputs.length === 0 && !nest && (!hasOtherBuild || mentionsPlugin(standard))) others.push(standard);
 
   return {
     package: found,
@@ -102,6 +104,14 @@ export async function inspectProject({ cwd, node, self }: Surroundings): Promise
     esbuild,
     hosts,
   };
+}
+
+function mentionsPlugin(file: string): boolean {
+  try {
+    return pluginsOf(readTsConfig(file)).some(({ ours }) => ours !== undefined);
+  } catch {
+    return false;
+  }
 }
 
 function findTool(name: string, own: PackageFile, workspace: Workspace | undefined): Tool {

@@ -12,7 +12,7 @@ export interface ScriptCall {
   script: string;
   /** The script's whole text. */
   text: string;
-  /** `tsc`, `tspc`, `nest`, `esbuild`, …; a program's file name without its extension when it is run by `node`. */
+  /** `tsc`, `tspc`, `nest`, `esbuild`, …; of a file in a package that `node` runs: its name without the extension; empty for one of the project's. */
   program: string;
   /** The word that names the program, to be replaced. */
   word: Word;
@@ -49,7 +49,7 @@ function callsOf(script: string, text: string, root: string, scripts: Record<str
     const call: ScriptCall = {
       script,
       text,
-      program: path.basename(word.text).replace(/\.(?:cmd|exe|[cm]?[jt]s)$/, ""),
+      program: programName(word.text),
       word,
       args,
       folder,
@@ -62,13 +62,18 @@ function callsOf(script: string, text: string, root: string, scripts: Record<str
     if (!fileWord) continue;
     calls.push({
       ...call,
-      program: path.basename(fileWord.text).replace(/\.[cm]?[jt]s$/, ""),
+      // A file of the project's is not the tool that it may be named after.
+      program: /(?:^|\/)node_modules\//.test(fileWord.text) ? programName(fileWord.text) : "",
       word: fileWord,
       args: words.slice(fileAt + 1).map((other) => other.text),
       file: path.resolve(folder, fileWord.text),
     });
   }
   return calls;
+}
+
+function programName(text: string): string {
+  return path.basename(text).replace(/\.(?:cmd|exe|[cm]?[jt]s)$/, "");
 }
 
 function isFileName(text: string): boolean {
