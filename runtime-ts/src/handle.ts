@@ -12,6 +12,7 @@ import { CancelledError, DependencyError, ParallelError, TimeoutError, WorkerCra
 import { checkMs } from "./options";
 import type { Backend, Encoded, TaskSink, Ticket } from "./pool/backend";
 import { Phase, Settlement } from "./pool/backend";
+import { Continuation, continueSoon } from "./continuation";
 import { addPushSite, type PushSite } from "./push-site";
 import { afterRejection, lookedAt } from "./unhandled";
 
@@ -68,6 +69,8 @@ class More {
   site: PushSite | undefined;
 }
 
+type Callback = ((value: any) => unknown) | undefined;
+
 /** Bits of `_flags`. */
 const OBSERVED = 1;
 /** `unref` was called. */
@@ -78,6 +81,8 @@ const POLLED = 4;
 const QUIET = 8;
 /** `_value` is an `Encoded` that nobody has looked at yet. */
 const RAW = 16;
+/** `_resolve` and `_reject` are the callbacks of the first `then`, and `_promise` is its {@link Continuation}. */
+const DIRECT = 32;
 
 /** Settlement of a handle; 0 while it has none. */
 const PENDING = 0;
@@ -97,10 +102,10 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   /** @internal The value, the error to throw, or (with the flag RAW) the payload that has not been decoded yet. */ _value: unknown =
     undefined;
   /** @internal */ _ticket: Ticket = -1;
-  /** @internal */ _elapsed = 0;
+  /** @internal In microseconds, as a small integer: a fraction would be an object of its own. */ _elapsed = 0;
   /** @internal Made on first use, with its two functions while it is pending. */ _promise: Promise<unknown> | undefined = undefined;
-  /** @internal */ _resolve: ((value: unknown) => void) | undefined = undefined;
-  /** @internal */ _reject: ((error: unknown) => void) | undefined = undefined;
+  /** @internal */ _resolve: Callback = undefined;
+  /** @internal */ _reject: Callback = undefined;
   /** @internal */ _more: More | undefined = undefined;
   /** @internal */ _origin: HandleOrigin;
   /** @internal */ _backend: Backend | undefined;
@@ -192,7 +197,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** Time for which the task has run so far, or ran in all, in ms; 0 while it has not started. */
   get elapsed(): number {
-    if (this.isReady() || this._backend === undefined || this._ticket < 0) return this._elapsed;
+    if (this.isReady() || this._backend === undefined || this._ticket < 0) return this._elapsed / 1000;
     return this._backend.elapsed(this._ticket);
   }
 
@@ -277,6 +282,15 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    if (this._settlement === PENDING && this._promise === undefined && typeof onFulfilled === "function") {
+      const continuation = new Continuation<A | B>(this);
+      this._flags |= DIRECT;
+      this._resolve = onFulfilled;
+      this._reject = onRejected as Callback;
+      this._promise = continuation;
+      this._observe();
+      return continuation;
+    }
     return this._lookAt().then(onFulfilled, onRejected);
   }
 
@@ -336,7 +350,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   /** @internal */
   settle(settlement: Settlement, payload: Encoded | null, elapsed: number, detail: number): void {
     if (this._settlement !== PENDING) return;
-    this._elapsed = elapsed;
+    this._elapsed = elapsed < 1_000_000 ? (elapsed * 1000) | 0 : Math.round(elapsed * 1000);
     const more = this._more;
     if (settlement === Settlement.Fulfilled) {
       // Others decode their own copies of a quiet handle's result.
@@ -536,7 +550,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** The promise behind `then`; whoever asks for it looks at the outcome. */
   private _lookAt(): Promise<R> {
-    if (this._promise === undefined) {
+    if ((this._flags & DIRECT) !== 0) this._materialise();
+    if (this._promise === undefined || (this._flags & DIRECT) !== 0) {
       if (this._settlement === PENDING) {
         this._promise = new Promise<unknown>((resolve, reject) => {
           this._resolve = resolve;
@@ -545,18 +560,50 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         this._observe();
       } else {
         if ((this._flags & RAW) !== 0) this._decodeRaw();
-        this._promise = this._settlement === Settlement.Fulfilled ? Promise.resolve(this._value) : Promise.reject(this._value);
+        const promise = this._settlement === Settlement.Fulfilled ? Promise.resolve(this._value) : Promise.reject(this._value);
+        // With a callback that is about to run, the continuation keeps its place.
+        if ((this._flags & DIRECT) === 0) this._promise = promise;
+        else if (this._settlement !== Settlement.Fulfilled) promise.catch(noop);
+        return promise as Promise<R>;
       }
     }
     if (this._settlement > Settlement.Fulfilled) lookedAt(this);
     return this._promise as Promise<R>;
   }
 
+  /** @internal Makes real promises of this pending handle and of what its first `then` returned. */
+  _materialise(): void {
+    if (this._settlement !== PENDING || (this._flags & DIRECT) === 0) return;
+    this._flags &= ~DIRECT;
+    const continuation = this._promise as Continuation<unknown>;
+    const onFulfilled = this._resolve;
+    const onRejected = this._reject;
+    const promise = new Promise<unknown>((resolve, reject) => {
+      this._resolve = resolve;
+      this._reject = reject;
+    });
+    this._promise = promise;
+    continuation._adopt(promise.then(onFulfilled, onRejected));
+  }
+
+  /** @internal Runs the callback of the first `then`. */
+  _continue(): void {
+    const continuation = this._promise as Continuation<unknown>;
+    const callbacks = { onFulfilled: this._resolve, onRejected: this._reject };
+    this._flags &= ~DIRECT;
+    this._promise = this._resolve = this._reject = undefined;
+    if ((this._flags & RAW) !== 0) this._decodeRaw();
+    const fulfilled = this._settlement === Settlement.Fulfilled;
+    continuation._run(fulfilled ? callbacks.onFulfilled : callbacks.onRejected, this._value, fulfilled);
+  }
+
   private _finish(settlement: Settlement): void {
     this._settlement = settlement;
-    if (this._resolve !== undefined) {
+    if ((this._flags & DIRECT) !== 0) {
+      continueSoon(this);
+    } else if (this._resolve !== undefined) {
       if ((this._flags & RAW) !== 0) this._decodeRaw();
-      if (this._settlement === Settlement.Fulfilled) this._resolve(this._value);
+      if (this._settlement === Settlement.Fulfilled) this._resolve!(this._value);
       else this._reject!(this._value);
       this._resolve = this._reject = undefined;
     } else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && (this._flags & QUIET) === 0) {

@@ -1,0 +1,153 @@
+import { conformance, type Tools } from "../support/conformance";
+
+declare function sleep(ms: number): Promise<void>;
+declare const mp: Tools["mp"];
+
+const tasks = {
+  add: (a: number, b: number) => a + b,
+  list: (n: number) => Array.from({ length: n }, (_, i) => i),
+  fail: (message: string) => {
+    throw new RangeError(message);
+  },
+  later: async (ms: number, value: unknown) => {
+    await sleep(ms);
+    return value;
+  },
+};
+
+conformance("promises", tasks, {
+  "what then returns can be chained, awaited and caught": async ({ T, assert }) => {
+    assert.strictEqual(await T.add(1, 2).then((n: number) => n + 1), 4);
+    assert.strictEqual(
+      await T.add(1, 2)
+        .then((n: number) => n + 1)
+        .then((n: number) => n * 2),
+      8,
+    );
+    assert.strictEqual(
+      await T.fail("x")
+        .then(() => 1)
+        .catch((error: Error) => error.message),
+      "x",
+    );
+    assert.strictEqual(
+      await T.add(1, 2)
+        .then(() => {
+          throw new Error("callback");
+        })
+        .catch((error: Error) => error.message),
+      "callback",
+    );
+    assert.strictEqual(await T.add(1, 2).then((n: number) => T.add(n, 10)), 13);
+    assert.strictEqual(await T.add(1, 2).then(undefined, () => 0), 3);
+    assert.strictEqual(
+      await T.fail("y").then(
+        () => 1,
+        (error: Error) => error.message,
+      ),
+      "y",
+    );
+    let ended = 0;
+    assert.strictEqual(await T.add(2, 2).finally(() => void ended++), 4);
+    assert.strictEqual(ended, 1);
+  },
+  "one handle can be awaited, polled and pulled together, and gives one object": async ({ T, assert }) => {
+    const handle = T.list(10);
+    const first = handle.then((list: number[]) => list);
+    const second = handle.then((list: number[]) => list);
+    const pulled = handle.get();
+    assert.strictEqual(await first, pulled);
+    assert.strictEqual(await second, pulled);
+    assert.strictEqual(await handle, pulled);
+    assert.strictEqual(handle.tryGet(), pulled);
+  },
+  "callbacks never run inside the call that settles": async ({ T, assert }) => {
+    const handle = T.add(1, 1);
+    let ran = false;
+    handle.then(() => (ran = true));
+    handle.get();
+    assert.strictEqual(ran, false);
+    await undefined;
+    assert.strictEqual(ran, true);
+  },
+  "what then returned is used late": async ({ T, assert, until }) => {
+    const handle = T.add(3, 4);
+    let seen: unknown;
+    const derived = handle.then((n: number) => (seen = n * 2));
+    await until(() => seen !== undefined);
+    assert.strictEqual(await derived, 14);
+    const settling = T.add(1, 1);
+    const other = settling.then((n: number) => n + 5);
+    settling.get();
+    assert.strictEqual(await other, 7);
+  },
+  "Promise combinators take handles": async ({ T, assert }) => {
+    assert.deepStrictEqual(await Promise.all([T.add(1, 1), 5, T.add(2, 2)]), [2, 5, 4]);
+    assert.deepStrictEqual(
+      (await Promise.allSettled([T.add(1, 1), T.fail("z")])).map(({ status }) => status),
+      ["fulfilled", "rejected"],
+    );
+    assert.strictEqual(await Promise.race([T.add(1, 1), new Promise(() => undefined)]), 2);
+  },
+  "callbacks for completion, errors and progress are called, also late": async ({ T, assert, until }) => {
+    const seen: unknown[] = [];
+    const handle = T.add(1, 2);
+    assert.strictEqual(
+      handle.onComplete((value: number) => seen.push(value)),
+      handle,
+    );
+    await handle;
+    handle.onComplete((value: number) => seen.push(-value));
+    T.fail("q").onError((error: Error) => seen.push(error.message));
+    await until(() => seen.length === 3);
+    assert.deepStrictEqual(seen.slice(0, 2), [3, -3]);
+  },
+  "a rejection that nobody looks at is reported; one that was taken is not": async ({ T, assert, until }) => {
+    const reported: string[] = [];
+    const listener = (error: Error) => reported.push(error.message);
+    process.on("unhandledRejection", listener);
+    try {
+      T.fail("unseen").ref();
+      await until(() => reported.length === 1);
+      assert.throws(() => T.fail("got").get());
+      const waited = T.fail("waited");
+      waited.wait();
+      T.fail("called").onError(() => undefined);
+      const polled = T.fail("polled");
+      while (!polled.isReady()) await sleep(1);
+      await sleep(5);
+      assert.throws(() => polled.tryGet());
+      await T.fail("derived").then(
+        () => 1,
+        () => 2,
+      );
+      void T.fail("derived unseen").then(() => 1);
+      await until(() => reported.length === 2);
+      assert.deepStrictEqual(reported, ["unseen", "derived unseen"]);
+    } finally {
+      process.removeListener("unhandledRejection", listener);
+    }
+  },
+  "handles carry notes, names and times": async ({ T, assert }) => {
+    const handle = T.later(5, 1);
+    handle.metadata.set("user", 7);
+    await handle;
+    assert.strictEqual(handle.metadata.get("user"), 7);
+    assert.strictEqual(handle.name, "later");
+    assert.ok(handle.elapsed > 0);
+    assert.strictEqual(handle.progress, 1);
+    assert.strictEqual(mp.handleOf(handle), handle);
+    assert.throws(() => mp.handleOf(Promise.resolve(1)), TypeError);
+    assert.strictEqual(mp.AsyncHandle.of(4).get(), 4);
+    assert.strictEqual(await mp.AsyncHandle.of(4), 4);
+  },
+  "the stack of an error ends where the call was made": async ({ T, assert }) => {
+    try {
+      await T.fail("where");
+      assert.fail("it has to fail");
+    } catch (error: any) {
+      assert.match(error.stack, /RangeError: where\n\s+at .*fail[\s\S]*--- fail was called here ---\n\s+at .*main\.cjs/);
+      assert.doesNotMatch(error.stack, /runtime-ts/);
+    }
+  },
+});
