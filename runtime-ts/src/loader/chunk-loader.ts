@@ -4,6 +4,7 @@
  * Takes: a manifest and the id of a task or class. Gives: the function (or class) out of its chunk, after the chunks and packages that it imports
  * have been loaded, in their order. Synchronous unless some chunk or package awaits at its top level. One loader a thread.
  */
+import { isAscii } from "node:buffer";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
 import * as vm from "node:vm";
@@ -179,7 +180,7 @@ export class ChunkLoader {
       throw new ChunkError(`The chunk ${name} failed while it was loaded for ${user}: ${message}`, { cause: error });
     };
     try {
-      const script = new vm.Script(source.toString("utf8"), {
+      const script = new vm.Script(isAscii(source) ? source.toString("latin1") : source.toString("utf8"), {
         filename: file,
         cachedData: codeCache,
         importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,

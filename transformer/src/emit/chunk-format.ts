@@ -66,7 +66,8 @@ async function toCommonJs(code: string, map: RawSourceMap, target: string | stri
   const inlineMap = Buffer.from(JSON.stringify(map)).toString("base64");
   try {
     const result = await esbuild.transform(`${code}\n//# sourceMappingURL=data:application/json;base64,${inlineMap}`, {
-      charset: "utf8",
+      // A chunk of nothing but ASCII is a string of one byte a character, which the loader makes and V8 reads several times faster.
+      charset: "ascii",
       define: {
         "import.meta.url": "__mp_chunk.url",
         "import.meta.filename": "__filename",
