@@ -28,22 +28,23 @@ interface Local {
 
 interface Analysis {
   readonly result: FileResult;
-  readonly format: string;
+  readonly format: FileFormat;
   readonly classes: ClassInfo[];
   readonly tasks: { site: TaskSite; record: TaskRecord }[];
   /** The modules that it was made from. */
   readonly sources: Module[];
+  /** Classes of other modules that must register themselves there. */
+  readonly asks: ClassInfo[];
   /** Classes of this file that others asked to register, when it was made. */
-  readonly asked: number;
+  readonly asked: string;
+  /** State of all modules when it was made. */
   readonly version: number;
 }
 
 export class Project {
   private readonly modules: Modules;
-  private readonly locals = new WeakMap<Module, Local>();
+  private locals = new WeakMap<Module, Local>();
   private readonly analyses = new Map<string, Analysis>();
-  /** By file: classes that register themselves there, because a marked file elsewhere needs them. */
-  private readonly instrumented = new Map<string, Map<string, ClassInfo>>();
   private graph: Graph;
   private graphVersion = -1;
 
@@ -64,15 +65,23 @@ export class Project {
    * @param _sourceFile the host's own tree of it. Not needed: positions are the same in the core's own
    */
   analyze(file: string, text: string, format: FileFormat, _sourceFile?: ts.SourceFile): FileResult {
-    if (!Project.mayContainTask(text) && !this.instrumented.has(file)) return emptyResult();
-    const module = this.modules.set(file, text);
-    const formatKey = `${format.module}\0${format.manifestKey}`;
-    const known = this.analyses.get(file);
-    const asked = this.instrumented.get(file)?.size ?? 0;
-    if (known && known.format === formatKey && known.asked === asked && known.sources.every((source) => this.modules.isCurrent(source)) && known.version === this.modules.version) {
-      return known.result;
+    const asked = this.askedOf(file);
+    if (!Project.mayContainTask(text) && asked.length === 0) {
+      this.analyses.delete(file);
+      return emptyResult();
     }
-    const analysis = this.analyzeModule(module, format, formatKey, asked);
+    const module = this.modules.set(file, text);
+    const key = asked.map((info) => `${info.id}${info.guarded ? "!" : ""}`).join("\0");
+    const known = this.analyses.get(file);
+    const isCurrent =
+      known !== undefined &&
+      known.format.module === format.module &&
+      known.format.manifestKey === format.manifestKey &&
+      known.asked === key &&
+      known.sources.every((source) => this.modules.isCurrent(source)) &&
+      known.version === this.modules.version;
+    if (isCurrent) return known.result;
+    const analysis = this.analyzeModule(module, format, asked, key);
     this.analyses.set(file, analysis);
     return analysis.result;
   }
@@ -83,6 +92,7 @@ export class Project {
    */
   slice(format: { manifestKey: string }, files?: Iterable<string>): SlicePlan {
     const wanted = files && new Set(files);
+    this.refresh();
     const analyses = [...this.analyses]
       .filter(([file]) => !wanted || wanted.has(file))
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -109,6 +119,28 @@ export class Project {
   /** Forgets what it knows of a file: it may have changed, come or gone. */
   invalidate(file: string): void {
     this.modules.invalidate(file);
+  }
+
+  /** Analyses again what a change elsewhere may have touched, and forgets files that are gone. */
+  private refresh(): void {
+    for (const [file, analysis] of [...this.analyses]) {
+      const module = this.modules.get(file);
+      if (module) this.analyze(file, module.text, analysis.format);
+      else this.analyses.delete(file);
+    }
+  }
+
+  /** Classes that a marked file elsewhere needs and that only this file can register. */
+  private askedOf(file: string): ClassInfo[] {
+    const asked = new Map<string, ClassInfo>();
+    for (const analysis of this.analyses.values()) {
+      for (const info of analysis.asks) {
+        if (info.module.file !== file) continue;
+        const before = asked.get(info.id);
+        asked.set(info.id, before?.guarded ? before : info);
+      }
+    }
+    return [...asked.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   private local(module: Module): Local {
@@ -138,15 +170,17 @@ export class Project {
 
   private currentGraph(): Graph {
     if (this.graphVersion !== this.modules.version) {
+      // What was found out about a module's own marks may hang on modules that it imports.
+      this.locals = new WeakMap();
       this.graph = this.freshGraph();
       this.graphVersion = this.modules.version;
     }
     return this.graph;
   }
 
-  private analyzeModule(module: Module, format: FileFormat, formatKey: string, asked: number): Analysis {
-    const local = this.local(module);
+  private analyzeModule(module: Module, format: FileFormat, asked: readonly ClassInfo[], key: string): Analysis {
     const graph = this.currentGraph();
+    const local = this.local(module);
     const report = new Reporter();
     const isolation = new Isolation(graph, this.modules, report);
     for (const site of local.sites) isolation.checkOwnCode(site, this.hoisted(site));
@@ -168,19 +202,20 @@ export class Project {
     }
     const classes = finder.finish();
     const own = new Map(classes.filter((info) => info.module === module).map((info) => [info.id, info]));
-    for (const info of this.instrumented.get(module.file)?.values() ?? []) {
+    for (const info of asked) {
       const current = own.get(info.id) ?? this.inModule(info, module);
       if (!current) continue;
       current.guarded ||= info.guarded;
       own.set(current.id, current);
     }
-    const { classImports, instrument } = this.registerOthers(module, classes);
+    const { classImports, asks } = this.registerOthers(module, classes);
     const sources = this.sourcesOf(module, reached, classes);
     const diagnostics = merge(local.report, report);
     return {
-      format: formatKey,
+      format,
       classes,
-      asked,
+      asks,
+      asked: key,
       version: this.modules.version,
       sources,
       tasks: sites.map((site) => ({ site, record: this.record(site) })),
@@ -189,7 +224,7 @@ export class Project {
         edits: programEdits(module, format, sites, (site) => this.hoisted(site), [...own.values()], classImports),
         diagnostics,
         dependencies: sources.filter((source) => source !== module).map((source) => source.file),
-        instrument,
+        instrument: [...new Set(asks.map((info) => info.module.file))].sort(),
       },
     };
   }
@@ -203,23 +238,18 @@ export class Project {
   }
 
   /** Sees to it that classes of other modules are registered in the program: from here where they can be imported, else by their own modules. */
-  private registerOthers(module: Module, classes: readonly ClassInfo[]): { classImports: ClassImport[]; instrument: string[] } {
+  private registerOthers(module: Module, classes: readonly ClassInfo[]): { classImports: ClassImport[]; asks: ClassInfo[] } {
     const classImports: ClassImport[] = [];
-    const instrument = new Set<string>();
+    const asks: ClassInfo[] = [];
     for (const info of classes) {
       if (info.module === module) continue;
       const found = this.importOf(module, info);
-      const selfRegistering = info.guarded || privateState(info.module, info.node).length > 0 || !found || Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
-      if (selfRegistering) {
-        instrument.add(info.module.file);
-        const asked = this.instrumented.get(info.module.file) ?? new Map<string, ClassInfo>();
-        const before = asked.get(info.id);
-        asked.set(info.id, before && before.module === info.module ? { ...info, guarded: info.guarded || before.guarded } : info);
-        this.instrumented.set(info.module.file, asked);
-      }
+      const isMarked = Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
+      const selfRegistering = !found || isMarked || info.guarded || privateState(info.module, info.node).length > 0;
+      if (selfRegistering) asks.push(info);
       if (found) classImports.push({ specifier: found.specifier, name: selfRegistering ? undefined : found.name, id: info.id });
     }
-    return { classImports, instrument: [...instrument].sort() };
+    return { classImports, asks };
   }
 
   /** How the module can import a class: as one of its imports has it, or by a relative path. */

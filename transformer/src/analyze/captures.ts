@@ -158,8 +158,9 @@ class Collector {
 
   private local(binding: Binding, reference: Reference, through: Binding | undefined): void {
     const { ts } = this.module;
+    // A tagged function comes along too: as its stub, because its own code is a task of its own.
     const literal = functionOf(this.module, binding);
-    if (literal && !this.isTask(binding)) {
+    if (literal) {
       const write = writes(this.module, binding)[0];
       if (write) return this.captureError("MP1004", binding, write, reference, through);
       this.along.add(binding);
@@ -205,10 +206,6 @@ class Collector {
       ...(reference.node === write.node ? [] : [{ node: reference.node, message: `\`${this.site.name}\` captures it here` }]),
       ...declarationsOf(binding),
     ]);
-  }
-
-  private isTask(binding: Binding): boolean {
-    return this.module.sites.some((site) => site.kind === "tag" && binding.declarations.includes(site.fn));
   }
 
   /** `this`, `arguments`, `super`, `new.target` and `with` in a part. */

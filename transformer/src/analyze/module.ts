@@ -88,11 +88,20 @@ export class Module {
     for (const statement of this.source.statements) this.attach(statement);
   }
 
+  /** Comments that say how JSX is compiled: `@jsx h`. */
+  get jsxPragmas(): string {
+    if (!/sx$/i.test(this.file) && !/\.[cm]?js$/i.test(this.file)) return "";
+    return (this.ts.getLeadingCommentRanges(this.text, 0) ?? [])
+      .map(({ pos, end }) => this.text.slice(pos, end))
+      .filter((comment) => comment.startsWith("/*") && /@jsx/.test(comment))
+      .map((comment) => comment.replace(/\s*\n\s*\*?\s*/g, " "))
+      .join(" ");
+  }
+
   get loader(): "ts" | "tsx" | "js" | "jsx" {
     if (/\.tsx$/i.test(this.file)) return "tsx";
-    if (/\.jsx$/i.test(this.file)) return "jsx";
-    // JavaScript files may hold JSX: esbuild's own `.js` loader refuses it, the wider one does not.
-    return /\.[cm]?js$/i.test(this.file) ? "js" : "ts";
+    // JavaScript files may hold JSX, which esbuild's loader for `.js` refuses.
+    return /\.[cm]?jsx?$/i.test(this.file) ? "jsx" : "ts";
   }
 
   /** References in a node's range that are emitted, in source order. */
@@ -256,7 +265,8 @@ export class Module {
     for (const reference of this.references(statement)) {
       const { binding } = reference;
       const unit = binding && this.unitOf.get(binding);
-      if (!unit || !runsWith(ts, reference.node, statement)) continue;
+      // A namespace can't be assigned to; where TypeScript's CommonJS lets it pass, it is another module's object that changes.
+      if (!unit || this.imports.get(binding)?.name === "*" || !runsWith(ts, reference.node, statement)) continue;
       const use = useOf(ts, reference.node);
       const fills = use === "call" && isContainer(ts, binding.declarations[0]);
       if (pragma || use === "write" || use === "mutate" || fills) assigned.set(unit, reference);

@@ -85,6 +85,7 @@ class ScopeBuilder {
   private readonly names = new Set<string>();
   private readonly declared = new Map<ts.Node, Binding>();
   private readonly module: Scope;
+  private readonly jsxFactories: readonly string[];
   private scope: Scope;
   private ambient = 0;
 
@@ -92,6 +93,8 @@ class ScopeBuilder {
     private readonly ts: TypeScript,
     private readonly file: ts.SourceFile,
   ) {
+    const named = [...file.text.matchAll(/@jsx(?:Frag)?\s+([\w$]+)/g)].map((match) => match[1] as string);
+    this.jsxFactories = named.length > 0 ? named : ["React", "h"];
     this.module = { kind: "module", node: file, parent: undefined, bindings: new Map() };
     this.scope = this.module;
   }
@@ -370,11 +373,13 @@ class ScopeBuilder {
 
   private jsxTag(tag: ts.JsxTagNameExpression): void {
     const { ts } = this;
-    // The classic runtime calls `React.createElement`: a tag uses the module's own `React`, if it has one.
+    // The classic runtime calls a factory: a tag uses the one that the file names, or else the module's own `React` or `h`, if it has one.
     let root: ts.Node = tag;
     while (ts.isPropertyAccessExpression(root)) root = root.expression;
     if (ts.isIdentifier(root)) {
-      this.references.push({ node: root, name: "React", scope: this.scope, space: "value", erased: this.ambient > 0, binding: undefined });
+      for (const name of this.jsxFactories) {
+        this.references.push({ node: root, name, scope: this.scope, space: "value", erased: this.ambient > 0, binding: undefined });
+      }
       if (root !== tag || !/^[a-z]/.test(root.text)) this.reference(root, "value", false);
     }
   }

@@ -97,7 +97,8 @@ function importEdits(module: Module, removed: readonly ts.Node[]): Edit[] {
   const gone = new Set<ts.Node>();
   for (const [binding, record] of module.imports) {
     const uses = binding.references.filter((reference) => !reference.erased);
-    if (uses.length > 0 && uses.every((use) => removed.some((range) => contains(range, use.node)))) gone.add(record.node);
+    const isGone = uses.length > 0 && uses.every((use) => removed.some((range) => contains(range, use.node)));
+    if (isGone && !binding.references.some((use) => use.erased && isInMetadata(module, use.node))) gone.add(record.node);
   }
   const edits: Edit[] = [];
   for (const statement of module.source.statements) {
@@ -113,6 +114,19 @@ function importEdits(module: Module, removed: readonly ts.Node[]): Edit[] {
     else for (const node of going) edits.push(remove(node === importClause ? (importClause.name as ts.Node) : node));
   }
   return edits;
+}
+
+/** Whether a type is written where `emitDecoratorMetadata` would emit it as a value: in a class with decorators other than the mark. */
+function isInMetadata(module: Module, node: ts.Node): boolean {
+  const { ts } = module;
+  const marks = new Set<ts.Node>(module.sites.flatMap((site) => (site.kind === "method" ? [site.decorator] : [])));
+  const isDecorated = (owner: ts.Node): boolean => ts.canHaveDecorators(owner) && (ts.getDecorators(owner) ?? []).some((decorator) => !marks.has(decorator));
+  for (let current = node; !ts.isSourceFile(current); current = current.parent) {
+    if (!ts.isClassLike(current)) continue;
+    const parameters = current.members.flatMap((member) => (ts.isConstructorDeclaration(member) || ts.isMethodDeclaration(member) ? [...member.parameters] : []));
+    if ([current, ...current.members, ...parameters].some(isDecorated)) return true;
+  }
+  return false;
 }
 
 /** The start of the file, after a shebang or the prologue directives. */

@@ -48,6 +48,7 @@ class SliceWriter {
     const units = group.units.filter((unit) => unit.kind !== "import" && unit.kind !== "reexport");
     this.collectEdits(units);
     const text = new SliceText(module.text, this.edits);
+    if (module.jsxPragmas !== "") text.generated(`${module.jsxPragmas} `);
     for (const { text: line, inPlace } of imports) if (inPlace) text.generated(`${line} `);
     const pieces = units.flatMap((unit) => (unit.kind === "task" ? [{ unit, node: unit.nodes[0] as ts.Node }] : unit.nodes.map((node) => ({ unit, node }))));
     pieces.sort((a, b) => a.node.pos - b.node.pos);
