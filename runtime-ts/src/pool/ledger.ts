@@ -39,6 +39,8 @@ export class Task {
   slot = -1;
   /** State word when it was queued. */
   word = 0;
+  /** It runs (or has run) on the thread that pushed it, without a slot. */
+  local = false;
   /** True from the time when its dependencies are fulfilled. */
   queued = false;
 

@@ -135,8 +135,7 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
-    // A stack overflow must not strike in the middle of what follows: then the caller gets it now.
-    probeStack(STACK_PROBE);
+    if (this.self !== 0) reserveStack(PUSH_FRAMES);
     const task = this.add(index, sink);
     if (options === undefined && writer.attachments === null && writer.length <= INLINE_BYTES && this.backlogged === 0) {
       const slot = this.takeSlot();
@@ -276,7 +275,7 @@ export abstract class Environment extends Ledger implements Backend {
     while (this.backlogged > 0) {
       const task = this.backlog.peek();
       if (task === undefined) return;
-      if (task.settlement === 0) {
+      if (task.settlement === 0 && !task.local) {
         const slot = this.takeSlot();
         if (slot < 0) return;
         this.backlog.pop();
@@ -410,7 +409,10 @@ export abstract class Environment extends Ledger implements Backend {
 
   /** The payload of a task of its own that this environment has claimed, as if it had been sent. */
   protected ownParcel(slot: number): Parcel & { inputs: Encoded[] | null } {
-    const task = this.slotTasks[slot - this.firstSlot]!;
+    return this.openParcel(this.slotTasks[slot - this.firstSlot]!);
+  }
+
+  private openParcel(task: Task): Parcel & { inputs: Encoded[] | null } {
     const parcel = task.parcel!;
     const inputs = this.inputsOf(task);
     task.parcel = null;
@@ -420,9 +422,12 @@ export abstract class Environment extends Ledger implements Backend {
     return { ...parcel, inputs: copied };
   }
 
-  /** Own task in a slot. */
-  protected taskIn(slot: number): Task | undefined {
-    return this.slotTasks[slot - this.firstSlot];
+  /** Takes a task that still waits for a slot, to be run on this thread. */
+  protected takeBacklogged(task: Task): (Parcel & { inputs: Encoded[] | null }) | undefined {
+    if (!task.queued || task.slot >= 0 || task.local || task.settlement !== 0) return undefined;
+    task.local = true;
+    this.backlogged--;
+    return this.openParcel(task);
   }
 
   protected owns(slot: number): boolean {
@@ -435,7 +440,7 @@ export abstract class Environment extends Ledger implements Backend {
     const task = this.find(ticket);
     if (task === undefined || task.settlement !== 0) return Phase.Settled;
     if (!task.queued) return Phase.Waiting;
-    if (task.slot < 0) return Phase.Queued;
+    if (task.slot < 0) return task.local ? Phase.Running : Phase.Queued;
     const state = stateOf(Atomics.load(this.slots, task.slot * SLOT_WORDS + S.State));
     return state === State.Queued ? Phase.Queued : state === State.Running ? Phase.Running : Phase.Settled;
   }
@@ -453,7 +458,6 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   block(ticket: Ticket, ms: number): boolean {
-    probeStack(STACK_PROBE);
     const task = this.find(ticket);
     if (task === undefined || task.settlement !== 0) return true;
     let deadline = Infinity;
@@ -519,7 +523,7 @@ export abstract class Environment extends Ledger implements Backend {
     const { slots, control } = this;
     const { slot } = task;
     if (slot < 0) {
-      if (task.queued) this.backlogged--;
+      if (task.queued && !task.local) this.backlogged--;
       this.finish(task, settlement, payload, 0);
       return true;
     }
@@ -637,11 +641,15 @@ export function inlineStart(base: number): number {
   return (base + SLOT_WORDS) * 4 - INLINE_BYTES;
 }
 
-/** Frames that must be free on the stack, more than any operation on the shared memory needs. */
-const STACK_PROBE = 24;
+/** Frames that `push` and what it calls need, with a margin. */
+const PUSH_FRAMES = 24;
 
-function probeStack(frames: number): number {
-  return frames === 0 ? 0 : probeStack(frames - 1) + 1;
+/**
+ * Throws the RangeError of a stack overflow now if it would be thrown within so many small frames (some 80 bytes each): an operation on the shared
+ * memory must not be left in the middle.
+ */
+export function reserveStack(frames: number): number {
+  return frames === 0 ? 0 : reserveStack(frames - 1) + 1;
 }
 
 /** As many inputs as the flags can count. */

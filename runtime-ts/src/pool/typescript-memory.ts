@@ -21,7 +21,7 @@ const SLOT_HEADER = 16; // int32
 export const SLOT_WORDS = SLOT_HEADER + INLINE_BYTES / 4;
 
 export const ROOT_SLOTS = 1 << 16;
-export const WORKER_SLOTS = 1 << 10;
+export const WORKER_SLOTS = 1 << 12;
 /** An inbox has room for a settlement and a progress notice of each slot, twice. */
 const INBOX_FACTOR = 4;
 

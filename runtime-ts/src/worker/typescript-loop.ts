@@ -17,7 +17,7 @@ import { readManifest } from "../loader";
 import { type Encoded, Settlement, type TaskKey } from "../pool/backend";
 import { type Parcel, takeParcel, type Task } from "../pool/ledger";
 import type { WorkerStart } from "../pool/typescript";
-import { Environment, inlineStart } from "../pool/typescript-environment";
+import { Environment, inlineStart, reserveStack } from "../pool/typescript-environment";
 import {
   E,
   Flag,
@@ -46,6 +46,11 @@ const SEARCHES = 5_000;
 const MOST_TURNS = 16;
 /** Beyond this depth of nested helping only what is waited for is run, so that the stack stays bounded. */
 const HELP_DEPTH = 32;
+/** From this depth on there must be room for so many small frames (about 100 kB) before another nested task is begun. */
+const DEEP = 16;
+const RESERVED_FRAMES = 1_200;
+/** Numbers of jobs without a slot start here. */
+const LOCAL_JOBS = 2 ** 30;
 const WRITER_HOME = 4096;
 
 export class WorkerEnvironment extends Environment {
@@ -65,6 +70,9 @@ export class WorkerEnvironment extends Environment {
   private readonly pushed: Task[] = [];
   /** Payloads that have come as messages, by slot. */
   private readonly parcels = new Map<number, ParcelMessage>();
+  /** Own tasks that run here without a slot. */
+  private readonly localJobs = new Map<number, Task>();
+  private nextLocalJob = LOCAL_JOBS;
   private depth = 0;
   private turns = 0;
   private batch = 1;
@@ -85,7 +93,7 @@ export class WorkerEnvironment extends Environment {
         this.settle(job, settlement, writer);
         this.turn();
       },
-      isCancelled: (job) => Atomics.load(this.slots, job * SLOT_WORDS + S.Cancel) !== 0,
+      isCancelled: (job) => job < LOCAL_JOBS && Atomics.load(this.slots, job * SLOT_WORDS + S.Cancel) !== 0,
       progress: (job, fraction) => this.progress(job, fraction),
       workerIndex: this.settings.workerIndex,
       chunks,
@@ -100,6 +108,10 @@ export class WorkerEnvironment extends Environment {
   }
 
   private progress(job: number, fraction: number): void {
+    if (job >= LOCAL_JOBS) {
+      this.localJobs.get(job)?.sink.progressed(fraction);
+      return;
+    }
     const base = job * SLOT_WORDS;
     Atomics.store(this.slots, base + S.Progress, Math.round(fraction * 1e6));
     if (Atomics.exchange(this.slots, base + S.ProgressNoted, 1) !== 0) return;
@@ -269,8 +281,12 @@ export class WorkerEnvironment extends Environment {
       if (flags >> Flag.InputsShift !== 0) inputs = this.inlineInputs(base, flags >> Flag.InputsShift);
     }
     this.depth++;
-    const settlement = this.executor.run(slot, index, payload, inputs);
-    this.depth--;
+    let settlement: Settlement | 0;
+    try {
+      settlement = this.executor.run(slot, index, payload, inputs);
+    } finally {
+      this.depth--;
+    }
     if (settlement !== 0) this.settle(slot, settlement, this.results);
     else if (!this.isAsync(index)) this.asyncTasks[index] = true;
   }
@@ -321,6 +337,7 @@ export class WorkerEnvironment extends Environment {
 
   /** Stores how a job ended, and tells its owner. */
   settle(slot: number, settlement: Settlement, writer: Writer): void {
+    if (slot >= LOCAL_JOBS) return this.settleLocal(slot, settlement, writer);
     const word = this.running.get(slot);
     if (word === undefined) return;
     const { slots, memory, control } = this;
@@ -379,6 +396,33 @@ export class WorkerEnvironment extends Environment {
       this.copyResult(slot * SLOT_WORDS, failure, failure.length);
       return false;
     }
+  }
+
+  /**
+   * Runs a task that is waited for and has no slot yet: when recursion has filled all slots, nothing else would go on.
+   */
+  private runLocal(task: Task): boolean {
+    if (this.isAsync(task.index)) return false;
+    const parcel = this.takeBacklogged(task);
+    if (parcel === undefined) return false;
+    const job = this.nextLocalJob++;
+    this.localJobs.set(job, task);
+    const payload = { bytes: parcel.bytes, start: 0, end: parcel.length, attachments: parcel.attachments };
+    this.depth++;
+    try {
+      const settlement = this.executor.run(job, task.index, payload, parcel.inputs);
+      if (settlement !== 0) this.settleLocal(job, settlement, this.results);
+    } finally {
+      this.depth--;
+    }
+    return true;
+  }
+
+  private settleLocal(job: number, settlement: Settlement, writer: Writer): void {
+    const task = this.localJobs.get(job);
+    this.localJobs.delete(job);
+    const { bytes, length, attachments } = takeParcel(writer, writer === this.results);
+    if (task !== undefined && task.settlement === 0) this.finish(task, settlement, { bytes, start: 0, end: length, attachments }, 0);
   }
 
   // ---- pushing
@@ -458,11 +502,18 @@ export class WorkerEnvironment extends Environment {
 
   // ---- blocking
 
+  override block(ticket: number, ms: number): boolean {
+    // Endless recursion through nested calls ends here rather than in the middle of settling a task.
+    if (this.depth > DEEP) reserveStack(RESERVED_FRAMES);
+    return super.block(ticket, ms);
+  }
+
   protected help(asked: Task): boolean {
     if (asked.slot >= 0 && this.isQueued(asked) && !this.isAsync(asked.index) && this.claimSlot(asked.slot, asked.word)) {
       this.runInside(asked.slot, asked);
       return true;
     }
+    if (asked.slot < 0 && this.runLocal(asked)) return true;
     if (this.depth > HELP_DEPTH) return false;
     while (this.pushed.length > 0) {
       const task = this.pushed.pop()!;
