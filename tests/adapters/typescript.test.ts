@@ -151,6 +151,25 @@ test("without outDir the chunks stand beside the common root of the files", asyn
   expect(await run(workspace, "src/main.js")).toBe("20");
 });
 
+test("source maps lead from stubs to the places of what they replace", async () => {
+  const workspace = project("maps", {
+    compilerOptions: { sourceMap: true },
+    files: {
+      "src/main.ts": `/** @parallel */
+export async function tagged(f: unknown): Promise<unknown> {
+  return f;
+}
+tagged(() => 1);
+`,
+    },
+  });
+  expect((await tspc(workspace)).stdout).toBe("");
+  const ended = await runNode(workspace.file("dist/main.js"), [], { execArgv: ["--enable-source-maps"], env: { MAKEPARALLEL_BACKEND: "typescript" } });
+  expect(ended.stderr).toContain("TransferError");
+  expect(ended.stderr).toMatch(/tagged \(.*src\/main\.ts:2:/);
+  expect(ended.stderr).toMatch(/src\/main\.ts:5:1/);
+});
+
 test("two builds into one folder keep each other's chunks", async () => {
   const workspace = project("two-configs", {
     files: { "tsconfig.other.json": { extends: "./tsconfig.json", include: ["src/other.ts"] }, "src/other.ts": main.replace("factor()", "factor() * 3") },

@@ -160,7 +160,10 @@ class TreeEditor {
     if (problems && problems.length > 0) {
       throw new Error(`makeparallel: the replacement ${JSON.stringify(text)} does not parse: ${ts.flattenDiagnosticMessageText(problems[0].messageText, " ")}`);
     }
-    for (const node of nodes) makeSynthetic(ts, node);
+    for (const node of nodes) {
+      makeSynthetic(ts, node);
+      if (edit.start < edit.end) this.#locate(node, edit);
+    }
     if (holes.length === 0) return nodes;
     const result: ts.Node[] = [];
     const fill = (node: ts.Node): ts.VisitResult<ts.Node | undefined> => {
@@ -170,6 +173,13 @@ class TreeEditor {
     };
     for (const node of nodes) push(result, fill(node));
     return result;
+  }
+
+  /** Frames of a stub show the place of what it replaces. */
+  #locate(node: ts.Node, edit: Edit): void {
+    const { ts } = this;
+    if (ts.isStatement(node) || ts.isCallExpression(node)) ts.setSourceMapRange(node, { pos: edit.start, end: edit.start });
+    ts.forEachChild(node, (child) => this.#locate(child, edit));
   }
 
   /** The original node of a hole; outermost first, as an expression is inside its statement. */
