@@ -44,7 +44,10 @@ function parse(text) {
     const rest = section.slice(section.indexOf(`fix: ${fix}`) + `fix: ${fix}`.length);
     const example = /```ts\n([\s\S]*?)```/.exec(rest);
     if (!example) throw new Error(`catalogue.md: ${code} has no example`);
-    const why = rest.slice(0, example.index).trim().replace(/\s*\n\s*/g, " ");
+    const why = rest
+      .slice(0, example.index)
+      .trim()
+      .replace(/\s*\n\s*/g, " ");
     if (found.some((entry) => entry.code === code)) throw new Error(`catalogue.md: ${code} is there twice`);
     found.push({ code, title, message, fix, why, example: example[1] });
   }
@@ -72,7 +75,13 @@ function render(entries) {
     const names = [...new Set([...(entry.message + entry.fix).matchAll(/\{(\w+)\}/g)].map((match) => match[1]))];
     lines.push(`  ${entry.code}: { ${names.map((name) => `${name}: string`).join("; ")} };`);
   }
-  lines.push("}", "", "export type DiagnosticCode = keyof DiagnosticParameters;", "", "export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {");
+  lines.push(
+    "}",
+    "",
+    "export type DiagnosticCode = keyof DiagnosticParameters;",
+    "",
+    "export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {",
+  );
   for (const entry of entries) {
     lines.push(`  ${entry.code}: {`, `    severity: "${severity[entry.code[2]]}",`);
     for (const key of ["title", "message", "fix", "why", "example"]) lines.push(`    ${key}: ${JSON.stringify(entry[key])},`);

@@ -20,7 +20,7 @@ describe.each(fs.readdirSync(folder).sort())("%s", (name) => {
       const output = checkEdits(file, read(file), result.edits);
       ids += result.tasks.length;
       if (format === "cjs") {
-        expect(output).not.toContain("import.meta.url, \"fixture\"");
+        expect(output).not.toContain('import.meta.url, "fixture"');
         continue;
       }
       const base = path.basename(file).replace(/\.([cm]?[jt]sx?)$/, "");

@@ -43,7 +43,9 @@ export function sourcesOf(folder: string): string[] {
   return fs
     .readdirSync(folder, { recursive: true })
     .map((name) => path.join(folder, String(name)))
-    .filter((file) => /\.[cm]?[jt]sx?$/.test(file) && !/(^|[/\\])(output(\.[\w-]+)?\.[cm]?tsx?$|slices[/\\])/.test(path.relative(folder, file)))
+    .filter(
+      (file) => /\.[cm]?[jt]sx?$/.test(file) && !/(^|[/\\])(output(\.[\w-]+)?\.[cm]?tsx?$|slices[/\\])/.test(path.relative(folder, file)),
+    )
     .sort();
 }
 
@@ -100,15 +102,22 @@ export function lostNames(plan: SlicePlan, read: (file: string) => string): stri
     const parse = (text: string): ts.SourceFile => ts.createSourceFile(module.file, text, ts.ScriptTarget.Latest, true);
     const original = buildScopes(ts, parse(read(module.file)));
     const slice = buildScopes(ts, parse(module.contents));
-    const all = new Set([...original.declared.values()].filter((binding) => binding.value && !binding.ambient).map((binding) => binding.name));
-    const free = slice.references.filter((reference) => !reference.binding && !reference.erased && reference.space === "value").map((reference) => reference.name);
+    const all = new Set(
+      [...original.declared.values()].filter((binding) => binding.value && !binding.ambient).map((binding) => binding.name),
+    );
+    const free = slice.references
+      .filter((reference) => !reference.binding && !reference.erased && reference.space === "value")
+      .map((reference) => reference.name);
     return [...new Set(free)].filter((name) => all.has(name) && !GLOBALS.has(name)).map((name) => `${module.id}: ${name}`);
   });
 }
 
 /** Bundles every task and class of a plan: esbuild finds imports that no slice exports, and names that are declared twice. */
 export async function bundle(plan: SlicePlan, options: esbuild.BuildOptions = {}): Promise<Map<string, string>> {
-  const entries = [...plan.entries.map((entry) => ({ module: entry.module, name: entry.export })), ...[...plan.classes.values()].map((entry) => ({ module: entry.module, name: entry.export }))];
+  const entries = [
+    ...plan.entries.map((entry) => ({ module: entry.module, name: entry.export })),
+    ...[...plan.classes.values()].map((entry) => ({ module: entry.module, name: entry.export })),
+  ];
   const result = await esbuild.build({
     entryPoints: entries.map((entry, index) => ({ in: `entry:${index}`, out: `${index}` })),
     bundle: true,
@@ -135,15 +144,24 @@ export async function bundle(plan: SlicePlan, options: esbuild.BuildOptions = {}
           });
           build.onLoad({ filter: /.*/, namespace: "slice" }, (args) => {
             const module = plan.modules.get(args.path);
-            return module && { contents: module.contents, loader: module.loader === "js" ? "jsx" : module.loader, resolveDir: path.dirname(module.file) };
+            return (
+              module && {
+                contents: module.contents,
+                loader: module.loader === "js" ? "jsx" : module.loader,
+                resolveDir: path.dirname(module.file),
+              }
+            );
           });
-          build.onResolve({ filter: /.*/ }, (args) => (args.kind === "entry-point" || /^\..*\.json$/.test(args.path) ? undefined : { path: args.path, external: true }));
+          build.onResolve({ filter: /.*/ }, (args) =>
+            args.kind === "entry-point" || /^\..*\.json$/.test(args.path) ? undefined : { path: args.path, external: true },
+          );
         },
       },
     ],
     ...options,
   });
-  if (result.warnings.length > 0) throw new Error(result.warnings.map((warning) => `${warning.text} ${JSON.stringify(warning.location)}`).join("\n"));
+  if (result.warnings.length > 0)
+    throw new Error(result.warnings.map((warning) => `${warning.text} ${JSON.stringify(warning.location)}`).join("\n"));
   return new Map((result.outputFiles ?? []).map((file) => [file.path, file.text]));
 }
 
@@ -154,7 +172,9 @@ export function expectFile(file: string, actual: string): void {
     fs.writeFileSync(file, actual);
     return;
   }
-  expect(fs.existsSync(file) ? fs.readFileSync(file, "utf8") : `(${path.basename(file)} is missing: run with UPDATE_FIXTURES=1)`).toBe(actual);
+  expect(fs.existsSync(file) ? fs.readFileSync(file, "utf8") : `(${path.basename(file)} is missing: run with UPDATE_FIXTURES=1)`).toBe(
+    actual,
+  );
 }
 
 /** A slice as it is stored in a fixture: runs of empty lines and blanks are shortened, so that a reader sees what is there. */

@@ -18,10 +18,7 @@ export interface Host {
   read(file: string): string | undefined;
 }
 
-export type Resolution =
-  | { kind: "project"; file: string }
-  | { kind: "data"; file: string }
-  | { kind: "external" };
+export type Resolution = { kind: "project"; file: string } | { kind: "data"; file: string } | { kind: "external" };
 
 /** How the emitted program refers to itself. */
 export interface FileFormat {

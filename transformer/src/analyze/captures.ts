@@ -41,7 +41,11 @@ export interface Capture {
 export function removedRanges(site: TaskSite): ts.Node[] {
   if (site.kind === "wrapper") return [site.argument];
   const { body, parameters } = site.fn;
-  return [...(body ? [body] : []), ...parameters.flatMap((p) => (p.initializer ? [p.initializer] : [])), ...parameters.flatMap((p) => (p.name.kind === parameterPattern(site, p) ? [] : [p.name]))];
+  return [
+    ...(body ? [body] : []),
+    ...parameters.flatMap((p) => (p.initializer ? [p.initializer] : [])),
+    ...parameters.flatMap((p) => (p.name.kind === parameterPattern(site, p) ? [] : [p.name])),
+  ];
 }
 
 function parameterPattern(site: TaskSite, parameter: ts.ParameterDeclaration): ts.SyntaxKind {
@@ -113,7 +117,9 @@ class Collector {
   private addPart(node: ts.Node, through: Binding | undefined): void {
     if (this.parts.some((part) => contains(part, node))) return;
     this.parts.push(node);
-    const nested = this.module.sites.filter((site) => site !== this.site && site.kind !== "method" && contains(node, site.kind === "wrapper" ? site.call : site.fn));
+    const nested = this.module.sites.filter(
+      (site) => site !== this.site && site.kind !== "method" && contains(node, site.kind === "wrapper" ? site.call : site.fn),
+    );
     const removed = [...nested.flatMap(removedRanges), ...nested.flatMap((site) => (site.kind === "wrapper" ? [site.mark] : []))];
     for (const reference of this.module.references(node)) {
       if (!removed.some((range) => contains(range, reference.node))) this.reference(reference, node, through);
@@ -171,9 +177,16 @@ class Collector {
       const what = binding.kind;
       if (through) {
         this.site.invalid = true;
-        this.report.add("MP1007", firstUse(this.module, this.site, through) ?? reference.node, { task: this.site.name, name: through.name, reason: `it uses the ${what} \`${binding.name}\`, which is declared inside a function` }, [
-          { node: reference.node, message: `\`${binding.name}\` is used here` },
-        ]);
+        this.report.add(
+          "MP1007",
+          firstUse(this.site, through) ?? reference.node,
+          {
+            task: this.site.name,
+            name: through.name,
+            reason: `it uses the ${what} \`${binding.name}\`, which is declared inside a function`,
+          },
+          [{ node: reference.node, message: `\`${binding.name}\` is used here` }],
+        );
         return;
       }
       this.site.invalid = true;
@@ -194,12 +207,21 @@ class Collector {
     this.captures.push({ binding, reference });
   }
 
-  private captureError(code: "MP1004" | "MP1005", binding: Binding, write: Reference, reference: Reference, through: Binding | undefined): void {
+  private captureError(
+    code: "MP1004" | "MP1005",
+    binding: Binding,
+    write: Reference,
+    reference: Reference,
+    through: Binding | undefined,
+  ): void {
     this.site.invalid = true;
     if (through && code === "MP1005") {
-      this.report.add("MP1007", firstUse(this.module, this.site, through) ?? reference.node, { task: this.site.name, name: through.name, reason: `it assigns to \`${binding.name}\`` }, [
-        { node: write.node, message: `\`${binding.name}\` is assigned here` },
-      ]);
+      this.report.add(
+        "MP1007",
+        firstUse(this.site, through) ?? reference.node,
+        { task: this.site.name, name: through.name, reason: `it assigns to \`${binding.name}\`` },
+        [{ node: write.node, message: `\`${binding.name}\` is assigned here` }],
+      );
       return;
     }
     this.report.add(code, write.node, { task: this.site.name, name: binding.name }, [
@@ -219,11 +241,17 @@ class Collector {
         if (node.kind === ts.SyntaxKind.ThisKeyword) this.usesThis(node, part);
         else if (node.kind === ts.SyntaxKind.SuperKeyword) this.context(node, part, through, "super");
         else if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.NewKeyword) this.context(node, part, through, "new.target");
-        else if (ts.isIdentifier(node) && node.text === "arguments" && this.module.scopes.byNode.get(node)?.binding === undefined && this.module.scopes.byNode.has(node)) {
+        else if (
+          ts.isIdentifier(node) &&
+          node.text === "arguments" &&
+          this.module.scopes.byNode.get(node)?.binding === undefined &&
+          this.module.scopes.byNode.has(node)
+        ) {
           this.context(node, part, through, "arguments");
         }
       }
-      const binds = (isFunctionLike(ts, node) && !ts.isArrowFunction(node)) || ts.isPropertyDeclaration(node) || ts.isClassStaticBlockDeclaration(node);
+      const binds =
+        (isFunctionLike(ts, node) && !ts.isArrowFunction(node)) || ts.isPropertyDeclaration(node) || ts.isClassStaticBlockDeclaration(node);
       ts.forEachChild(node, (child) => visit(child, ownThis || (binds && child !== (node as ts.NamedDeclaration).name)));
     };
     visit(part, false);
@@ -232,7 +260,8 @@ class Collector {
   private privateName(node: ts.PrivateIdentifier, part: ts.Node): void {
     const { ts } = this.module;
     let owner: ts.Node = node.parent;
-    while (!ts.isSourceFile(owner) && !(ts.isClassLike(owner) && owner.members.some((member) => member.name?.getText() === node.text))) owner = owner.parent;
+    while (!ts.isSourceFile(owner) && !(ts.isClassLike(owner) && owner.members.some((member) => member.name?.getText() === node.text)))
+      owner = owner.parent;
     if (!ts.isClassLike(owner) || contains(part, owner)) return;
     if (!isAtTopLevel(this.module, owner)) {
       this.site.invalid = true;
@@ -244,7 +273,9 @@ class Collector {
     const { ts } = this.module;
     const around = thisContainer(this.module, part);
     if (!around || ts.isModuleDeclaration(around)) return;
-    const isStatic = ts.isClassStaticBlockDeclaration(around) || (ts.isClassElement(around) && (ts.getCombinedModifierFlags(around as ts.Declaration) & ts.ModifierFlags.Static) !== 0);
+    const isStatic =
+      ts.isClassStaticBlockDeclaration(around) ||
+      (ts.isClassElement(around) && (ts.getCombinedModifierFlags(around as ts.Declaration) & ts.ModifierFlags.Static) !== 0);
     if (isStatic) {
       this.site.invalid = true;
       this.report.add("MP1009", node, { task: this.site.name });
@@ -263,9 +294,12 @@ class Collector {
     if (!around) return;
     this.site.invalid = true;
     if (through) {
-      this.report.add("MP1007", firstUse(this.module, this.site, through) ?? node, { task: this.site.name, name: through.name, reason: `it uses \`${what}\` of the function around it` }, [
-        { node, message: `\`${what}\` is used here` },
-      ]);
+      this.report.add(
+        "MP1007",
+        firstUse(this.site, through) ?? node,
+        { task: this.site.name, name: through.name, reason: `it uses \`${what}\` of the function around it` },
+        [{ node, message: `\`${what}\` is used here` }],
+      );
     } else this.report.add("MP1008", node, { task: this.site.name, what });
   }
 
@@ -285,7 +319,8 @@ class Collector {
     for (const namespace of this.namespaces) taken.add(namespace.name);
     for (const binding of [...this.captures.map((capture) => capture.binding), ...this.along]) {
       let name = binding.name;
-      for (let index = 1; taken.has(name) || (name !== binding.name && this.module.scopes.names.has(name)); index++) name = `${binding.name}$${index}`;
+      for (let index = 1; taken.has(name) || (name !== binding.name && this.module.scopes.names.has(name)); index++)
+        name = `${binding.name}$${index}`;
       taken.add(name);
       if (name !== binding.name) renames.set(binding, name);
     }
@@ -303,7 +338,7 @@ function declarationsOf(binding: Binding): { node: ts.Node; message: string }[] 
   return name ? [{ node: name, message: `\`${binding.name}\` is declared here` }] : [];
 }
 
-function firstUse(_module: Module, site: TaskSite, binding: Binding): ts.Node | undefined {
+function firstUse(site: TaskSite, binding: Binding): ts.Node | undefined {
   return binding.references.find((reference) => contains(site.fn, reference.node))?.node;
 }
 
@@ -330,7 +365,9 @@ export function changeOfThis(module: Module, node: ts.Node, owner: ts.Node): { a
   if (!isAccess(ts, access) || use === "read" || use === "write") return undefined;
   const name = ts.isPropertyAccessExpression(access) ? access.name.text : `[${access.argumentExpression.getText()}]`;
   if (use === "call") {
-    const field = ts.isClassLike(owner) ? owner.members.find((member) => ts.isPropertyDeclaration(member) && member.name.getText() === name) : undefined;
+    const field = ts.isClassLike(owner)
+      ? owner.members.find((member) => ts.isPropertyDeclaration(member) && member.name.getText() === name)
+      : undefined;
     return isAccess(ts, wrapped(ts, access).parent) && isContainer(ts, field) ? { access, name, deep: true } : undefined;
   }
   const outer = wrapped(ts, access);
@@ -363,10 +400,13 @@ function functionOf(module: Module, binding: Binding): ts.Node[] | undefined {
   const { ts } = module;
   if (binding.kind === "function") {
     const declarations = binding.declarations.filter((node) => ts.isFunctionDeclaration(node));
-    return declarations.length === binding.declarations.length ? declarations.filter((node) => (node as ts.FunctionDeclaration).body) : undefined;
+    return declarations.length === binding.declarations.length
+      ? declarations.filter((node) => (node as ts.FunctionDeclaration).body)
+      : undefined;
   }
   const declaration = binding.declarations[0];
-  if (binding.declarations.length !== 1 || !declaration || !ts.isVariableDeclaration(declaration) || !declaration.initializer) return undefined;
+  if (binding.declarations.length !== 1 || !declaration || !ts.isVariableDeclaration(declaration) || !declaration.initializer)
+    return undefined;
   const value = unwrap(ts, declaration.initializer);
   return ts.isArrowFunction(value) || ts.isFunctionExpression(value) ? [declaration] : undefined;
 }
@@ -378,7 +418,8 @@ function functionOf(module: Module, binding: Binding): ts.Node[] | undefined {
 export function writes(module: Module, binding: Binding): Reference[] {
   const { ts } = module;
   const list = binding.declarations[0]?.parent;
-  const loop = list && ts.isVariableDeclarationList(list) && list.flags & ts.NodeFlags.Let && ts.isForStatement(list.parent) ? list.parent : undefined;
+  const loop =
+    list && ts.isVariableDeclarationList(list) && list.flags & ts.NodeFlags.Let && ts.isForStatement(list.parent) ? list.parent : undefined;
   return binding.references.filter((reference) => {
     if (reference.erased || useOf(ts, reference.node) !== "write") return false;
     return !(loop?.incrementor && contains(loop.incrementor, reference.node));

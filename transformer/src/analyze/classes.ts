@@ -109,7 +109,8 @@ export class ClassFinder {
       if (ts.isTypeAliasDeclaration(declaration)) this.types(module, declaration.type, depth - 1);
       if (!ts.isInterfaceDeclaration(declaration)) continue;
       for (const clause of declaration.heritageClauses ?? []) this.types(module, clause, depth - 1);
-      for (const member of declaration.members) if (ts.isPropertySignature(member) && member.type) this.types(module, member.type, depth - 1);
+      for (const member of declaration.members)
+        if (ts.isPropertySignature(member) && member.type) this.types(module, member.type, depth - 1);
     }
   }
 
@@ -135,7 +136,12 @@ export class ClassFinder {
     const { ts } = module;
     if (!node.getText().includes("import(")) return;
     const visit = (child: ts.Node): void => {
-      if (ts.isImportTypeNode(child) && ts.isLiteralTypeNode(child.argument) && ts.isStringLiteral(child.argument.literal) && child.qualifier) {
+      if (
+        ts.isImportTypeNode(child) &&
+        ts.isLiteralTypeNode(child.argument) &&
+        ts.isStringLiteral(child.argument.literal) &&
+        child.qualifier
+      ) {
         const other = this.modules.follow(module, child.argument.literal.text);
         const target = other && ts.isIdentifier(child.qualifier) ? this.modules.exported(other, child.qualifier.text) : undefined;
         if (target?.kind === "declared") this.add(target.module, target.binding, depth);
@@ -149,7 +155,8 @@ export class ClassFinder {
   private constructed(module: Module, node: ts.Node): void {
     const { ts } = module;
     for (const reference of referencesWithin(module.scopes, node.getStart(), node.end)) {
-      if (reference.erased || !reference.binding || !ts.isNewExpression(reference.node.parent) || reference.binding.scope.kind !== "module") continue;
+      if (reference.erased || !reference.binding || !ts.isNewExpression(reference.node.parent) || reference.binding.scope.kind !== "module")
+        continue;
       const target = this.modules.target(module, reference.binding);
       if (target?.kind === "declared") this.add(target.module, target.binding, 2);
     }
@@ -170,7 +177,7 @@ export class ClassFinder {
 
   private chain(info: ClassInfo): ClassInfo[] {
     const chain = [info];
-    for (let link: ClassInfo | undefined = info; link; ) {
+    for (let link: ClassInfo | undefined = info; link;) {
       const base = this.base(link);
       if (!base || chain.some((other) => other.id === base.id)) break;
       chain.push(base);

@@ -167,7 +167,10 @@ function removedInSlice(module: Module, site: TaskSite, hoisted: Hoisted | undef
   if (site.kind === "tag") return removedRanges(site);
   const decorators = ts.getDecorators(site.fn) ?? [];
   if (!site.options) return [...decorators];
-  return [...decorators.filter((decorator) => decorator !== site.decorator), site.mark === site.decorator ? calleeOf(module, site.decorator) : site.mark];
+  return [
+    ...decorators.filter((decorator) => decorator !== site.decorator),
+    site.mark === site.decorator ? calleeOf(module, site.decorator) : site.mark,
+  ];
 }
 
 function calleeOf(module: Module, decorator: ts.Decorator): ts.Node {

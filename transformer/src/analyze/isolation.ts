@@ -44,7 +44,12 @@ export class Isolation {
         if (use === "call" && !isContainer(module.ts, target.binding.declarations[0])) continue;
         site.invalid = true;
         this.reported.add(target.binding);
-        this.report.add(use === "write" ? "MP1010" : "MP1011", reference.node, { task: site.name, name: binding.name }, declarationOf(target.binding));
+        this.report.add(
+          use === "write" ? "MP1010" : "MP1011",
+          reference.node,
+          { task: site.name, name: binding.name },
+          declarationOf(target.binding),
+        );
       }
     }
     if (site.kind === "method") this.checkThis(site);
@@ -58,7 +63,8 @@ export class Isolation {
       }
       for (const reference of this.graph.references(unit)) {
         const binding = reference.binding as Binding;
-        if (unit.kind !== "task" && unit.bindings.includes(binding)) this.checkBinding(site, unit, units, { kind: "declared", module: unit.module, binding }, reference);
+        if (unit.kind !== "task" && unit.bindings.includes(binding))
+          this.checkBinding(site, unit, units, { kind: "declared", module: unit.module, binding }, reference);
       }
     }
     for (const module of new Set([...units].map((unit) => unit.module))) this.checkCalls(site, module, units);
@@ -76,8 +82,14 @@ export class Isolation {
         const use = useOf(module.ts, other.node);
         return (use === kind || (kind === "mutate" && use === "call" && isFilled)) && !runsAtTopLevel(module, other.node);
       });
-    const inSlice = (other: Reference): boolean => [...units].some((candidate) => candidate.module === module && candidate.nodes.some((node) => contains(node, other.node)));
-    const reader = unit.kind === "task" ? `\`${site.name}\`` : unit.bindings[0] ? `\`${unit.bindings[0].name}\`, which \`${site.name}\` uses,` : `\`${site.name}\``;
+    const inSlice = (other: Reference): boolean =>
+      [...units].some((candidate) => candidate.module === module && candidate.nodes.some((node) => contains(node, other.node)));
+    const reader =
+      unit.kind === "task"
+        ? `\`${site.name}\``
+        : unit.bindings[0]
+          ? `\`${unit.bindings[0].name}\`, which \`${site.name}\` uses,`
+          : `\`${site.name}\``;
     if (isVariable) {
       const writes = late("write");
       const helper = writes.find((write) => inSlice(write) && !isInAnyTask(module, write.node));
@@ -109,10 +121,15 @@ export class Isolation {
     for (const call of module.callsLeftOut) {
       if (this.reported.has(call.node)) continue;
       const target = this.modules.target(module, call.binding);
-      const unit = target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
+      const unit =
+        target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
       if (!unit || !units.has(unit) || isTaskBinding(target as Target)) continue;
       this.reported.add(call.node);
-      this.report.add("MP2003", call.node, { call: shorten(call.node.expression.getText()), name: call.binding.name, task: `\`${site.name}\`` });
+      this.report.add("MP2003", call.node, {
+        call: shorten(call.node.expression.getText()),
+        name: call.binding.name,
+        task: `\`${site.name}\``,
+      });
     }
   }
 
@@ -121,7 +138,9 @@ export class Isolation {
     const { module, owner } = site;
     const { ts } = module;
     const seen = new Set<ts.Node>();
-    const queue: { method: ts.MethodDeclaration | ts.AccessorDeclaration; call: ts.Node | undefined }[] = [{ method: site.fn, call: undefined }];
+    const queue: { method: ts.MethodDeclaration | ts.AccessorDeclaration; call: ts.Node | undefined }[] = [
+      { method: site.fn, call: undefined },
+    ];
     for (let next = queue.shift(); next; next = queue.shift()) {
       const { method, call } = next;
       if (seen.has(method)) continue;
@@ -138,7 +157,11 @@ export class Isolation {
         const name = access.name.text;
         if (ts.isCallExpression(access.parent) && access.parent.expression === access) {
           const member = owner.members.find(
-            (candidate) => ts.isMethodDeclaration(candidate) && candidate.body && candidate.name.getText() === name && hasModifier(ts, candidate, ts.SyntaxKind.StaticKeyword) === site.isStatic,
+            (candidate) =>
+              ts.isMethodDeclaration(candidate) &&
+              candidate.body &&
+              candidate.name.getText() === name &&
+              hasModifier(ts, candidate, ts.SyntaxKind.StaticKeyword) === site.isStatic,
           );
           const isTask = module.sites.some((other) => other.kind === "method" && other.fn === member);
           if (member && !isTask) queue.push({ method: member as ts.MethodDeclaration, call: call ?? access });
@@ -147,7 +170,12 @@ export class Isolation {
     }
     const visit = (node: ts.Node): void => {
       if (ts.isWithStatement(node)) this.fail(site, node, "a `with` statement");
-      if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "eval" && !module.scopes.byNode.get(node.expression)?.binding) {
+      if (
+        ts.isCallExpression(node) &&
+        ts.isIdentifier(node.expression) &&
+        node.expression.text === "eval" &&
+        !module.scopes.byNode.get(node.expression)?.binding
+      ) {
         this.fail(site, node.expression, "a direct `eval`");
       }
       ts.forEachChild(node, visit);
@@ -187,17 +215,21 @@ function isTaskBinding(target: Target): boolean {
   const { module, binding } = target;
   return module.sites.some((site) => {
     if (site.kind === "tag") return binding.declarations.includes(site.fn);
-    return site.kind === "wrapper" && binding.declarations.some((declaration) => contains(declaration, site.call) && module.ts.isVariableDeclaration(declaration));
+    return (
+      site.kind === "wrapper" &&
+      binding.declarations.some((declaration) => contains(declaration, site.call) && module.ts.isVariableDeclaration(declaration))
+    );
   });
 }
 
 function declarationOf(binding: Binding): { node: ts.Node; message: string }[] {
   const declaration = binding.declarations[0];
-  return declaration ? [{ node: (declaration as ts.NamedDeclaration).name ?? declaration, message: `\`${binding.name}\` is declared here` }] : [];
+  return declaration
+    ? [{ node: (declaration as ts.NamedDeclaration).name ?? declaration, message: `\`${binding.name}\` is declared here` }]
+    : [];
 }
 
 function shorten(text: string): string {
   const line = text.replace(/\s+/g, " ");
   return line.length > 50 ? `${line.slice(0, 49)}…` : line;
 }
-

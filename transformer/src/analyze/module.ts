@@ -21,9 +21,7 @@ export interface ImportRecord {
 }
 
 export type ExportRecord =
-  | { kind: "local"; binding: Binding }
-  | { kind: "from"; specifier: string; name: string }
-  | { kind: "namespace"; specifier: string };
+  { kind: "local"; binding: Binding } | { kind: "from"; specifier: string; name: string } | { kind: "namespace"; specifier: string };
 
 export interface Unit {
   readonly key: string;
@@ -83,7 +81,8 @@ export class Module {
     this.path = path.relative(root, file).split(path.sep).join("/");
     this.source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, scriptKind(ts, file));
     this.scopes = buildScopes(ts, this.source);
-    this.opaque = /\.c?jsx?$/.test(file) && !this.source.statements.some((s) => isModuleSyntax(ts, s)) && /\b(module|exports|require)\b/.test(text);
+    this.opaque =
+      /\.c?jsx?$/.test(file) && !this.source.statements.some((s) => isModuleSyntax(ts, s)) && /\b(module|exports|require)\b/.test(text);
     for (const statement of this.source.statements) this.addStatement(statement);
     for (const statement of this.source.statements) this.attach(statement);
   }
@@ -152,7 +151,12 @@ export class Module {
       }
       return this.exportNames(statement);
     }
-    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement) || ts.isEnumDeclaration(statement) || ts.isModuleDeclaration(statement)) {
+    if (
+      ts.isFunctionDeclaration(statement) ||
+      ts.isClassDeclaration(statement) ||
+      ts.isEnumDeclaration(statement) ||
+      ts.isModuleDeclaration(statement)
+    ) {
       const binding = this.declaredBy(statement);
       if (binding?.value) this.add("declaration", [statement], [binding]);
       return this.exportNames(statement);
@@ -206,7 +210,8 @@ export class Module {
       return;
     }
     const binding = this.declaredBy(statement);
-    if (binding) this.exports.set(hasModifier(ts, statement, ts.SyntaxKind.DefaultKeyword) ? "default" : binding.name, { kind: "local", binding });
+    if (binding)
+      this.exports.set(hasModifier(ts, statement, ts.SyntaxKind.DefaultKeyword) ? "default" : binding.name, { kind: "local", binding });
   }
 
   private addImport(statement: ts.ImportDeclaration): void {
@@ -232,7 +237,8 @@ export class Module {
 
   private addExport(statement: ts.ExportDeclaration): void {
     const { ts } = this;
-    const specifier = statement.moduleSpecifier && ts.isStringLiteralLike(statement.moduleSpecifier) ? statement.moduleSpecifier.text : undefined;
+    const specifier =
+      statement.moduleSpecifier && ts.isStringLiteralLike(statement.moduleSpecifier) ? statement.moduleSpecifier.text : undefined;
     const clause = statement.exportClause;
     if (!clause) {
       if (specifier !== undefined) this.stars.push(specifier);
@@ -255,7 +261,8 @@ export class Module {
   /** Ties a statement to the bindings that it assigns to when it runs. */
   private attach(statement: ts.Statement): void {
     const { ts } = this;
-    if (this.opaque || ts.isFunctionDeclaration(statement) || ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement)) return;
+    if (this.opaque || ts.isFunctionDeclaration(statement) || ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement))
+      return;
     if (hasModifier(ts, statement, ts.SyntaxKind.DeclareKeyword)) return;
     const own = this.units.filter((unit) => unit.nodes.some((node) => node === statement || node.parent?.parent === statement));
     const declares = own.length > 0;

@@ -106,7 +106,10 @@ export class Modules {
     if (record) {
       if (record.kind === "local") return this.target(module, record.binding);
       const other = this.follow(module, record.specifier);
-      if (record.kind === "namespace") return other ? { kind: "namespace", module: other } : { kind: "external", unit: module.reexport(record.specifier, "*"), binding: undefined };
+      if (record.kind === "namespace")
+        return other
+          ? { kind: "namespace", module: other }
+          : { kind: "external", unit: module.reexport(record.specifier, "*"), binding: undefined };
       if (!other) return { kind: "external", unit: module.reexport(record.specifier, record.name), binding: undefined };
       return this.exported(other, record.name, seen);
     }

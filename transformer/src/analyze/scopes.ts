@@ -9,18 +9,7 @@ import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 
 export type BindingKind =
-  | "var"
-  | "let"
-  | "const"
-  | "parameter"
-  | "function"
-  | "class"
-  | "enum"
-  | "enumMember"
-  | "namespace"
-  | "import"
-  | "catch"
-  | "type";
+  "var" | "let" | "const" | "parameter" | "function" | "class" | "enum" | "enumMember" | "namespace" | "import" | "catch" | "type";
 
 /** What a name in a scope stands for. Merged declarations (overloads, class and interface, enum parts) are one binding. */
 export interface Binding {
@@ -120,7 +109,13 @@ class ScopeBuilder {
     return scope;
   }
 
-  private declare(scope: Scope, name: string, kind: BindingKind, declaration: ts.Node, meaning: { value?: boolean; type?: boolean }): Binding {
+  private declare(
+    scope: Scope,
+    name: string,
+    kind: BindingKind,
+    declaration: ts.Node,
+    meaning: { value?: boolean; type?: boolean },
+  ): Binding {
     this.names.add(name);
     let binding = scope.bindings.get(name);
     if (!binding) {
@@ -151,7 +146,8 @@ class ScopeBuilder {
     let scope = this.scope;
     while (scope.kind === "block" || scope.kind === "class" || scope.kind === "type") scope = scope.parent as Scope;
     // `function f(a) { var a; }` declares one variable.
-    if (scope.kind === "body" && scope.parent?.kind === "function" && scope.parent.bindings.get(name)?.kind === "parameter") return scope.parent;
+    if (scope.kind === "body" && scope.parent?.kind === "function" && scope.parent.bindings.get(name)?.kind === "parameter")
+      return scope.parent;
     return scope;
   }
 
@@ -555,7 +551,9 @@ export function isInstantiated(ts: TypeScript, node: ts.ModuleDeclaration): bool
   return body.statements.some((statement) => {
     if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) return false;
     if (ts.isModuleDeclaration(statement)) return isInstantiated(ts, statement);
-    return !(ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some((modifier) => modifier.kind === ts.SyntaxKind.DeclareKeyword));
+    return !(
+      ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some((modifier) => modifier.kind === ts.SyntaxKind.DeclareKeyword)
+    );
   });
 }
 
@@ -577,6 +575,7 @@ export function referencesWithin(tree: ScopeTree, start: number, end: number): R
     else high = middle;
   }
   const found: Reference[] = [];
-  for (let index = low; index < references.length && (references[index] as Reference).node.end <= end; index++) found.push(references[index] as Reference);
+  for (let index = low; index < references.length && (references[index] as Reference).node.end <= end; index++)
+    found.push(references[index] as Reference);
   return found;
 }

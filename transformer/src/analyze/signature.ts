@@ -36,7 +36,8 @@ function checkArgument(modules: Modules, site: WrapperSite, report: Reporter): v
   const binding = module.scopes.byNode.get(root)?.binding;
   if (!binding || binding.ambient) return; // a global: JSON.parse, structuredClone
   const isRoot = root === fn;
-  if (isRoot && module.sites.some((other) => other !== site && declares(other, binding))) return fail(`\`${text}\` is a parallel function already`);
+  if (isRoot && module.sites.some((other) => other !== site && declares(other, binding)))
+    return fail(`\`${text}\` is a parallel function already`);
   if (binding.scope.kind !== "module") {
     if (isRoot) named(site, binding);
     if (site.named) return;
@@ -84,7 +85,9 @@ function memberFunction(modules: Modules, module: Module, access: ts.Expression,
 }
 
 function functionDeclaredBy(ts: Module["ts"], binding: Binding): FunctionLike | undefined {
-  const declared = binding.declarations.find((node): node is ts.FunctionDeclaration => ts.isFunctionDeclaration(node) && node.body !== undefined);
+  const declared = binding.declarations.find(
+    (node): node is ts.FunctionDeclaration => ts.isFunctionDeclaration(node) && node.body !== undefined,
+  );
   if (declared) return declared;
   const value = initializerOf(ts, binding);
   return value && isFunctionLike(ts, value) ? value : undefined;
@@ -106,7 +109,12 @@ function declares(site: TaskSite, binding: Binding): boolean {
   if (site.kind === "method") return false;
   const declaration = binding.declarations[0];
   const { ts } = site.module;
-  return declaration !== undefined && ts.isVariableDeclaration(declaration) && declaration.initializer !== undefined && unwrap(ts, declaration.initializer) === site.call;
+  return (
+    declaration !== undefined &&
+    ts.isVariableDeclaration(declaration) &&
+    declaration.initializer !== undefined &&
+    unwrap(ts, declaration.initializer) === site.call
+  );
 }
 
 function checkOwner(site: MethodSite, report: Reporter): void {
@@ -119,7 +127,10 @@ function checkOwner(site: MethodSite, report: Reporter): void {
   }
   if (!ts.isComputedPropertyName(fn.name)) return;
   const key = unwrap(ts, fn.name.expression);
-  const wellKnown = ts.isStringLiteralLike(key) || ts.isNumericLiteral(key) || (ts.isPropertyAccessExpression(key) && ts.isIdentifier(key.expression) && key.expression.text === "Symbol");
+  const wellKnown =
+    ts.isStringLiteralLike(key) ||
+    ts.isNumericLiteral(key) ||
+    (ts.isPropertyAccessExpression(key) && ts.isIdentifier(key.expression) && key.expression.text === "Symbol");
   if (wellKnown) return;
   site.invalid = true;
   report.add("MP1017", fn.name, { task: site.name });
@@ -132,7 +143,9 @@ function hasPromiseType(site: TagSite | MethodSite): boolean {
   const { module, fn } = site;
   const { ts } = module;
   if (modifier(ts, fn, ts.SyntaxKind.AsyncKeyword) || fn.asteriskToken) return true;
-  const types = [fn.type, ...(site.kind === "tag" ? site.overloads.map((overload) => overload.type) : [])].filter((type) => type !== undefined);
+  const types = [fn.type, ...(site.kind === "tag" ? site.overloads.map((overload) => overload.type) : [])].filter(
+    (type) => type !== undefined,
+  );
   if (types.length > 0) return types.every((type) => isPromiseType(module, type, 4));
   return returnsPromises(module, fn);
 }
@@ -152,7 +165,8 @@ function isPromiseType(module: Module, type: ts.TypeNode, depth: number): boolea
   return binding.declarations.some(
     (declaration) =>
       (ts.isTypeAliasDeclaration(declaration) && isPromiseType(module, declaration.type, depth - 1)) ||
-      (ts.isInterfaceDeclaration(declaration) && (declaration.heritageClauses ?? []).some((clause) => clause.types.some((base) => PROMISES.test(base.expression.getText())))),
+      (ts.isInterfaceDeclaration(declaration) &&
+        (declaration.heritageClauses ?? []).some((clause) => clause.types.some((base) => PROMISES.test(base.expression.getText())))),
   );
 }
 
@@ -174,9 +188,12 @@ function returnsPromises(module: Module, fn: FunctionLike): boolean {
 
 function makesPromise(module: Module, value: ts.Expression): boolean {
   const { ts } = module;
-  if (ts.isConditionalExpression(value)) return makesPromise(module, unwrap(ts, value.whenTrue)) && makesPromise(module, unwrap(ts, value.whenFalse));
+  if (ts.isConditionalExpression(value))
+    return makesPromise(module, unwrap(ts, value.whenTrue)) && makesPromise(module, unwrap(ts, value.whenFalse));
   if (ts.isNewExpression(value)) return PROMISES.test(value.expression.getText());
-  return ts.isCallExpression(value) && ts.isPropertyAccessExpression(value.expression) && PROMISES.test(value.expression.expression.getText());
+  return (
+    ts.isCallExpression(value) && ts.isPropertyAccessExpression(value.expression) && PROMISES.test(value.expression.expression.getText())
+  );
 }
 
 function shorten(text: string): string {

@@ -164,7 +164,8 @@ class SiteFinder {
       if (ts.isFunctionDeclaration(child)) {
         if (child.body) this.tag(child);
       } else if (ts.isStatement(child) || ts.isClassElement(child) || ts.isPropertyAssignment(child)) {
-        if (!ts.isBlock(child) && this.isTagged(child)) this.report.add("MP2007", child, { what: describe(this.module, child) }, [], child.getStart());
+        if (!ts.isBlock(child) && this.isTagged(child))
+          this.report.add("MP2007", child, { what: describe(this.module, child) }, [], child.getStart());
       }
       this.tags(child);
     });

@@ -216,7 +216,8 @@ const CALLS_AT_ONCE = new Set([
 export function isCalledAtOnce(ts: TypeScript, fn: ts.Node): boolean {
   if (!ts.isArrowFunction(fn) && !ts.isFunctionExpression(fn)) return false;
   let outer = wrapped(ts, fn);
-  if (isAccess(ts, outer.parent) && outer.parent.expression === outer && /^(call|apply)$/.test(accessedName(ts, outer.parent) ?? "")) outer = outer.parent;
+  if (isAccess(ts, outer.parent) && outer.parent.expression === outer && /^(call|apply)$/.test(accessedName(ts, outer.parent) ?? ""))
+    outer = outer.parent;
   const { parent } = outer;
   if (ts.isCallExpression(parent)) {
     if (parent.expression === outer) return true;
@@ -236,7 +237,8 @@ export function runsWith(ts: TypeScript, node: ts.Node, statement: ts.Node): boo
 /** Whether `owner` keeps code at `node` for later: a function's parameters and body, an instance field's initialiser. */
 function delays(ts: TypeScript, owner: ts.Node, node: ts.Node): boolean {
   if (isFunctionLike(ts, owner)) {
-    const inside = (owner.body !== undefined && contains(owner.body, node)) || owner.parameters.some((parameter) => contains(parameter, node));
+    const inside =
+      (owner.body !== undefined && contains(owner.body, node)) || owner.parameters.some((parameter) => contains(parameter, node));
     return inside && !isCalledAtOnce(ts, owner);
   }
   if (!ts.isPropertyDeclaration(owner) || hasModifier(ts, owner, ts.SyntaxKind.StaticKeyword)) return false;

@@ -16,7 +16,13 @@ export class Reporter {
    * @param at where it is; the node's file is the one that the diagnostic names
    * @param start when the node's own start is not it
    */
-  add<Code extends DiagnosticCode>(code: Code, at: ts.Node, values: DiagnosticParameters[Code], related: Related[] = [], start?: number): void {
+  add<Code extends DiagnosticCode>(
+    code: Code,
+    at: ts.Node,
+    values: DiagnosticParameters[Code],
+    related: Related[] = [],
+    start?: number,
+  ): void {
     const entry = CATALOGUE[code];
     const position = positionOf(at);
     if (start !== undefined) position.start = start;

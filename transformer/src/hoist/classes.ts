@@ -128,7 +128,7 @@ const BLANK = "__mp_blank()";
 /** Stands in for what a revived object's constructor would take apart. */
 export const BLANK_HELPER =
   "function __mp_blank() { return new Proxy({}, { get: (_, key) => key === Symbol.iterator ? function* () { for (let i = 0; i < 32; i++) yield __mp_blank(); } : " +
-  "typeof key === \"symbol\" ? void 0 : __mp_blank() }); }";
+  'typeof key === "symbol" ? void 0 : __mp_blank() }); }';
 
 /** Name of the variable that holds a task's function in its slice, and its export. */
 export function taskExport(id: string): string {
@@ -140,7 +140,13 @@ export function taskExport(id: string): string {
  * stubs take their place, so that `this.other()` and `super.other()` dispatch.
  * @param textOf the text of the options expression, as it has to stand in the slice
  */
-export function methodsInSlice(module: Module, node: ts.ClassLikeDeclaration, sites: readonly MethodSite[], slots: Slots, textOf: (node: ts.Node) => string): Edit[] {
+export function methodsInSlice(
+  module: Module,
+  node: ts.ClassLikeDeclaration,
+  sites: readonly MethodSite[],
+  slots: Slots,
+  textOf: (node: ts.Node) => string,
+): Edit[] {
   const { ts } = module;
   const edits: Edit[] = [];
   const statements: string[] = [];
@@ -158,7 +164,10 @@ export function methodsInSlice(module: Module, node: ts.ClassLikeDeclaration, si
       statements.push(take(`.${hidden}`));
       continue;
     }
-    const written = ts.isIdentifier(name) || ts.isStringLiteralLike(name) || ts.isNumericLiteral(name) ? JSON.stringify(name.text) : textOf((name as ts.ComputedPropertyName).expression);
+    const written =
+      ts.isIdentifier(name) || ts.isStringLiteralLike(name) || ts.isNumericLiteral(name)
+        ? JSON.stringify(name.text)
+        : textOf((name as ts.ComputedPropertyName).expression);
     const stub = stubMember(site, slots, options, name.getText());
     statements.push(
       take(`[${written}]`),

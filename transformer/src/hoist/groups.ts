@@ -146,7 +146,10 @@ function cutCircles(graph: Graph, clusters: Clusters, keys: Map<Unit, string>): 
     for (const component of components(roots, nextUnit)) {
       const parts = component.flatMap((root) => members.get(root) as Unit[]);
       for (const unit of parts) {
-        const first = parts.filter((other) => other.module === unit.module).map((other) => other.key).sort()[0] as string;
+        const first = parts
+          .filter((other) => other.module === unit.module)
+          .map((other) => other.key)
+          .sort()[0] as string;
         if (unit.kind !== "task") keys.set(unit, `${keys.get(unit) as string}@${first}`);
       }
     }

@@ -54,7 +54,8 @@ function nameFrom(module: Module, expression: ts.Node): string | undefined {
   for (;;) {
     const { parent } = node;
     if (ts.isVariableDeclaration(parent)) return parent.initializer === node && ts.isIdentifier(parent.name) ? parent.name.text : undefined;
-    if (ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent)) return parent.initializer === node ? propertyText(module, parent.name) : undefined;
+    if (ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent))
+      return parent.initializer === node ? propertyText(module, parent.name) : undefined;
     if (ts.isExportAssignment(parent)) return "default";
     if (ts.isBinaryExpression(parent) && parent.operatorToken.kind === ts.SyntaxKind.EqualsToken && parent.right === node) {
       if (ts.isIdentifier(parent.left)) return parent.left.text;

@@ -81,7 +81,8 @@ class Planner {
 
     const all = new Set(this.groups.values());
     const imports = new Map<Group, SliceImport[]>();
-    for (const group of all) if (group.units.some((unit) => unit.kind !== "import" && unit.kind !== "reexport")) imports.set(group, this.importsOf(group));
+    for (const group of all)
+      if (group.units.some((unit) => unit.kind !== "import" && unit.kind !== "reexport")) imports.set(group, this.importsOf(group));
     for (const group of all) {
       const exported = this.exports.get(group);
       const own = imports.get(group);
@@ -126,9 +127,16 @@ class Planner {
   }
 
   /** Makes `local` mean the target in a module of the group. */
-  private link(group: Group, local: string, order: number, target: Target, members: Set<string> | "all" | undefined): SliceImport | undefined {
+  private link(
+    group: Group,
+    local: string,
+    order: number,
+    target: Target,
+    members: Set<string> | "all" | undefined,
+  ): SliceImport | undefined {
     const module = (group.units[0] as Unit).module;
-    if (target.kind === "external" && target.unit.kind === "import" && target.unit.module === module) return { order, ...outsideImport(target.unit) };
+    if (target.kind === "external" && target.unit.kind === "import" && target.unit.module === module)
+      return { order, ...outsideImport(target.unit) };
     if (target.kind === "namespace") {
       const id = this.facade(target.module, members ?? "all");
       return { order, inPlace: false, text: `import * as ${local} from ${JSON.stringify(SLICE_PREFIX + id)};` };
@@ -179,10 +187,14 @@ class Planner {
         continue;
       }
       const exported = this.exported(target);
-      if (exported) lines.push(`export { ${exported.name === name ? name : `${exported.name} as ${name}`} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`);
+      if (exported)
+        lines.push(
+          `export { ${exported.name === name ? name : `${exported.name} as ${name}`} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`,
+        );
     }
     if (all) {
-      for (const outside of exportable.outside) if (outside.module === module) lines.push(`export * from ${JSON.stringify(outside.specifier)};`);
+      for (const outside of exportable.outside)
+        if (outside.module === module) lines.push(`export * from ${JSON.stringify(outside.specifier)};`);
     }
     facade.contents = `${lines.join("\n")}\n`;
     return id;

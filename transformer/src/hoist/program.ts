@@ -39,14 +39,22 @@ export function programEdits(
   for (const info of classes) edits.push(...classEdits(module, info));
   const gone = [...removed, ...shown.flatMap(markRanges), ...shown.flatMap(parameterRanges)];
   edits.push(...importEdits(module, gone));
-  const uses = (pattern: RegExp): boolean => edits.some((edit) => edit.parts.some((part) => typeof part === "string" && pattern.test(part)));
+  const uses = (pattern: RegExp): boolean =>
+    edits.some((edit) => edit.parts.some((part) => typeof part === "string" && pattern.test(part)));
   if (!uses(/\b__mp(?:_m\(|\.)/) && classImports.length === 0) return sortEdits(edits);
   const stays = (specifier: string): boolean =>
-    [...module.imports].some(([binding, record]) => record.specifier === specifier && binding.references.some((use) => !use.erased && !gone.some((range) => contains(range, use.node))));
+    [...module.imports].some(
+      ([binding, record]) =>
+        record.specifier === specifier && binding.references.some((use) => !use.erased && !gone.some((range) => contains(range, use.node))),
+    );
   const needed = classImports.filter(({ specifier, name }) => name !== undefined || !stays(specifier));
   edits.push(insertion(headPosition(module), "statements", `${INTERNAL_IMPORT} `));
   const location = format.module === "esm" ? "import.meta.url" : "__filename";
-  const tail = [...registrations(needed), preamble(location, format.manifestKey, slots.all), ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : [])];
+  const tail = [
+    ...registrations(needed),
+    preamble(location, format.manifestKey, slots.all),
+    ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : []),
+  ];
   edits.push(insertion(module.text.length, "statements", `\n${tail.join("\n")}\n`));
   return sortEdits(edits);
 }
@@ -120,10 +128,13 @@ function importEdits(module: Module, removed: readonly ts.Node[]): Edit[] {
 function isInMetadata(module: Module, node: ts.Node): boolean {
   const { ts } = module;
   const marks = new Set<ts.Node>(module.sites.flatMap((site) => (site.kind === "method" ? [site.decorator] : [])));
-  const isDecorated = (owner: ts.Node): boolean => ts.canHaveDecorators(owner) && (ts.getDecorators(owner) ?? []).some((decorator) => !marks.has(decorator));
+  const isDecorated = (owner: ts.Node): boolean =>
+    ts.canHaveDecorators(owner) && (ts.getDecorators(owner) ?? []).some((decorator) => !marks.has(decorator));
   for (let current = node; !ts.isSourceFile(current); current = current.parent) {
     if (!ts.isClassLike(current)) continue;
-    const parameters = current.members.flatMap((member) => (ts.isConstructorDeclaration(member) || ts.isMethodDeclaration(member) ? [...member.parameters] : []));
+    const parameters = current.members.flatMap((member) =>
+      ts.isConstructorDeclaration(member) || ts.isMethodDeclaration(member) ? [...member.parameters] : [],
+    );
     if ([current, ...current.members, ...parameters].some(isDecorated)) return true;
   }
   return false;

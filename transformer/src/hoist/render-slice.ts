@@ -43,14 +43,20 @@ class SliceWriter {
     this.module = (group.units[0] as Unit).module;
   }
 
-  write(imports: readonly SliceImport[], exported: ReadonlyMap<string, string>, outsideImport: (unit: Unit) => { text: string }): SliceModule {
+  write(
+    imports: readonly SliceImport[],
+    exported: ReadonlyMap<string, string>,
+    outsideImport: (unit: Unit) => { text: string },
+  ): SliceModule {
     const { module, group } = this;
     const units = group.units.filter((unit) => unit.kind !== "import" && unit.kind !== "reexport");
     this.collectEdits(units);
     const text = new SliceText(module.text, this.edits);
     if (module.jsxPragmas !== "") text.generated(`${module.jsxPragmas} `);
     for (const { text: line, inPlace } of imports) if (inPlace) text.generated(`${line} `);
-    const pieces = units.flatMap((unit) => (unit.kind === "task" ? [{ unit, node: unit.nodes[0] as ts.Node }] : unit.nodes.map((node) => ({ unit, node }))));
+    const pieces = units.flatMap((unit) =>
+      unit.kind === "task" ? [{ unit, node: unit.nodes[0] as ts.Node }] : unit.nodes.map((node) => ({ unit, node })),
+    );
     pieces.sort((a, b) => a.node.pos - b.node.pos);
     let list: ts.Node | undefined;
     for (const { unit, node } of pieces) {
@@ -74,7 +80,9 @@ class SliceWriter {
         if (!imports.some((other) => other.text === line)) tail.push(line);
       } else if (unit.kind === "reexport" && unit.reexport) tail.push(reexportLine(unit.reexport));
     }
-    const names = [...exported].filter(([name]) => !name.startsWith("__mp_from_")).map(([name, local]) => (name === local ? name : `${local} as ${name}`));
+    const names = [...exported]
+      .filter(([name]) => !name.startsWith("__mp_from_"))
+      .map(([name, local]) => (name === local ? name : `${local} as ${name}`));
     if (names.length > 0) tail.push(`export { ${names.sort().join(", ")} };`);
     if (this.variables.length > 0) tail.push(`var ${this.variables.join(", ")};`);
     const draft = text.build(tail.join("\n"), module.file);
@@ -121,7 +129,14 @@ class SliceWriter {
   /** Without `export`, and with a name where the module's default has none. */
   private declarationEdits(node: ts.Node): void {
     const { ts } = this.module;
-    if (!ts.isFunctionDeclaration(node) && !ts.isClassDeclaration(node) && !ts.isEnumDeclaration(node) && !ts.isModuleDeclaration(node) && !ts.isImportEqualsDeclaration(node)) return;
+    if (
+      !ts.isFunctionDeclaration(node) &&
+      !ts.isClassDeclaration(node) &&
+      !ts.isEnumDeclaration(node) &&
+      !ts.isModuleDeclaration(node) &&
+      !ts.isImportEqualsDeclaration(node)
+    )
+      return;
     for (const kind of [ts.SyntaxKind.ExportKeyword, ts.SyntaxKind.DefaultKeyword]) {
       const keyword = modifier(ts, node, kind);
       if (keyword) this.edits.push(remove(keyword));
@@ -139,7 +154,8 @@ class SliceWriter {
     const site = unit.site as TaskSite;
     const hoisted = this.input.hoisted(site) as Hoisted;
     const shown = (node: ts.Node): boolean => !removed.some((range) => contains(range, node));
-    const shownEdits = (list: Edit[]): Edit[] => list.filter((edit) => !removed.some((range) => range.pos <= edit.start && edit.end <= range.end));
+    const shownEdits = (list: Edit[]): Edit[] =>
+      list.filter((edit) => !removed.some((range) => range.pos <= edit.start && edit.end <= range.end));
     edits.push(...shownEdits(renameEdits(module, hoisted.parts, hoisted.renames)));
     edits.push(...shownEdits(renameEdits(module, hoisted.parts, hoisted.qualified)));
     if (site.kind !== "tag") return;
@@ -194,7 +210,10 @@ class SliceWriter {
       else if (ts.isVariableDeclaration(part)) written.push("const ", rangeOf(part), "; ");
       else {
         written.push(rangeOf(part), " ");
-        if (part === fn) written.push(`__mp_result = ${renames.get(this.module.scopes.declared.get(fn) as Binding) ?? (fn as ts.FunctionDeclaration).name?.text}; `);
+        if (part === fn)
+          written.push(
+            `__mp_result = ${renames.get(this.module.scopes.declared.get(fn) as Binding) ?? (fn as ts.FunctionDeclaration).name?.text}; `,
+          );
       }
     }
     written.push(capturesThis ? "return __mp_result; }).call(__mp_this); }" : "return __mp_result; }");
@@ -204,11 +223,15 @@ class SliceWriter {
   /** A task whose code uses the class's private names: a copy of it stands in a static block of the class, as the task's function. */
   private taskInClass(site: TaskSite, hoisted: Hoisted): void {
     const { module, edits } = this;
-    const nested = this.input.sitesOf(module).filter((other) => other !== site && other.kind !== "method" && hoisted.parts.some((part) => contains(part, siteNode(other))));
+    const nested = this.input
+      .sitesOf(module)
+      .filter((other) => other !== site && other.kind !== "method" && hoisted.parts.some((part) => contains(part, siteNode(other))));
     const removed = nested.flatMap(removedRanges);
     const shown = (node: ts.Node): boolean => !removed.some((range) => contains(range, node));
     const nameOf = (binding: Binding): string => hoisted.renames.get(binding) ?? binding.name;
-    const stubs = nested.filter((other) => shown(siteNode(other))).flatMap((other) => siteEdits(other, this.input.hoisted(other), this.slots, nameOf));
+    const stubs = nested
+      .filter((other) => shown(siteNode(other)))
+      .flatMap((other) => siteEdits(other, this.input.hoisted(other), this.slots, nameOf));
     const names = [...renameEdits(module, hoisted.parts, hoisted.renames), ...renameEdits(module, hoisted.parts, hoisted.qualified)];
     const visible = names.filter((edit) => !removed.some((range) => range.pos <= edit.start && edit.end <= range.end));
     const own = [...edits, ...stubs, ...visible];
@@ -221,7 +244,13 @@ class SliceWriter {
   }
 
   private addName(fn: ts.FunctionDeclaration, name: string): void {
-    const edit = this.edits.find((candidate) => candidate.start === candidate.end && candidate.parts[0] === ` ${DEFAULT_NAME}` && fn.pos <= candidate.start && candidate.end <= fn.end);
+    const edit = this.edits.find(
+      (candidate) =>
+        candidate.start === candidate.end &&
+        candidate.parts[0] === ` ${DEFAULT_NAME}` &&
+        fn.pos <= candidate.start &&
+        candidate.end <= fn.end,
+    );
     if (edit) edit.parts[0] = ` ${name}`;
   }
 
@@ -245,5 +274,7 @@ function siteNode(site: TaskSite): ts.Node {
 
 function reexportLine({ specifier, name }: { specifier: string; name: string }): string {
   const local = `__mp_from_${hashOf(`${specifier}\0${name}`)}`;
-  return name === "*" ? `export * as ${local} from ${JSON.stringify(specifier)};` : `export { ${name} as ${local} } from ${JSON.stringify(specifier)};`;
+  return name === "*"
+    ? `export * as ${local} from ${JSON.stringify(specifier)};`
+    : `export { ${name} as ${local} } from ${JSON.stringify(specifier)};`;
 }

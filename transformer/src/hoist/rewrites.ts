@@ -40,7 +40,8 @@ export function renameEdits(module: Module, parts: readonly ts.Node[], names: Re
   const edits: Edit[] = [];
   const inside = (node: ts.Node): boolean => parts.some((part) => contains(part, node));
   for (const [binding, name] of names) {
-    for (const reference of binding.references) if (!reference.erased && inside(reference.node)) edits.push(rename(module, reference.node, name));
+    for (const reference of binding.references)
+      if (!reference.erased && inside(reference.node)) edits.push(rename(module, reference.node, name));
     for (const declaration of binding.declarations) {
       const own = (declaration as ts.NamedDeclaration).name;
       if (own && ts.isIdentifier(own) && inside(own)) edits.push(replace(own, "expression", [name]));
