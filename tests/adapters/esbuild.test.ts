@@ -39,7 +39,11 @@ async function run(workspace: Workspace, file: string): Promise<string> {
 test.each([
   ["bundle, cjs, outfile", `{ bundle: true, platform: "node", outfile: "out/app.cjs" }`, "out/app.cjs"],
   ["bundle, esm, outfile", `{ bundle: true, platform: "node", format: "esm", outfile: "out/app.mjs" }`, "out/app.mjs"],
-  ["bundle, esm, outdir, splitting", `{ bundle: true, platform: "node", format: "esm", splitting: true, outdir: "out", outExtension: { ".js": ".mjs" } }`, "out/main.mjs"],
+  [
+    "bundle, esm, outdir, splitting",
+    `{ bundle: true, platform: "node", format: "esm", splitting: true, outdir: "out", outExtension: { ".js": ".mjs" } }`,
+    "out/main.mjs",
+  ],
   ["bundle, minified", `{ bundle: true, platform: "node", minify: true, outfile: "out/app.cjs" }`, "out/app.cjs"],
   ["bundle, packages external", `{ bundle: true, platform: "node", packages: "external", outfile: "out/app.cjs" }`, "out/app.cjs"],
 ])("%s", async (title, options, output) => {
@@ -58,16 +62,34 @@ test.each([
     "src/main.ts": main.replace("./factor", specifier),
   });
   await build(workspace, `{ entryPoints: ["src/*.ts"], outdir: "out", target: "node20", ...${options} }`);
-  expect(listFiles(workspace, "out").filter((file) => !file.startsWith("parallel-chunks"))).toEqual([`factor.${extension}`, `main.${extension}`]);
+  expect(listFiles(workspace, "out").filter((file) => !file.startsWith("parallel-chunks"))).toEqual([
+    `factor.${extension}`,
+    `main.${extension}`,
+  ]);
   expect(await run(workspace, `out/main.${extension}`)).toBe("20");
 });
 
 test("write: false adds the chunks and the manifest to outputFiles and writes nothing", async () => {
   const workspace = project("write-false");
-  const built = await esbuildBuild(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", write: false }`);
+  const built = await esbuildBuild(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", write: false }`,
+  );
   const { files } = JSON.parse(built.stdout) as { files: string[] };
-  const names = files.map((file) => path.relative(workspace.root, file).replace(/-[A-Z0-9]{8}/, "").replace(/[0-9a-f]{10}/, "key")).sort();
-  expect(names).toEqual(["out/main.js", "out/parallel-chunks/key.json", "out/parallel-chunks/scale.cjs", "out/parallel-chunks/scale.cjs.map"]);
+  const names = files
+    .map((file) =>
+      path
+        .relative(workspace.root, file)
+        .replace(/-[A-Z0-9]{8}/, "")
+        .replace(/[0-9a-f]{10}/, "key"),
+    )
+    .sort();
+  expect(names).toEqual([
+    "out/main.js",
+    "out/parallel-chunks/key.json",
+    "out/parallel-chunks/scale.cjs",
+    "out/parallel-chunks/scale.cjs.map",
+  ]);
   expect(fs.existsSync(workspace.file("out"))).toBe(false);
 });
 
@@ -86,9 +108,14 @@ export function count(): unknown {
 }
 `;
   const workspace = project("errors", { "src/a.ts": broken, "src/b.ts": broken, "src/main.ts": `import "./a";\nimport "./b";\n` });
-  const built = await esbuildBuild(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", logLevel: "silent" }`);
+  const built = await esbuildBuild(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", logLevel: "silent" }`,
+  );
   expect(built.code).toBe(1);
-  const { errors } = JSON.parse(built.stdout) as { errors: { text: string; pluginName: string; location: Record<string, unknown>; notes: { text: string }[] }[] };
+  const { errors } = JSON.parse(built.stdout) as {
+    errors: { text: string; pluginName: string; location: Record<string, unknown>; notes: { text: string }[] }[];
+  };
   expect(errors.map(({ location }) => location.file).sort()).toEqual(["src/a.ts", "src/b.ts"]);
   expect(errors[0]).toMatchObject({
     pluginName: "makeparallel",
@@ -147,7 +174,9 @@ test("packages go into the chunks when they go into the bundle: it runs without 
     // Only makeparallel itself is installed there.
     fs.mkdirSync(path.join(target, "node_modules"));
     fs.symlinkSync(workspace.file("node_modules/makeparallel"), path.join(target, "node_modules/makeparallel"), "junction");
-    const ended = await runNode(path.join(target, "main.js"), [], { env: { MAKEPARALLEL_BACKEND: "typescript", MAKEPARALLEL_THREADS: "1" } });
+    const ended = await runNode(path.join(target, "main.js"), [], {
+      env: { MAKEPARALLEL_BACKEND: "typescript", MAKEPARALLEL_THREADS: "1" },
+    });
     expect((ended.stdout + ended.stderr).trim()).toBe(expected);
   }
   fs.rmSync(away, { recursive: true });
@@ -155,7 +184,11 @@ test("packages go into the chunks when they go into the bundle: it runs without 
 
 test("packages: the plugin's option wins over the host's", async () => {
   const workspace = project("packages-option", { "src/main.ts": packages });
-  await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out" }`, `makeparallel({ packages: "external" })`);
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out" }`,
+    `makeparallel({ packages: "external" })`,
+  );
   expect(await run(workspace, "out/main.js")).toBe("42,dual by require");
   fs.rmSync(workspace.file("node_modules/fixture-dual"), { recursive: true });
   expect(await run(workspace, "out/main.js")).toBe("MP_CHUNK");
@@ -164,7 +197,11 @@ test("packages: the plugin's option wins over the host's", async () => {
 test("another plugin's resolution of project modules is followed", async () => {
   const workspace = project("plugins", { "src/main.ts": main.replace("./factor", "virtual:factor") });
   const other = `{ name: "other", setup(build) { build.onResolve({ filter: /^virtual:/ }, () => ({ path: ${JSON.stringify(workspace.file("src/factor.ts"))} })); } }`;
-  await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs" }`, `makeparallel(), ${other}`);
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs" }`,
+    `makeparallel(), ${other}`,
+  );
   expect(await run(workspace, "out/app.cjs")).toBe("20");
 });
 
@@ -201,7 +238,10 @@ void first(1).then(() => second(1)).then(() => { throw new Error("here"); });
 `,
   });
   await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs", sourcemap: true }`);
-  const ended = await runNode(workspace.file("out/app.cjs"), [], { execArgv: ["--enable-source-maps"], env: { MAKEPARALLEL_BACKEND: "typescript" } });
+  const ended = await runNode(workspace.file("out/app.cjs"), [], {
+    execArgv: ["--enable-source-maps"],
+    env: { MAKEPARALLEL_BACKEND: "typescript" },
+  });
   expect(ended.stderr).toMatch(/Error: here\s+at .*src\/main\.ts:5:56/);
 });
 
@@ -279,7 +319,10 @@ void there().then((value) => console.log(value === here(), value));
   ]) {
     for (const packagesOption of ["external", "bundle"]) {
       const workspace = project(`interop-${name}-${packagesOption}`, { [file]: source });
-      await build(workspace, `{ entryPoints: ["${file}"], bundle: true, platform: "node", format: "cjs", outfile: "out/app.cjs", packages: "${packagesOption}" }`);
+      await build(
+        workspace,
+        `{ entryPoints: ["${file}"], bundle: true, platform: "node", format: "cjs", outfile: "out/app.cjs", packages: "${packagesOption}" }`,
+      );
       expect(await run(workspace, "out/app.cjs")).toBe(expected);
     }
   }

@@ -83,9 +83,13 @@ describe.each(runs)("built as $way", ({ way, backends }) => {
   const cases = backends.flatMap((backend) => chosen.map(({ name }) => [name, backend] as const));
 
   test.each(cases)("%s (%s)", async (name, backend) => {
-    const run = await runNode(workspace.file(`dist/${name}/main.${extension}`), [], { env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" } });
+    const run = await runNode(workspace.file(`dist/${name}/main.${extension}`), [], {
+      env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" },
+    });
     expect({ code: run.code, stderr: run.stderr, hung: run.hung }).toEqual({ code: 0, stderr: "", hung: false });
-    const expected = fs.readFileSync(path.join(FIXTURES, name, "expected.json"), "utf8").replaceAll('"BACKEND:false"', String(backend === "inline"));
+    const expected = fs
+      .readFileSync(path.join(FIXTURES, name, "expected.json"), "utf8")
+      .replaceAll('"BACKEND:false"', String(backend === "inline"));
     expect(JSON.parse(run.stdout.trim().split("\n").at(-1) ?? "null")).toEqual(JSON.parse(expected));
   });
 });

@@ -15,7 +15,10 @@ if (require.main === module) void scale(2).then((value) => console.log(value));
 `;
 const factor = "export const factor = (): number => 10;\n";
 
-function project(name: string, options: { compilerOptions?: object; files?: Record<string, string | object>; at?: string } = {}): Workspace {
+function project(
+  name: string,
+  options: { compilerOptions?: object; files?: Record<string, string | object>; at?: string } = {},
+): Workspace {
   return makeWorkspace(
     `tspc-${name}`,
     {
@@ -164,7 +167,10 @@ tagged(() => 1);
     },
   });
   expect((await tspc(workspace)).stdout).toBe("");
-  const ended = await runNode(workspace.file("dist/main.js"), [], { execArgv: ["--enable-source-maps"], env: { MAKEPARALLEL_BACKEND: "typescript" } });
+  const ended = await runNode(workspace.file("dist/main.js"), [], {
+    execArgv: ["--enable-source-maps"],
+    env: { MAKEPARALLEL_BACKEND: "typescript" },
+  });
   expect(ended.stderr).toContain("TransferError");
   expect(ended.stderr).toMatch(/tagged \(.*src\/main\.ts:2:/);
   expect(ended.stderr).toMatch(/src\/main\.ts:5:1/);
@@ -172,7 +178,10 @@ tagged(() => 1);
 
 test("two builds into one folder keep each other's chunks", async () => {
   const workspace = project("two-configs", {
-    files: { "tsconfig.other.json": { extends: "./tsconfig.json", include: ["src/other.ts"] }, "src/other.ts": main.replace("factor()", "factor() * 3") },
+    files: {
+      "tsconfig.other.json": { extends: "./tsconfig.json", include: ["src/other.ts"] },
+      "src/other.ts": main.replace("factor()", "factor() * 3"),
+    },
   });
   expect((await tspc(workspace)).code).toBe(0);
   expect((await tspc(workspace, "-p", "tsconfig.other.json")).code).toBe(0);

@@ -30,7 +30,11 @@ test("code that several tasks use is in one chunk that they share", async () => 
   const result = (await runScenario("shared", {
     ...shared,
     run: `return { first: (await load("src/a.ts#first"))(4), second: (await load("src/b.ts#second"))(), manifest };`,
-  })) as { first: number; second: unknown; manifest: { tasks: Record<string, { chunk: string }>; chunks: Record<string, { imports: string[] }> } };
+  })) as {
+    first: number;
+    second: unknown;
+    manifest: { tasks: Record<string, { chunk: string }>; chunks: Record<string, { imports: string[] }> };
+  };
   expect(result.first).toBe(9);
   expect(result.second).toEqual(["Local", "helper", "helper", 2]);
   const { tasks, chunks } = result.manifest;
@@ -142,7 +146,9 @@ test("what is wrong with chunks on disk is said in a ChunkError", async () => {
 
 test("an error of the code itself while it is loaded is the cause of the ChunkError", async () => {
   const result = await runScenario("throws", {
-    files: { "src/a.ts": `const table = build();\nfunction build(): number[] { throw new TypeError("no table"); }\nexport function task() { return table; }` },
+    files: {
+      "src/a.ts": `const table = build();\nfunction build(): number[] { throw new TypeError("no table"); }\nexport function task() { return table; }`,
+    },
     tasks: ["src/a.ts#task"],
     run: `return load("src/a.ts#task").catch((error) => [error.code, error.message.includes("no table"), error.cause instanceof TypeError]);`,
   });

@@ -17,10 +17,17 @@ export async function dynamic() {
 export function optional() { try { require("not-installed"); } catch (error) { return error.code; } }
 export async function optionalImport() { return import("not-installed").catch((error) => error.code); }
 `;
-const base: Omit<Scenario, "run"> = { files: { "src/a.ts": source }, tasks: ["src/a.ts#values", "src/a.ts#dynamic", "src/a.ts#optional", "src/a.ts#optionalImport"] };
+const base: Omit<Scenario, "run"> = {
+  files: { "src/a.ts": source },
+  tasks: ["src/a.ts#values", "src/a.ts#dynamic", "src/a.ts#optional", "src/a.ts#optionalImport"],
+};
 
 test("code of an ES module sees packages as Node's ES modules do", async () => {
-  const result = await runScenario("esm", { ...base, format: "esm", run: `return [(await load("src/a.ts#values"))(), await (await load("src/a.ts#dynamic"))()];` });
+  const result = await runScenario("esm", {
+    ...base,
+    format: "esm",
+    run: `return [(await load("src/a.ts#values"))(), await (await load("src/a.ts#dynamic"))()];`,
+  });
   expect(result).toEqual([
     [
       { default: "old default", named: "old named" },
@@ -39,7 +46,17 @@ test("code of an ES module sees packages as Node's ES modules do", async () => {
 
 test("code that is emitted as CommonJS sees packages as require with esModuleInterop gives them", async () => {
   const result = await runScenario("cjs", { ...base, format: "cjs", run: `return (await load("src/a.ts#values"))();` });
-  expect(result).toEqual(["old default", "old named", { answer: 42 }, 42, ["answer", "default"], "dual by require", "cjs", "function", "api"]);
+  expect(result).toEqual([
+    "old default",
+    "old named",
+    { answer: 42 },
+    42,
+    ["answer", "default"],
+    "dual by require",
+    "cjs",
+    "function",
+    "api",
+  ]);
 });
 
 test("a CommonJS file that keeps its native import() gets what import() gives", async () => {
@@ -64,7 +81,10 @@ test("without esModuleInterop a namespace import is module.exports itself", asyn
 });
 
 test("a missing optional package looks to the code as Node makes it look", async () => {
-  const result = await runScenario("optional", { ...base, run: `return [(await load("src/a.ts#optional"))(), await (await load("src/a.ts#optionalImport"))()];` });
+  const result = await runScenario("optional", {
+    ...base,
+    run: `return [(await load("src/a.ts#optional"))(), await (await load("src/a.ts#optionalImport"))()];`,
+  });
   expect(result).toEqual(["MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND"]);
 });
 

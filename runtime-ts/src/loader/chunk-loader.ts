@@ -83,7 +83,8 @@ export class ChunkLoader {
       if (task === undefined) throw missing(build, "task", id);
       return then(this.#load(build, task.chunk, `the task ${task.name}`), (chunk) => {
         const fn = chunk.module.exports[task.export];
-        if (typeof fn !== "function") throw new ChunkError(`The chunk ${task.chunk} does not export the task ${id}. Build again.`, { task: task.name });
+        if (typeof fn !== "function")
+          throw new ChunkError(`The chunk ${task.chunk} does not export the task ${id}. Build again.`, { task: task.name });
         return { task, fn };
       });
     });
@@ -135,7 +136,9 @@ export class ChunkLoader {
     const manifest = readManifest(file);
     let build = this.#builds.get(file);
     if (build?.manifest !== manifest) {
-      const externals = new Map(Object.values(manifest.chunks).flatMap((chunk) => chunk.externals.map((external) => [external.request, external])));
+      const externals = new Map(
+        Object.values(manifest.chunks).flatMap((chunk) => chunk.externals.map((external) => [external.request, external])),
+      );
       const folder = path.dirname(file);
       build = { file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals) };
       this.#builds.set(file, build);
@@ -185,7 +188,8 @@ export class ChunkLoader {
         cachedData: codeCache,
         importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       });
-      if (codeCache === undefined || script.cachedDataRejected === true) this.#uncached.push({ script, path: file, sha256: description.sha256 });
+      if (codeCache === undefined || script.cachedDataRejected === true)
+        this.#uncached.push({ script, path: file, sha256: description.sha256 });
       const wrapper = script.runInThisContext() as Function;
       const { exports } = chunk.module;
       const require = this.#require(build, user);
@@ -202,7 +206,8 @@ export class ChunkLoader {
       if (request === "makeparallel/internal") return this.runtime.internal;
       if (request.startsWith("./") && request.slice(2) in build.manifest.chunks) {
         const chunk = this.#load(build, request.slice(2), user);
-        if (chunk instanceof Promise) throw new ChunkError(`The chunk ${request.slice(2)} awaits at its top level and cannot be loaded with require.`);
+        if (chunk instanceof Promise)
+          throw new ChunkError(`The chunk ${request.slice(2)} awaits at its top level and cannot be loaded with require.`);
         return chunk.module.exports;
       }
       if (build.externals.get(request)) return build.externals.require(request, user);

@@ -146,6 +146,11 @@ function nodeNamespace(exports: unknown): object {
 
 /** TypeScript's `__importStar`, which is what its CommonJS output makes of `import()`. */
 function importStar(exports: unknown): unknown {
-  if (exports !== null && (typeof exports === "object" || typeof exports === "function") && (exports as { __esModule?: boolean }).__esModule) return exports;
+  if (
+    exports !== null &&
+    (typeof exports === "object" || typeof exports === "function") &&
+    (exports as { __esModule?: boolean }).__esModule
+  )
+    return exports;
   return nodeNamespace(exports);
 }

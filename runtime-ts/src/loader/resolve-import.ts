@@ -61,7 +61,8 @@ function resolvePackage(specifier: string, folder: string): string {
   const subpath = `.${specifier.slice(name.length)}`;
 
   const scope = findScope(folder);
-  if (scope?.json.name === name && scope.json.exports !== undefined) return resolveExports(scope.folder, scope.json.exports, subpath, specifier, folder);
+  if (scope?.json.name === name && scope.json.exports !== undefined)
+    return resolveExports(scope.folder, scope.json.exports, subpath, specifier, folder);
 
   for (let at = folder; ; at = path.dirname(at)) {
     const candidate = path.join(at, "node_modules", name);
@@ -90,7 +91,8 @@ function resolveHash(specifier: string, folder: string): string {
   const scope = findScope(folder);
   const match = scope?.json.imports && matchKey(scope.json.imports, specifier);
   const resolved = scope && match && resolveTarget(scope.folder, match.target, match.star, specifier, folder, true);
-  if (!resolved) throw new ResolveError(`'${specifier}' is not among the imports of the package around ${folder}`, "ERR_PACKAGE_IMPORT_NOT_DEFINED");
+  if (!resolved)
+    throw new ResolveError(`'${specifier}' is not among the imports of the package around ${folder}`, "ERR_PACKAGE_IMPORT_NOT_DEFINED");
   return resolved;
 }
 
@@ -105,7 +107,9 @@ function resolveExports(packageFolder: string, exports: Target, subpath: string,
 }
 
 function isSubpathMap(exports: Target): exports is Record<string, Target> {
-  return typeof exports === "object" && exports !== null && !Array.isArray(exports) && Object.keys(exports).some((key) => key.startsWith("."));
+  return (
+    typeof exports === "object" && exports !== null && !Array.isArray(exports) && Object.keys(exports).some((key) => key.startsWith("."))
+  );
 }
 
 /** The entry for a key: itself, or the pattern (`./x/*`) with the longest fixed beginning. */

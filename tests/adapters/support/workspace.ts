@@ -27,8 +27,10 @@ export function makeWorkspace(name: string, files: Record<string, string | objec
     fs.symlinkSync(target, path.join(root, "node_modules", as), "junction");
   };
   link(ROOT, "makeparallel");
-  for (const dependency of ["typescript", "ts-patch", "esbuild", "@types/node"]) link(path.join(ROOT, "node_modules", dependency), dependency);
-  for (const dependency of fs.readdirSync(PACKAGES)) fs.cpSync(path.join(PACKAGES, dependency), path.join(root, "node_modules", dependency), { recursive: true });
+  for (const dependency of ["typescript", "ts-patch", "esbuild", "@types/node"])
+    link(path.join(ROOT, "node_modules", dependency), dependency);
+  for (const dependency of fs.readdirSync(PACKAGES))
+    fs.cpSync(path.join(PACKAGES, dependency), path.join(root, "node_modules", dependency), { recursive: true });
   const workspace: Workspace = {
     root,
     file: (file) => path.join(root, file),
@@ -38,7 +40,8 @@ export function makeWorkspace(name: string, files: Record<string, string | objec
     },
     read: (file) => fs.readFileSync(path.join(root, file), "utf8"),
   };
-  for (const [file, contents] of Object.entries(files)) workspace.write(file, typeof contents === "string" ? contents : JSON.stringify(contents, null, 2));
+  for (const [file, contents] of Object.entries(files))
+    workspace.write(file, typeof contents === "string" ? contents : JSON.stringify(contents, null, 2));
   return workspace;
 }
 

@@ -135,7 +135,9 @@ export class EsbuildModules {
         } else if (!isBuiltin(specifier) && !specifier.startsWith("makeparallel")) {
           let target = packages.get(specifier);
           if (!target) {
-            target = this.#ask({ specifier, fromFile: file, kind: "import" }).then((resolution) => (resolution.kind === "project" ? resolution.file : undefined));
+            target = this.#ask({ specifier, fromFile: file, kind: "import" }).then((resolution) =>
+              resolution.kind === "project" ? resolution.file : undefined,
+            );
             packages.set(specifier, target);
           }
           next.push(target.then((project) => (project === undefined ? undefined : visit(project))));

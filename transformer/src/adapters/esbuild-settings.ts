@@ -63,7 +63,9 @@ export class EsbuildSettings {
 
   /** Absolute paths of the entry files. */
   entryFiles(): string[] {
-    return this.#entryPatterns().flatMap((entry) => (entry.includes("*") ? expand(path.resolve(this.cwd, entry)) : [resolveEntry(path.resolve(this.cwd, entry))]));
+    return this.#entryPatterns().flatMap((entry) =>
+      entry.includes("*") ? expand(path.resolve(this.cwd, entry)) : [resolveEntry(path.resolve(this.cwd, entry))],
+    );
   }
 
   #entryPatterns(): string[] {

@@ -166,18 +166,30 @@ class HostBuild {
     const { errors, warnings } = this.#messages(plan.diagnostics);
     for (const file of this.#plain) {
       if (this.#results.get(file)?.edits.length) {
-        warnings.push({ text: `${path.relative(settings.cwd, file)} was built before it was known that its classes travel to workers; build again.` });
+        warnings.push({
+          text: `${path.relative(settings.cwd, file)} was built before it was known that its classes travel to workers; build again.`,
+        });
       }
     }
     if (errors.length > 0) return { errors, warnings };
 
     let bundle: Bundle;
     try {
-      bundle = await bundleChunks(plan, this.#bundleOptions(result, [...plan.modules.values()].map(({ file }) => file)), () => findTypeScript(settings.root));
+      bundle = await bundleChunks(
+        plan,
+        this.#bundleOptions(
+          result,
+          [...plan.modules.values()].map(({ file }) => file),
+        ),
+        () => findTypeScript(settings.root),
+      );
     } catch (error) {
       const failure = error as esbuild.BuildFailure;
       if (!Array.isArray(failure.errors)) throw error;
-      return { errors: failure.errors.map((message) => ({ ...message, text: `The chunks could not be bundled: ${message.text}` })), warnings };
+      return {
+        errors: failure.errors.map((message) => ({ ...message, text: `The chunks could not be bundled: ${message.text}` })),
+        warnings,
+      };
     }
     if (settings.options.write === false) addOutputs(result, settings.chunkFolder, bundle);
     else writeBundle(settings.chunkFolder, bundle);
@@ -192,7 +204,12 @@ class HostBuild {
     const bundlesFormat = settings.bundlesFormat;
     for (const file of files) {
       const module = settings.formatOf(file, this.#modules.read(file) ?? "");
-      sources.set(file, { module, dynamicImport: "esm", nodeInterop: settings.isNodeModule(file), emitted: outputOf.get(file) ?? anyOutput });
+      sources.set(file, {
+        module,
+        dynamicImport: "esm",
+        nodeInterop: settings.isNodeModule(file),
+        emitted: outputOf.get(file) ?? anyOutput,
+      });
     }
     return {
       root: settings.root,
@@ -216,7 +233,11 @@ class HostBuild {
     const result = this.#results.get(file);
     if (!isProjectSource(file) || text === undefined || !result || result.edits.length === 0) return undefined;
     const edited = await editText(text, path.basename(file), result.edits);
-    return { contents: `${edited.text}\n//# sourceMappingURL=${edited.map.toUrl()}\n`, loader: loaderOf(file, this.#settings.options.loader), resolveDir: path.dirname(file) };
+    return {
+      contents: `${edited.text}\n//# sourceMappingURL=${edited.map.toUrl()}\n`,
+      loader: loaderOf(file, this.#settings.options.loader),
+      resolveDir: path.dirname(file),
+    };
   }
 
   #messages(diagnostics: readonly Diagnostic[]): { errors: esbuild.PartialMessage[]; warnings: esbuild.PartialMessage[] } {
@@ -225,7 +246,12 @@ class HostBuild {
     for (const diagnostic of diagnostics) {
       const notes = diagnostic.related.map(({ at, message }) => ({ text: message, location: this.#location(at) }));
       if (diagnostic.fix !== "") notes.push({ text: diagnostic.fix, location: undefined });
-      const message = { id: diagnostic.code, text: `${diagnostic.code}: ${diagnostic.message}`, location: this.#location(diagnostic.at), notes };
+      const message = {
+        id: diagnostic.code,
+        text: `${diagnostic.code}: ${diagnostic.message}`,
+        location: this.#location(diagnostic.at),
+        notes,
+      };
       (diagnostic.severity === "error" ? errors : warnings).push(message);
     }
     return { errors, warnings };

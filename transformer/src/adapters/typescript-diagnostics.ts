@@ -17,7 +17,12 @@ export function toTypeScript(ts: TypeScript, program: ts.Program, diagnostic: Di
     category,
     code,
     messageText: text,
-    relatedInformation: diagnostic.related.map(({ at, message }) => ({ ...place(program, at), category: Message, code, messageText: message })),
+    relatedInformation: diagnostic.related.map(({ at, message }) => ({
+      ...place(program, at),
+      category: Message,
+      code,
+      messageText: message,
+    })),
     source: "makeparallel",
   };
 }
@@ -25,11 +30,19 @@ export function toTypeScript(ts: TypeScript, program: ts.Program, diagnostic: Di
 function place(program: ts.Program, at: Position): Pick<ts.Diagnostic, "file" | "start" | "length"> {
   const file = program.getSourceFile(at.file);
   // Without a file, a position would make the printer fail.
-  return file ? { file, start: Math.min(at.start, file.text.length), length: at.length } : { file: undefined, start: undefined, length: undefined };
+  return file
+    ? { file, start: Math.min(at.start, file.text.length), length: at.length }
+    : { file: undefined, start: undefined, length: undefined };
 }
 
 /** What esbuild found wrong with a chunk. */
-export function fromEsbuild(ts: TypeScript, program: ts.Program, root: string, message: esbuild.Message, category: ts.DiagnosticCategory): ts.Diagnostic {
+export function fromEsbuild(
+  ts: TypeScript,
+  program: ts.Program,
+  root: string,
+  message: esbuild.Message,
+  category: ts.DiagnosticCategory,
+): ts.Diagnostic {
   const { location } = message;
   const file = location ? program.getSourceFile(path.resolve(root, location.file)) : undefined;
   const known = file && location && location.line <= file.getLineStarts().length;

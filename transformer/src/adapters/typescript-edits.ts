@@ -56,7 +56,8 @@ class TreeEditor {
     let list = listOf(ts, file) as ts.NodeArray<ts.Node>;
     const descend = (node: ts.Node): void => {
       const own = listOf(ts, node);
-      const isOwner = edit.kind === "members" ? ts.isClassLike(node) && node.end - 1 === edit.start : own !== undefined && !ts.isClassLike(node);
+      const isOwner =
+        edit.kind === "members" ? ts.isClassLike(node) && node.end - 1 === edit.start : own !== undefined && !ts.isClassLike(node);
       if (own && isOwner) {
         owner = node;
         list = own;
@@ -131,10 +132,24 @@ class TreeEditor {
     if (ts.isBlock(node)) return factory.updateBlock(node, nodes as ts.Statement[]);
     if (ts.isModuleBlock(node)) return factory.updateModuleBlock(node, nodes as ts.Statement[]);
     if (ts.isClassDeclaration(node)) {
-      return factory.updateClassDeclaration(node, node.modifiers, node.name, node.typeParameters, node.heritageClauses, nodes as ts.ClassElement[]);
+      return factory.updateClassDeclaration(
+        node,
+        node.modifiers,
+        node.name,
+        node.typeParameters,
+        node.heritageClauses,
+        nodes as ts.ClassElement[],
+      );
     }
     if (ts.isClassExpression(node)) {
-      return factory.updateClassExpression(node, node.modifiers, node.name, node.typeParameters, node.heritageClauses, nodes as ts.ClassElement[]);
+      return factory.updateClassExpression(
+        node,
+        node.modifiers,
+        node.name,
+        node.typeParameters,
+        node.heritageClauses,
+        nodes as ts.ClassElement[],
+      );
     }
     throw new Error(`makeparallel: nothing can be inserted into a ${ts.SyntaxKind[node.kind]}`);
   }
@@ -158,7 +173,9 @@ class TreeEditor {
     const { parsed, nodes } = parseAs(ts, edit.kind, text, this.file);
     const problems = (parsed as unknown as { parseDiagnostics?: readonly ts.Diagnostic[] }).parseDiagnostics;
     if (problems && problems.length > 0) {
-      throw new Error(`makeparallel: the replacement ${JSON.stringify(text)} does not parse: ${ts.flattenDiagnosticMessageText(problems[0].messageText, " ")}`);
+      throw new Error(
+        `makeparallel: the replacement ${JSON.stringify(text)} does not parse: ${ts.flattenDiagnosticMessageText(problems[0].messageText, " ")}`,
+      );
     }
     for (const node of nodes) {
       makeSynthetic(ts, node);
@@ -213,14 +230,20 @@ class TreeEditor {
 /**
  * Drops what an import has only for its types. TypeScript itself leaves import declarations that a transformer has changed as they are.
  */
-function elideUnused(ts: TypeScript, context: ts.TransformationContext, declaration: ts.ImportDeclaration): ts.ImportDeclaration | undefined {
+function elideUnused(
+  ts: TypeScript,
+  context: ts.TransformationContext,
+  declaration: ts.ImportDeclaration,
+): ts.ImportDeclaration | undefined {
   const clause = declaration.importClause;
   if (!clause) return declaration;
   if (clause.isTypeOnly) return undefined;
   const { factory } = context;
   const { verbatimModuleSyntax } = context.getCompilerOptions();
   // Not public, but what TypeScript's own transformer asks at this point.
-  const resolver = (context as unknown as { getEmitResolver(): { isReferencedAliasDeclaration(node: ts.Node): boolean } }).getEmitResolver();
+  const resolver = (
+    context as unknown as { getEmitResolver(): { isReferencedAliasDeclaration(node: ts.Node): boolean } }
+  ).getEmitResolver();
   const isUsed = (node: ts.Node): boolean =>
     verbatimModuleSyntax === true || (node.flags & ts.NodeFlags.JavaScriptFile) !== 0 || resolver.isReferencedAliasDeclaration(node);
 
@@ -315,7 +338,8 @@ function hole<Role>(ts: TypeScript, node: ts.Node, role: Role): { index: number;
 }
 
 function listOf(ts: TypeScript, node: ts.Node): ts.NodeArray<ts.Node> | undefined {
-  if (ts.isSourceFile(node) || ts.isBlock(node) || ts.isModuleBlock(node) || ts.isCaseClause(node) || ts.isDefaultClause(node)) return node.statements;
+  if (ts.isSourceFile(node) || ts.isBlock(node) || ts.isModuleBlock(node) || ts.isCaseClause(node) || ts.isDefaultClause(node))
+    return node.statements;
   return ts.isClassLike(node) ? node.members : undefined;
 }
 

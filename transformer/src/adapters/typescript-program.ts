@@ -40,7 +40,9 @@ export class ProgramFacts {
   sourceFiles(): ts.SourceFile[] {
     return this.program
       .getSourceFiles()
-      .filter((file) => !file.isDeclarationFile && !this.program.isSourceFileFromExternalLibrary(file) && /\.[cm]?[jt]sx?$/.test(file.fileName));
+      .filter(
+        (file) => !file.isDeclarationFile && !this.program.isSourceFileFromExternalLibrary(file) && /\.[cm]?[jt]sx?$/.test(file.fileName),
+      );
   }
 
   resolve(specifier: string, fromFile: string, kind: "import" | "require"): Resolution | undefined {
@@ -89,7 +91,10 @@ export class ProgramFacts {
     const { options } = this;
     const file = path.resolve(fileName);
     const moved = options.outDir === undefined ? file : path.join(options.outDir, path.relative(this.#commonFolder, file));
-    return moved.replace(/\.([cm]?)[jt]s(x?)$/, (_, kind: string, x: string) => `.${kind}js${x !== "" && options.jsx === this.ts.JsxEmit.Preserve ? "x" : ""}`);
+    return moved.replace(
+      /\.([cm]?)[jt]s(x?)$/,
+      (_, kind: string, x: string) => `.${kind}js${x !== "" && options.jsx === this.ts.JsxEmit.Preserve ? "x" : ""}`,
+    );
   }
 
   /** Settings that change what the code of a chunk means. */

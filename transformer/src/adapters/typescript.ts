@@ -39,7 +39,11 @@ export interface PluginExtras {
 
 const builds = new WeakMap<ts.Program, ProgramBuild>();
 
-export default function transformer(program: ts.Program, config?: PluginConfig, extras?: PluginExtras): ts.TransformerFactory<ts.SourceFile> {
+export default function transformer(
+  program: ts.Program,
+  config?: PluginConfig,
+  extras?: PluginExtras,
+): ts.TransformerFactory<ts.SourceFile> {
   let build = builds.get(program);
   if (!build) {
     const ts = extras?.ts ?? findTypeScript(program.getCurrentDirectory());
@@ -114,7 +118,8 @@ class ProgramBuild {
     if (!incremental && !composite && options.watch !== true) return [];
     const edits: Record<string, string> = {};
     for (const [file, result] of [...this.#results].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (result.edits.length > 0) edits[portableRelative(root, file)] = createHash("sha256").update(JSON.stringify(result.edits)).digest("hex").slice(0, 16);
+      if (result.edits.length > 0)
+        edits[portableRelative(root, file)] = createHash("sha256").update(JSON.stringify(result.edits)).digest("hex").slice(0, 16);
     }
     const before = watch.edits ?? readManifestFile(chunkFolder, this.#key)?.edits ?? {};
     watch.edits = edits;
@@ -184,7 +189,8 @@ class ProgramBuild {
     if (hash === undefined || watch.bundled?.hash !== hash) {
       const outcome = bundleChunksSync(plan, options, undefined);
       if ("errors" in outcome) {
-        for (const message of outcome.errors) this.#report(fromEsbuild(this.ts, this.program, facts.root, message, this.ts.DiagnosticCategory.Error));
+        for (const message of outcome.errors)
+          this.#report(fromEsbuild(this.ts, this.program, facts.root, message, this.ts.DiagnosticCategory.Error));
         watch.bundled = undefined;
         return;
       }

@@ -124,7 +124,8 @@ function describe(
   const dynamicImports = new Set<string>();
   const seen = new Set<string>();
   for (const imported of output.imports) {
-    if (imported.kind === "dynamic-import") dynamicImports.add(imported.external ? imported.path : `./${path.posix.basename(imported.path)}`);
+    if (imported.kind === "dynamic-import")
+      dynamicImports.add(imported.external ? imported.path : `./${path.posix.basename(imported.path)}`);
     if (!imported.external) {
       const name = path.posix.basename(imported.path);
       if (imported.kind !== "dynamic-import" && name.endsWith(".cjs") && !chunk.imports.includes(name)) chunk.imports.push(name);
@@ -138,7 +139,12 @@ function describe(
 }
 
 async function convert(ts: () => TypeScript, input: Parameters<typeof toChunk>[1]): Promise<ChunkOutput> {
-  const key = createHash("sha256").update(input.name).update(input.code).update(input.map.mappings).update(JSON.stringify(input.target)).digest("hex");
+  const key = createHash("sha256")
+    .update(input.name)
+    .update(input.code)
+    .update(input.map.mappings)
+    .update(JSON.stringify(input.target))
+    .digest("hex");
   let made = converted.get(key);
   if (!made) {
     if (converted.size >= CONVERTED_LIMIT) converted.clear();
@@ -153,7 +159,11 @@ function describeEntries(plan: SlicePlan, options: BundleOptions, chunkOfEntry: 
   for (const { task, export: name } of [...plan.entries].sort((a, b) => (a.task.id < b.task.id ? -1 : 1))) {
     manifest.tasks[task.id] = {
       name: task.name,
-      source: { file: toSlashes(path.isAbsolute(task.file) ? portableRelative(options.root, task.file) : task.file), line: task.line, column: task.column },
+      source: {
+        file: toSlashes(path.isAbsolute(task.file) ? portableRelative(options.root, task.file) : task.file),
+        line: task.line,
+        column: task.column,
+      },
       chunk: chunkOfEntry.get(TASK_PREFIX + task.id) as string,
       export: name,
       parameters: task.parameters,
@@ -165,7 +175,10 @@ function describeEntries(plan: SlicePlan, options: BundleOptions, chunkOfEntry: 
     };
   }
   for (const id of [...plan.classes.keys()].sort()) {
-    manifest.classes[id] = { chunk: chunkOfEntry.get(CLASS_PREFIX + id) as string, export: (plan.classes.get(id) as { export: string }).export };
+    manifest.classes[id] = {
+      chunk: chunkOfEntry.get(CLASS_PREFIX + id) as string,
+      export: (plan.classes.get(id) as { export: string }).export,
+    };
   }
   const sources: [string, string][] = [];
   for (const { file, contents } of plan.modules.values()) {

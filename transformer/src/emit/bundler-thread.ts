@@ -15,7 +15,9 @@ async function answer(request: BundlerRequest): Promise<BundlerReply> {
     return { bundle };
   } catch (error) {
     const { errors, message, stack } = error as Error & { errors?: unknown[] };
-    return Array.isArray(errors) ? { errors: JSON.parse(JSON.stringify(errors)) as NonNullable<BundlerReply["errors"]> } : { failure: stack ?? message };
+    return Array.isArray(errors)
+      ? { errors: JSON.parse(JSON.stringify(errors)) as NonNullable<BundlerReply["errors"]> }
+      : { failure: stack ?? message };
   }
 }
 

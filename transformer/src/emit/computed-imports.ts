@@ -71,6 +71,10 @@ function findCalls(ts: TypeScript, module: SliceModule): ComputedCall[] {
 function calleeName(ts: TypeScript, callee: ts.Expression): ComputedCall["name"] | undefined {
   if (callee.kind === ts.SyntaxKind.ImportKeyword) return "import";
   if (ts.isIdentifier(callee)) return callee.text === "require" ? "require" : undefined;
-  const isResolve = ts.isPropertyAccessExpression(callee) && callee.name.text === "resolve" && ts.isIdentifier(callee.expression) && callee.expression.text === "require";
+  const isResolve =
+    ts.isPropertyAccessExpression(callee) &&
+    callee.name.text === "resolve" &&
+    ts.isIdentifier(callee.expression) &&
+    callee.expression.text === "require";
   return isResolve ? "resolve" : undefined;
 }

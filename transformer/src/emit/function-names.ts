@@ -17,7 +17,13 @@ export function cheapNames(ts: TypeScript, text: string): TextEdit[] {
   if (helper >= 0) edits.push({ start: helper, end: helper + HELPER.length, text: CHEAP_HELPER });
   if (!text.includes("/* @__PURE__ */ __name(")) return edits;
 
-  const file = ts.createSourceFile("chunk.mjs", text, { languageVersion: ts.ScriptTarget.ESNext, jsDocParsingMode: ts.JSDocParsingMode?.ParseNone }, false, ts.ScriptKind.JS);
+  const file = ts.createSourceFile(
+    "chunk.mjs",
+    text,
+    { languageVersion: ts.ScriptTarget.ESNext, jsDocParsingMode: ts.JSDocParsingMode?.ParseNone },
+    false,
+    ts.ScriptKind.JS,
+  );
   const visit = (node: import("typescript").Node, givenName: string | undefined): void => {
     if (givenName !== undefined && ts.isCallExpression(node) && isNameCall(ts, node, givenName)) {
       const [target, name] = node.arguments;

@@ -14,7 +14,11 @@ export interface TextEdit {
   text: string;
 }
 
-export function editMapped(text: string, mappings: readonly Segment[][], edits: readonly TextEdit[]): { text: string; mappings: Segment[][] } {
+export function editMapped(
+  text: string,
+  mappings: readonly Segment[][],
+  edits: readonly TextEdit[],
+): { text: string; mappings: Segment[][] } {
   if (edits.length === 0) return { text, mappings: mappings as Segment[][] };
   const sorted = [...edits].sort((a, b) => a.start - b.start);
   const starts = lineStarts(text);

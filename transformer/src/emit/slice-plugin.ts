@@ -84,7 +84,7 @@ const RESOLVING = Symbol("makeparallel resolving");
  */
 function virtualPath(module: SliceModule, format: SourceFormat): string {
   const id = module.id.replace(/\.[cm]?[jt]sx?(?=$|[#?])/, "");
-  return `${id}${format.nodeInterop ?? format.module === "esm" ? ".mts" : ".ts"}`;
+  return `${id}${(format.nodeInterop ?? format.module === "esm") ? ".mts" : ".ts"}`;
 }
 
 export function formatOf(options: Pick<BundleOptions, "sources" | "defaultFormat">, file: string): SourceFormat {
@@ -98,7 +98,8 @@ export function formatOf(options: Pick<BundleOptions, "sources" | "defaultFormat
 function withoutInterop(contents: string): string {
   return contents.replace(
     /(^|[;\n])([ \t]*)import\s*\*\s*as\s+([\w$]+)\s+from\s*(["'])(?!makeparallel)([^"'\n]+)\4/g,
-    (_, before: string, space: string, name: string, quote: string, specifier: string) => `${before}${space}import ${name} = require(${quote}${specifier}${quote})`,
+    (_, before: string, space: string, name: string, quote: string, specifier: string) =>
+      `${before}${space}import ${name} = require(${quote}${specifier}${quote})`,
   );
 }
 
@@ -133,7 +134,9 @@ async function resolveImport(
   const external = (): esbuild.OnResolveResult => ({ path: externalKey(args, importer, options, externals), external: true });
   if (isBuiltin(specifier)) return external();
 
-  const known = options.resolutions.get(resolutionKey(specifier, importer, kind === "import-statement" || kind === "dynamic-import" ? "import" : "require"));
+  const known = options.resolutions.get(
+    resolutionKey(specifier, importer, kind === "import-statement" || kind === "dynamic-import" ? "import" : "require"),
+  );
   if (known?.kind === "data") return { path: known.file };
   if (known?.kind === "project") {
     return options.dynamicProjectImports === "bundle" ? { path: known.file } : external();
@@ -147,7 +150,9 @@ async function resolveImport(
   if (matchesExternal(specifier, options.external)) return external();
   const asked = await options.resolve?.(specifier, importer, kind);
   if (asked) {
-    return asked.external ? { path: externalKey({ ...args, path: asked.path ?? specifier }, importer, options, externals), external: true } : asked;
+    return asked.external
+      ? { path: externalKey({ ...args, path: asked.path ?? specifier }, importer, options, externals), external: true }
+      : asked;
   }
   const found = await build.resolve(specifier, { kind, importer, resolveDir: args.resolveDir, pluginData: RESOLVING });
   if (found.errors.length > 0) {

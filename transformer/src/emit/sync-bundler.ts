@@ -40,7 +40,11 @@ let thread: Thread | undefined;
  * @param typescript path of the compiler that the host runs, for chunks that need it
  * @throws Error when the bundler itself fails; what is wrong with the code comes in `errors`
  */
-export function bundleChunksSync(plan: SlicePlan, options: BundleOptions, typescript: string | undefined): { bundle: Bundle } | { errors: esbuild.Message[] } {
+export function bundleChunksSync(
+  plan: SlicePlan,
+  options: BundleOptions,
+  typescript: string | undefined,
+): { bundle: Bundle } | { errors: esbuild.Message[] } {
   thread ??= start(typescript);
   const { worker, port, signal } = thread;
   Atomics.store(signal, 0, 0);
