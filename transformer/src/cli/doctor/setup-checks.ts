@@ -165,6 +165,13 @@ function checkConfigs(project: Project): Finding[] {
       fix: "Run `npx makeparallel init` in the package that has parallel functions.",
     });
   }
+  for (const { file } of compiler.silent) {
+    findings.push({
+      code: "MP4023",
+      message: `${shown(file, folder)} has the transformer, but writes no JavaScript (noEmit or emitDeclarationOnly).`,
+      fix: "Nothing, if something else writes it; otherwise remove the option.",
+    });
+  }
   if (major >= TYPESCRIPT_WITHOUT_API) return findings;
   for (const { config, calls } of compiler.builds) {
     const name = shown(config.file, folder);

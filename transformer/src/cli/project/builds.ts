@@ -6,7 +6,7 @@
  */
 import * as path from "node:path";
 import { foldersUp, isFile } from "./files";
-import { isOn, isSolution, readTsConfig, referencesOf, type TsConfig, TsConfigError } from "./tsconfig";
+import { hasPlugin, isOn, isSolution, readTsConfig, referencesOf, type TsConfig, TsConfigError } from "./tsconfig";
 import type { TscCall } from "./tsc-call";
 
 export interface CompilerBuild {
@@ -18,6 +18,8 @@ export interface CompilerBuilds {
   builds: CompilerBuild[];
   /** Configurations that can't be read. */
   broken: TsConfigError[];
+  /** Configurations with the transformer that write no JavaScript. */
+  silent: TsConfig[];
   /** Configurations of other packages that are built along. */
   outside: string[];
 }
@@ -31,6 +33,7 @@ export function findBuilds(folder: string, calls: readonly TscCall[], more: read
   const builds = new Map<string, CompilerBuild>();
   const broken = new Map<string, TsConfigError>();
   const outside = new Set<string>();
+  const silent = new Map<string, TsConfig>();
 
   const visit = (file: string, call: TscCall | undefined, seen: ReadonlySet<string>): void => {
     if (seen.has(file)) return;
@@ -53,7 +56,10 @@ export function findBuilds(folder: string, calls: readonly TscCall[], more: read
     }
     if (call?.build === true) for (const reference of referencesOf(config)) visit(reference, call, followed);
     else for (const reference of referencesOf(config)) if (!belongsTo(reference, folder)) outside.add(reference);
-    if ((isOn(config, "noEmit") && call?.forcesOutput !== true) || isOn(config, "emitDeclarationOnly")) return;
+    if ((isOn(config, "noEmit") && call?.forcesOutput !== true) || isOn(config, "emitDeclarationOnly")) {
+      if (hasPlugin(config)) silent.set(file, config);
+      return;
+    }
     const build = builds.get(file) ?? { config, calls: [] };
     if (call && !build.calls.includes(call)) build.calls.push(call);
     builds.set(file, build);
@@ -61,7 +67,7 @@ export function findBuilds(folder: string, calls: readonly TscCall[], more: read
 
   for (const call of calls) for (const file of call.configs) visit(file, call, new Set());
   for (const file of more) if (isFile(file)) visit(file, undefined, new Set());
-  return { builds: [...builds.values()], broken: [...broken.values()], outside: [...outside] };
+  return { builds: [...builds.values()], broken: [...broken.values()], silent: [...silent.values()], outside: [...outside] };
 }
 
 /** Whether a file is the package's own: the nearest package.json above it is the one in the folder. */

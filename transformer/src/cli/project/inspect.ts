@@ -79,7 +79,7 @@ export async function inspectProject({ cwd, node, self }: Surroundings): Promise
   // Nothing says how it is built: then it is built by a plain `tsc`. So it is where the transformer stands in the configuration already.
   const standard = path.join(folder, "tsconfig.json");
   const hasOtherBuild = esbuild.calls.length + esbuild.files.length > 0;
-  if (outputs.length === 0 && !nest && (!hasOtherBuild || mentionsPlugin(standard))) others.push(standard);
+  if (outputs.every(({ configs }) => configs.length === 0) && !nest && (!hasOtherBuild || mentionsPlugin(standard))) others.push(standard);
 
   return {
     package: found,

@@ -1,0 +1,317 @@
+/** `doctor`: each thing that can be wrong with a setup is found, under its code, with a fix. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { FINDINGS } from "../../dist/transformer/src/cli/doctor/catalogue";
+import { hasMark } from "../../dist/transformer/src/cli/doctor/output-checks";
+import { runNode } from "../support/children";
+import { ROOT } from "../support/chunks";
+import { inlineProject, removeProjects, type ProjectOptions, type UserProject } from "./support/project";
+
+interface Found {
+  code: keyof typeof FINDINGS;
+  severity: string;
+  message: string;
+  fix: string;
+}
+
+const CLI = path.join(ROOT, "dist/transformer/src/cli");
+const INSTALLED: ProjectOptions = { installed: ["typescript", "ts-patch", "makeparallel", "esbuild", "@types/node"] };
+const PACKAGE = {
+  name: "app",
+  scripts: { build: "tspc" },
+  dependencies: { makeparallel: "^0.1.0" },
+  devDependencies: { typescript: "^5.9.0", "ts-patch": "^3.3.0" },
+};
+const OPTIONS = { target: "ES2022", module: "CommonJS", outDir: "dist", rootDir: "src", strict: true, skipLibCheck: true };
+const PLUGINS = [{ transform: "makeparallel/transformer" }];
+const FILES = { "package.json": PACKAGE, "tsconfig.json": { compilerOptions: { ...OPTIONS, plugins: PLUGINS }, include: ["src"] } };
+const MAIN = `import { parallel } from "makeparallel";\nexport const twice = parallel((n: number) => n * 2);\n/** @parallel */\nexport async function half(n: number) { return n / 2; }\n`;
+
+afterAll(removeProjects);
+
+const found = new Set<string>();
+
+async function findings(project: UserProject): Promise<Found[]> {
+  const { stdout, stderr, code } = await project.makeparallel(["doctor", "--json"]);
+  expect(stderr).toBe("");
+  const all = JSON.parse(stdout) as Found[];
+  expect(code).toBe(all.some(({ severity }) => severity === "error") ? 1 : 0);
+  for (const one of all) {
+    found.add(one.code);
+    expect(one.fix).not.toBe("");
+    expect(one.severity).toBe(FINDINGS[one.code].severity);
+  }
+  return all;
+}
+
+/** The findings but for those that a project that has not been built has, or a machine without the native backend. */
+async function codes(project: UserProject): Promise<string[]> {
+  return (await findings(project)).map(({ code }) => code).filter((code) => code !== "MP4025" && code !== "MP4021");
+}
+
+function versionOnly(project: UserProject, name: string, version: string): void {
+  fs.rmSync(project.file(`node_modules/${name}`), { recursive: true, force: true });
+  project.write(`node_modules/${name}/package.json`, JSON.stringify({ name, version, main: "index.js" }));
+  project.write(`node_modules/${name}/index.js`, `exports.version = ${JSON.stringify(version)};`);
+}
+
+describe("setup", () => {
+  const project = (files: Record<string, string | object> = {}, options = INSTALLED): UserProject =>
+    inlineProject({ ...FILES, ...files }, options);
+
+  test("nothing is wrong with a right one", async () => {
+    const right = project();
+    expect(await codes(right)).toEqual([]);
+    expect((await findings(right)).map(({ code }) => code)).toContain("MP4025");
+  });
+
+  test("files that can't be read", async () => {
+    expect(await codes(project({ "package.json": "{" }))).toEqual(["MP4002"]);
+    expect(await codes(project({ "tsconfig.json": "{ nonsense" }))).toEqual(["MP4002"]);
+    expect(await codes(project({ "tsconfig.json": { extends: "./absent.json" } }))).toEqual(["MP4002"]);
+  });
+
+  test("makeparallel is absent, or among the devDependencies", async () => {
+    expect(await codes(project({}, { installed: ["typescript", "ts-patch"] }))).toEqual(["MP4003"]);
+    expect(
+      await codes(
+        project({ "package.json": { ...PACKAGE, dependencies: {}, devDependencies: { ...PACKAGE.devDependencies, makeparallel: "*" } } }),
+      ),
+    ).toEqual(["MP4004"]);
+  });
+
+  test("another package brings a copy of its own", async () => {
+    const twice = project();
+    twice.write("node_modules/reports/node_modules/makeparallel/package.json", '{ "name": "makeparallel", "version": "0.0.9" }');
+    const [finding] = await findings(twice);
+    expect(finding).toMatchObject({
+      code: "MP4005",
+      message: expect.stringContaining("0.0.9 in node_modules/reports/node_modules/makeparallel"),
+    });
+  });
+
+  test("links to one copy are one copy", async () => {
+    const linked = project();
+    fs.mkdirSync(linked.file("node_modules/reports/node_modules"), { recursive: true });
+    fs.symlinkSync(ROOT, linked.file("node_modules/reports/node_modules/makeparallel"), "junction");
+    expect(await codes(linked)).toEqual([]);
+  });
+
+  test("TypeScript is absent, too old, or has no API", async () => {
+    expect(await codes(project({ "package.json": { ...PACKAGE, devDependencies: {} } }, { installed: ["makeparallel"] }))).toEqual([
+      "MP4006",
+    ]);
+    const old = project();
+    versionOnly(old, "typescript", "5.2.2");
+    expect(await codes(old)).toEqual(["MP4006"]);
+    versionOnly(old, "typescript", "7.0.2");
+    expect(await codes(old)).toEqual(["MP4007"]);
+  });
+
+  test("ts-patch is absent, or of another TypeScript", async () => {
+    expect(
+      await codes(
+        project({ "package.json": { ...PACKAGE, devDependencies: { typescript: "*" } } }, { installed: ["typescript", "makeparallel"] }),
+      ),
+    ).toEqual(["MP4008"]);
+    const mismatch = project();
+    versionOnly(mismatch, "ts-patch", "4.0.1");
+    expect(await codes(mismatch)).toEqual(["MP4009"]);
+    versionOnly(mismatch, "ts-patch", "3.2.0");
+    expect(await codes(mismatch)).toEqual(["MP4009"]);
+    versionOnly(mismatch, "ts-patch", "3.3.0");
+    versionOnly(mismatch, "typescript", "6.0.2");
+    expect((await findings(mismatch))[0]).toMatchObject({
+      code: "MP4009",
+      message: "ts-patch 3.3.0 is installed, and TypeScript 6.0.2 needs ts-patch 4.0.1 or later of its major version.",
+    });
+  });
+
+  test.each([
+    ["20.18.0", "6.0.2", "4.0.1", ["MP4001", "MP4010"]],
+    ["20.19.0", "6.0.2", "4.0.1", ["MP4010"]],
+    ["22.14.0", "6.0.2", "4.0.1", ["MP4010"]],
+    ["22.15.0", "6.0.2", "4.0.1", []],
+    ["20.19.0", "5.9.3", "3.3.0", []],
+  ])("Node %s with TypeScript %s and ts-patch %s: %j", async (node, typescript, tsPatch, expected) => {
+    const versions = project();
+    versionOnly(versions, "typescript", typescript);
+    versionOnly(versions, "ts-patch", tsPatch);
+    const program = `
+      const { checkSetup } = require("./doctor/setup-checks");
+      const { inspectProject } = require("./project/inspect");
+      const [cwd, node, self] = process.argv.slice(1);
+      inspectProject({ cwd, node, self }).then((found) => console.log(JSON.stringify(checkSetup(found).map(({ code }) => code))));`;
+    const { stdout } = await runNode("-e", [program, versions.root, node, ROOT], { cwd: CLI });
+    const all = JSON.parse(stdout) as string[];
+    for (const code of all) found.add(code);
+    expect(all).toEqual(expected);
+  });
+
+  test("the transformer is absent, commented out, replaced, or wrong", async () => {
+    const config = (text: string | object): UserProject => project({ "tsconfig.json": text });
+    expect(await codes(config({ compilerOptions: OPTIONS }))).toEqual(["MP4011"]);
+    const [commented] = await findings(config(`{ "compilerOptions": {\n// "plugins": [{ "transform": "makeparallel/transformer" }]\n} }`));
+    expect(commented).toMatchObject({ code: "MP4011", message: expect.stringContaining("commented out") });
+    const replaced = project({
+      "tsconfig.base.json": FILES["tsconfig.json"],
+      "tsconfig.json": { extends: "./tsconfig.base.json", compilerOptions: { plugins: [] } },
+    });
+    expect(await codes(replaced)).toEqual(["MP4011"]);
+    for (const transform of ["makeparallel", "makeparallel/transform", "./node_modules/makeparallel/transformer.js"]) {
+      expect(await codes(config({ compilerOptions: { ...OPTIONS, plugins: [{ transform }] } }))).toEqual(["MP4012"]);
+    }
+  });
+
+  test("built with plain tsc; a check with tsc is none of its business", async () => {
+    expect(await codes(project({ "package.json": { ...PACKAGE, scripts: { build: "tsc", check: "tsc --noEmit" } } }))).toEqual(["MP4013"]);
+    expect(await codes(project({ "package.json": { ...PACKAGE, scripts: { build: "tspc", check: "tsc --noEmit" } } }))).toEqual([]);
+    expect(await codes(project({ "package.json": { ...PACKAGE, scripts: { build: "tspc src/main.ts" } } }))).toEqual(["MP4013"]);
+    expect(await codes(project({ "package.json": { ...PACKAGE, scripts: { build: "nest build" } } }))).toEqual(["MP4013"]);
+  });
+
+  test("esbuild without the plugin", async () => {
+    const build = 'import { build } from "esbuild";\nawait build({ platform: "node" });\n';
+    expect(
+      await codes(
+        project({
+          "package.json": { ...PACKAGE, scripts: { build: "node build.mjs" } },
+          "tsconfig.json": { compilerOptions: { noEmit: true } },
+          "build.mjs": build,
+        }),
+      ),
+    ).toEqual(["MP4014"]);
+    expect(
+      await codes(
+        project({
+          "package.json": { ...PACKAGE, scripts: { build: "esbuild a.ts" } },
+          "tsconfig.json": { compilerOptions: { noEmit: true } },
+        }),
+      ),
+    ).toEqual(["MP4014"]);
+  });
+
+  test("tools without an adapter, isolatedModules, and nothing that builds", async () => {
+    expect(await codes(project({ ".swcrc": "{}" }))).toEqual(["MP4022"]);
+    expect(await codes(project({ "tsconfig.json": { compilerOptions: { ...OPTIONS, plugins: PLUGINS, isolatedModules: true } } }))).toEqual(
+      ["MP4024"],
+    );
+    expect(await codes(project({ "tsconfig.json": { compilerOptions: { ...OPTIONS, plugins: PLUGINS, noEmit: true } } }))).toEqual([
+      "MP4026",
+      "MP4023",
+    ]);
+  });
+});
+
+describe("output", () => {
+  let project: UserProject;
+
+  beforeEach(async () => {
+    project = inlineProject({ ...FILES, "src/main.ts": MAIN }, INSTALLED);
+    expect(await project.script("build")).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  const chunkFiles = (): string[] => fs.readdirSync(project.file("dist/parallel-chunks")).filter((name) => name.endsWith(".cjs"));
+  const manifest = (): string =>
+    path.join(
+      "dist/parallel-chunks",
+      fs.readdirSync(project.file("dist/parallel-chunks")).find((name) => name.endsWith(".json")) as string,
+    );
+
+  test("nothing is wrong with a right one", async () => {
+    expect(await findings(project).then((all) => all.filter(({ code }) => code !== "MP4021"))).toEqual([]);
+    const { stdout } = await project.makeparallel(["doctor"]);
+    expect(stdout).toMatch(/Nothing is wrong|MP4021/);
+  });
+
+  test("the folder of the chunks was not copied", async () => {
+    project.remove("dist/parallel-chunks");
+    expect(await codes(project)).toEqual(["MP4016"]);
+  });
+
+  test("a manifest is damaged, or of another format", async () => {
+    const name = manifest();
+    const text = project.read(name);
+    project.write(name, "{");
+    expect(await codes(project)).toEqual(["MP4017"]);
+    project.write(name, text.replace(/"format":\s*\d+/, '"format": 99'));
+    expect((await findings(project))[0]).toMatchObject({ code: "MP4017", message: expect.stringContaining("format 99") });
+  });
+
+  test("a chunk is missing", async () => {
+    project.remove(`dist/parallel-chunks/${chunkFiles()[0]}`);
+    expect(await codes(project)).toEqual(["MP4018"]);
+  });
+
+  test("a chunk was changed afterwards", async () => {
+    const name = `dist/parallel-chunks/${chunkFiles()[0]}`;
+    project.write(name, `${project.read(name)}\n`);
+    expect(await codes(project)).toEqual(["MP4019"]);
+  });
+
+  test("the source is newer, or gone", async () => {
+    const later = new Date(Date.now() + 60_000);
+    fs.utimesSync(project.file("src/main.ts"), later, later);
+    expect((await findings(project))[0]).toMatchObject({ code: "MP4020", message: expect.stringMatching(/^src\/main\.ts is newer/) });
+  });
+
+  test("it was built by plain tsc", async () => {
+    expect(await project.node(["node_modules/typescript/bin/tsc"])).toMatchObject({ code: 0 });
+    expect(await findings(project)).toContainEqual(
+      expect.objectContaining({ code: "MP4015", message: "dist/main.js has marked functions that were not transformed." }),
+    );
+  });
+
+  test("printed for people: severity, code, what, where, fix; exit code 1", async () => {
+    project.remove(`dist/parallel-chunks/${chunkFiles()[0]}`);
+    const { code, stdout } = await project.makeparallel(["doctor"]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /\nerror MP4018: A chunk is missing\n {2}dist\/parallel-chunks\/\w+\.json names [^\n]+\n {2}[^]*Fix: Build again\.\n[^]*1 error.*explain MP4018/,
+    );
+  });
+});
+
+test("the native backend is absent", async () => {
+  const project = inlineProject(FILES, INSTALLED);
+  const copy = project.file(".git/makeparallel");
+  fs.mkdirSync(copy);
+  for (const part of ["package.json", "dist/runtime-ts", "dist/transformer"])
+    fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
+  fs.symlinkSync(path.join(ROOT, "node_modules"), path.join(copy, "node_modules"), "junction");
+  const { stdout, code } = await runNode(path.join(copy, "dist/transformer/src/cli/main.js"), ["doctor", "--json"], { cwd: project.root });
+  expect(JSON.parse(stdout)[0]).toMatchObject({ code: "MP4021", message: expect.stringMatching(/there is no binary for \S+-\S+/) });
+  expect(code).toBe(0);
+  found.add("MP4021");
+});
+
+describe("marks in output", () => {
+  test.each([
+    ['const { parallel } = require("makeparallel");\nexports.f = parallel(() => 1);'],
+    ['const makeparallel_1 = require("makeparallel");\nexports.f = (0, makeparallel_1.parallel)(() => 1);'],
+    ['var import_makeparallel = require("makeparallel");\nvar f = (0, import_makeparallel.parallel)(() => 1);'],
+    ['import { parallel as task, gather } from "makeparallel";\nexport const f = task({ timeout: 1 }, () => 1);'],
+    ['import * as mp from "makeparallel";\nexport const f = mp.parallel(() => 1);'],
+    [
+      'import { parallel } from "makeparallel";\n__decorate([\n    parallel,\n    __metadata("design:type", Function)\n], A.prototype, "m", null);',
+    ],
+    ['import { parallel } from "makeparallel";\nclass A { static { _m_decorators = [parallel]; } }'],
+    ["/** Sums.\n * @parallel */\nexport async function f() {}"],
+  ])("%j has one", (text) => {
+    expect(hasMark(text)).toBe(true);
+  });
+
+  test.each([
+    ['import { gather } from "makeparallel";\nconst parallel = 1;\ngather([]);'],
+    ['import { parallel } from "async";\nparallel([() => 1]);'],
+    ['import * as __mp from "makeparallel/internal";\nimport { AsyncHandle } from "makeparallel";\n__mp_m().wrapper("a", {})(undefined);'],
+    ['import { AsyncHandle } from "makeparallel";\nconsole.log("parallel(", AsyncHandle);'],
+    ['/** parallel */ const a = "@parallel"; function f() {}'],
+  ])("%j has none", (text) => {
+    expect(hasMark(text)).toBe(false);
+  });
+});
+
+test("every code of the catalogue was met above", () => {
+  expect(Object.keys(FINDINGS).filter((code) => !found.has(code))).toEqual([]);
+});
