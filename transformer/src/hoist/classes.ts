@@ -5,7 +5,7 @@
  * (only needed for private state, which nothing but the constructor can install), and, in slices, that put stubs in the place of its task methods.
  */
 import type * as ts from "typescript";
-import type { Edit } from "../core";
+import type { Edit, EditPart } from "../core";
 import type { Module } from "../analyze/module";
 import type { MethodSite } from "../analyze/sites";
 import { hasModifier } from "../analyze/syntax";
@@ -61,7 +61,7 @@ function guardEdits(module: Module, node: ts.ClassLikeDeclaration): Edit[] {
   const edits: Edit[] = [];
   for (const member of node.members) {
     if (ts.isPropertyDeclaration(member) && member.initializer && !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)) {
-      edits.push(replace(member.initializer, "expression", [`${ACTIVE} ? void 0 : (`, rangeOf(member.initializer), ")"]));
+      edits.push(guarded(member.initializer, "void 0"));
     }
     if (ts.isConstructorDeclaration(member) && member.body) edits.push(...constructorGuard(module, node, member, member.body));
   }
@@ -82,9 +82,10 @@ function constructorGuard(module: Module, node: ts.ClassLikeDeclaration, constru
   const index = body.statements.findIndex((statement) => superCall(module, statement) !== undefined);
   const statement = body.statements[index];
   const call = statement && superCall(module, statement);
-  // Inside `try` or `if`: TypeScript compiles such constructors only when there are no fields to place.
-  if (!call) return [...edits, atStart(` if (${ACTIVE}) { super(); return; }`)];
-  for (const before of body.statements.slice(0, index)) edits.push(...statementGuard(module, before));
+  const before = call && body.statements.slice(0, index).map((earlier) => statementGuard(module, earlier));
+  // A call inside `try` or `if`, or after one: right when the target has fields of its own, where TypeScript places nothing.
+  if (!call || !before || before.includes(undefined)) return [...edits, atStart(` if (${ACTIVE}) { super(); return; }`)];
+  edits.push(...before.flatMap((guards) => guards ?? []));
   if (call.arguments.length > 0) {
     const parts = call.arguments.flatMap((argument, position) => [position > 0 ? ", " : "", rangeOf(argument)]);
     edits.push(replace(call, "expression", [`super(...(${ACTIVE} ? [] : [`, ...parts, "]))"]));
@@ -104,22 +105,56 @@ function parameterGuard(module: Module, parameter: ts.ParameterDeclaration): Edi
   const { name, initializer, dotDotDotToken } = parameter;
   if (dotDotDotToken) return [];
   const value = ts.isIdentifier(name) ? "void 0" : BLANK;
-  if (initializer) return [replace(initializer, "expression", [`${ACTIVE} ? ${value} : (`, rangeOf(initializer), ")"])];
+  if (initializer) return [guarded(initializer, value)];
   if (ts.isIdentifier(name)) return [];
-  return [replace(parameter, "parameters", [rangeOf(name), ` = ${ACTIVE} ? ${BLANK} : void 0`])];
+  return [replace(parameter, "parameters", [...patternParts(module, name), ` = ${ACTIVE} ? ${BLANK} : void 0`])];
 }
 
-function statementGuard(module: Module, statement: ts.Statement): Edit[] {
+/** A destructuring pattern as text, but for the expressions in it, which move as they are. */
+function patternParts(module: Module, pattern: ts.BindingPattern): EditPart[] {
   const { ts } = module;
-  if (ts.isVariableStatement(statement)) {
-    return statement.declarationList.declarations.flatMap(({ name, initializer }) => {
-      if (!initializer) return [];
-      const value = ts.isIdentifier(name) ? "void 0" : BLANK;
-      return [replace(initializer, "expression", [`${ACTIVE} ? ${value} : (`, rangeOf(initializer), ")"])];
-    });
+  const expressions: ts.Expression[] = [];
+  const collect = (node: ts.BindingPattern): void => {
+    for (const element of node.elements) {
+      if (!ts.isBindingElement(element)) continue;
+      if (element.propertyName && ts.isComputedPropertyName(element.propertyName)) expressions.push(element.propertyName.expression);
+      if (!ts.isIdentifier(element.name)) collect(element.name);
+      if (element.initializer) expressions.push(element.initializer);
+    }
+  };
+  collect(pattern);
+  const parts: EditPart[] = [];
+  let cursor = pattern.getStart();
+  for (const expression of expressions) {
+    parts.push(module.text.slice(cursor, expression.getStart()), rangeOf(expression));
+    cursor = expression.end;
   }
-  if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement) || ts.isEmptyStatement(statement)) return [];
-  return [replace(statement, "statements", [`if (!${ACTIVE}) `, rangeOf(statement)])];
+  return [...parts, module.text.slice(cursor, pattern.end)];
+}
+
+/** Evaluates the expression only while nothing is revived. */
+function guarded(expression: ts.Expression, otherwise: string): Edit {
+  return replace(expression, "expression", [`${ACTIVE} ? ${otherwise} : (`, rangeOf(expression), ")"]);
+}
+
+/** Edits that keep a statement before `super` from running the user's code; undefined for kinds that have no single place to do it. */
+function statementGuard(module: Module, statement: ts.Statement): Edit[] | undefined {
+  const { ts } = module;
+  if (ts.isVariableStatement(statement)) return listGuard(module, statement.declarationList);
+  if (ts.isFunctionDeclaration(statement) || ts.isEmptyStatement(statement)) return [];
+  if (ts.isExpressionStatement(statement)) return ts.isStringLiteral(statement.expression) ? [] : [guarded(statement.expression, "void 0")];
+  if (ts.isIfStatement(statement)) return statement.elseStatement ? undefined : [guarded(statement.expression, "false")];
+  if (ts.isWhileStatement(statement)) return [guarded(statement.expression, "false")];
+  if (ts.isForOfStatement(statement)) return statement.awaitModifier ? undefined : [guarded(statement.expression, "[]")];
+  if (ts.isForInStatement(statement)) return [guarded(statement.expression, "{}")];
+  if (!ts.isForStatement(statement) || !statement.condition) return undefined;
+  const { initializer } = statement;
+  const start = !initializer ? [] : ts.isVariableDeclarationList(initializer) ? listGuard(module, initializer) : [guarded(initializer, "void 0")];
+  return [...start, guarded(statement.condition, "false")];
+}
+
+function listGuard(module: Module, list: ts.VariableDeclarationList): Edit[] {
+  return list.declarations.flatMap(({ name, initializer }) => (initializer ? [guarded(initializer, module.ts.isIdentifier(name) ? "void 0" : BLANK)] : []));
 }
 
 /** A value that any pattern can take apart. Declared by {@link BLANK_HELPER} where it is used. */
