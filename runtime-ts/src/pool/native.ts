@@ -117,7 +117,6 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       thread = new Worker(WORKER_FILE, {
         workerData: start,
         transferList: [port2],
-        execArgv: process.execArgv.filter((arg) => !arg.startsWith("--input-type") && !arg.startsWith("--inspect")),
         resourceLimits: options.resourceLimits,
         env: options.env,
         name: `makeparallel ${seat}`,

@@ -632,7 +632,7 @@ export abstract class Environment extends Ledger implements Backend {
   stats(): BackendStats {
     const running = Math.max(0, Atomics.load(this.control, P.Running));
     const threads = Atomics.load(this.control, P.Live);
-    return { threads, busy: Math.min(threads, running), queued: Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged, running };
+    return { threads, busy: Math.min(running, this.memory.busyWorkers()), queued: Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged, running };
   }
 }
 

@@ -238,6 +238,16 @@ export class PoolMemory {
     Atomics.store(this.control, this.modes + environment, mode);
   }
 
+  /** Workers that run a task, or have just done so. */
+  busyWorkers(): number {
+    let count = 0;
+    for (let environment = 1; environment < this.environments; environment++) {
+      const mode = this.mode(environment);
+      if (mode === Mode.Busy || mode === Mode.Blocked) count++;
+    }
+    return count;
+  }
+
   firstSlot(environment: number): number {
     return environment === 0 ? 0 : ROOT_SLOTS + (environment - 1) * WORKER_SLOTS;
   }

@@ -124,7 +124,6 @@ class TypeScriptPool extends Environment {
     const thread = new Worker(WORKER_FILE, {
       workerData: start,
       transferList: [port2],
-      execArgv: process.execArgv.filter((arg) => !arg.startsWith("--input-type") && !arg.startsWith("--inspect")),
       resourceLimits: options.resourceLimits,
       env: options.env,
       name: `makeparallel ${start.workerIndex}`,

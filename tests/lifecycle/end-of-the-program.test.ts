@@ -1,0 +1,153 @@
+/** How a program ends while tasks are queued and running: always, without a crash, and not before what it waits for. */
+import path from "node:path";
+import { threaded } from "../support/backends";
+import { removeTemporaryFolders, runNode, temporaryFolder, type Ended, type RunOptions } from "../support/children";
+import { writeProgram } from "../support/chunks";
+import type { Tools } from "../support/conformance";
+
+declare const sleep: (ms: number) => Promise<void>;
+
+afterAll(removeTemporaryFolders);
+
+const tasks = {
+  add: (a: number, b: number) => a + b,
+  spin: (ms: number) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+    return ms;
+  },
+  forever: () => {
+    for (;;);
+  },
+  hang: () => new Promise(() => undefined),
+  later: async (ms: number, value: unknown) => {
+    await sleep(ms);
+    return value;
+  },
+  nestedForever: (): unknown => T.forever().get(),
+};
+declare const T: Tools["T"];
+
+/** Busy in every way: loops, async tasks, nested waits, and a queue behind them. */
+const BUSY = `
+  mp.configure({ threads: 2 });
+  const busy = [T.nestedForever(), T.forever(), T.hang(), ...Array.from({ length: 1000 }, (_, i) => T.add(i, 1))];
+  while (mp.stats().busy < 2) await sleep(1);
+`;
+
+function run(main: string, backend: string, options: RunOptions = {}): Promise<Ended> {
+  const program = writeProgram(path.join(temporaryFolder(), "program"), { tasks, main });
+  return runNode(program.main, [], { ...options, env: { MAKEPARALLEL_BACKEND: backend, ...options.env }, limit: 15_000 });
+}
+
+describe.each(threaded)("on the %s backend", (backend) => {
+  test("process.exit ends a program with tasks queued and running", async () => {
+    const ended = await run(`${BUSY} console.log("leaving"); process.exit(5);`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 5, signal: null, stdout: "leaving\n", stderr: "" });
+    expect(ended.took).toBeLessThan(8_000);
+  });
+
+  test("process.exit right after the first calls", async () => {
+    for (let i = 0; i < 5; i++) {
+      const ended = await run(`for (let i = 0; i < 10; i++) T.forever(); process.exit(5);`, backend);
+      expect(ended).toMatchObject({ hung: false, code: 5, signal: null, stderr: "" });
+    }
+  });
+
+  test("process.exit from a callback of a handle", async () => {
+    const ended = await run(`${BUSY} busy[0].unref(); T.add.with({ priority: 1 }); mp.AsyncHandle.of(1).onComplete(() => process.exit(6)); await sleep(60_000);`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 6, signal: null, stderr: "" });
+  });
+
+  test("an exception that nobody catches ends the program with its message", async () => {
+    const ended = await run(`${BUSY} setTimeout(() => { throw new Error("the end"); }, 10); await sleep(60_000);`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 1, signal: null });
+    expect(ended.stderr).toContain("the end");
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)("%s ends a program with tasks queued and running", async (signal) => {
+    const ended = await run(`${BUSY} console.log("ready"); await sleep(60_000);`, backend, {
+      onOutput: (stdout, child) => {
+        if (stdout.includes("ready")) child.kill(signal);
+      },
+    });
+    expect(ended).toMatchObject({ hung: false, signal, stdout: "ready\n", stderr: "" });
+  });
+
+  test("SIGINT ends a program that is blocked in get", async () => {
+    const ended = await run(`${BUSY} require("node:fs").writeSync(1, "ready"); busy[0].get();`, backend, {
+      onOutput: (stdout, child) => {
+        if (stdout.includes("ready")) setTimeout(() => child.kill("SIGINT"), 50);
+      },
+    });
+    expect(ended).toMatchObject({ hung: false, signal: "SIGINT", stdout: "ready" });
+  });
+
+  test("a handler of SIGINT shuts the pool down", async () => {
+    const ended = await run(
+      `${BUSY}
+      for (const handle of busy) handle.catch(() => undefined);
+      process.once("SIGINT", async () => { await mp.shutdown({ cancelPending: true }); console.log(busy.every((handle) => handle.isCancelled())); });
+      console.log("ready");`,
+      backend,
+      {
+        onOutput: (stdout, child) => {
+          if (stdout === "ready\n") child.kill("SIGINT");
+        },
+      },
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "ready\ntrue\n", stderr: "" });
+  });
+
+  test("a program whose tasks nobody waits for ends, however long they would run", async () => {
+    const ended = await run(`${BUSY} console.log("done");`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "done\n", stderr: "" });
+    expect(ended.took).toBeLessThan(8_000);
+  });
+
+  test("a program that awaits a task waits for it", async () => {
+    const ended = await run(`const value = await T.later(300, "late"); console.log(value);`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "late\n" });
+    expect(ended.took).toBeGreaterThan(300);
+  });
+
+  test("a program that only has a callback on a task waits for it", async () => {
+    const ended = await run(`T.spin(200).onComplete((value) => console.log("complete", value));`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "complete 200\n" });
+  });
+
+  test("unref lets the program end, ref holds it", async () => {
+    const loose = await run(`const handle = T.forever(); handle.onComplete(() => undefined); handle.unref(); console.log("done");`, backend);
+    expect(loose).toMatchObject({ hung: false, code: 0, stdout: "done\n" });
+    const held = await run(`T.later(200, 1).ref()._whenSettled(() => console.log("settled")); console.log("done");`, backend);
+    expect(held).toMatchObject({ hung: false, code: 0, stdout: "done\nsettled\n" });
+    const again = await run(`const handle = T.later(200, 1); handle.onComplete(() => console.log("complete")); handle.unref().ref();`, backend);
+    expect(again).toMatchObject({ hung: false, code: 0, stdout: "complete\n" });
+  });
+
+  test("an idle pool does not keep the program alive", async () => {
+    const ended = await run(`console.log(await T.add(1, 2)); console.log(T.add(3, 4).get());`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "3\n7\n", stderr: "" });
+    expect(ended.took).toBeLessThan(5_000);
+  });
+
+  test("a failed task that nobody looks at ends the program as any unhandled rejection does", async () => {
+    const ended = await run(`T.later(0, 1); const failing = T.hang.with({ timeout: 20 })(); failing.ref(); await sleep(500); console.log("still here");`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 1, stdout: "" });
+    expect(ended.stderr).toContain("TimeoutError");
+  });
+
+  test("a queue of tasks goes on while the program computes, and while it idles", async () => {
+    const ended = await run(
+      `const seen = mp.sharedArray(Int32Array, 1);
+      const handles = Array.from({ length: 2000 }, (_, i) => T.add(i, 1));
+      const end = performance.now() + 1000;
+      while (performance.now() < end);
+      const start = performance.now();
+      handles.forEach((handle) => handle.get());
+      console.log(performance.now() - start < 500);`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "true\n" });
+  });
+});

@@ -1,0 +1,135 @@
+/** Places to use the package from, other than the main thread of a program of its own. */
+import path from "node:path";
+import { threaded } from "../support/backends";
+import { removeTemporaryFolders, runNode, temporaryFolder, type Ended } from "../support/children";
+import { writeProgram } from "../support/chunks";
+
+afterAll(removeTemporaryFolders);
+
+const tasks = {
+  add: (a: number, b: number) => a + b,
+  forever: () => {
+    for (;;);
+  },
+  threadId: () => (require("node:worker_threads") as typeof import("node:worker_threads")).threadId,
+  exit: (code: number) => process.exit(code),
+};
+
+function run(main: string, backend: string, execArgv: string[] = []): Promise<Ended> {
+  const program = writeProgram(path.join(temporaryFolder(), "program"), { tasks, main });
+  return runNode(program.main, [], { env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" }, execArgv, limit: 30_000 });
+}
+
+const USE = `
+  assert.strictEqual(T.add(1, 2).get(), 3);
+  assert.strictEqual(await T.add(3, 4), 7);
+  assert.throws(() => T.forever.with({ timeout: 50, grace: 10 })().get(), mp.TimeoutError);
+  await assert.rejects(T.exit(3), mp.WorkerCrashedError);
+  assert.deepStrictEqual(await Promise.all(Array.from({ length: 100 }, (_, i) => T.add(i, 1))), Array.from({ length: 100 }, (_, i) => i + 1));
+`;
+
+describe.each(threaded)("on the %s backend", (backend) => {
+  test("a Worker has a pool of its own beside the main thread's", async () => {
+    const ended = await run(
+      `const { Worker, isMainThread, parentPort } = require("node:worker_threads");
+      ${USE}
+      if (isMainThread) {
+        const workers = [new Worker(__filename), new Worker(__filename)];
+        const exits = workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
+        const said = await Promise.all(workers.map((worker) => new Promise((resolve, reject) => { worker.once("message", resolve); worker.once("error", reject); })));
+        assert.deepStrictEqual(said, ["used", "used"]);
+        await Promise.all(exits);
+        ${USE}
+        console.log("all used");
+      } else parentPort.postMessage("used");`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "all used\n", stderr: "" });
+  });
+
+  test("a Worker is terminated with tasks queued and running", async () => {
+    const ended = await run(
+      `const { Worker, isMainThread, parentPort } = require("node:worker_threads");
+      if (isMainThread) {
+        for (let i = 0; i < 4; i++) {
+          const worker = new Worker(__filename);
+          await new Promise((resolve) => worker.once("message", resolve));
+          await worker.terminate();
+          assert.strictEqual(await T.add(i, 1), i + 1);
+        }
+        console.log("terminated");
+      } else {
+        const handles = [T.forever(), T.forever(), T.add(1, 2)];
+        while (mp.stats().busy < 2) await sleep(1);
+        parentPort.postMessage("busy");
+        if (Math.random() < 0.5) handles[2].get();
+        await sleep(60_000);
+      }`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "terminated\n", stderr: "" });
+  });
+
+  test("a Worker calls process.exit with tasks queued and running", async () => {
+    const ended = await run(
+      `const { Worker, isMainThread } = require("node:worker_threads");
+      if (isMainThread) {
+        const codes = [];
+        for (let i = 0; i < 3; i++) codes.push(await new Promise((resolve) => new Worker(__filename).once("exit", resolve)));
+        console.log(String(codes), await T.add(1, 2));
+      } else {
+        const handles = [T.forever(), T.forever(), T.add(1, 2)];
+        while (mp.stats().busy < 2) await sleep(1);
+        process.exit(4);
+      }`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "4,4,4 3\n", stderr: "" });
+  });
+
+  test("the processes of a cluster have a pool each", async () => {
+    const ended = await run(
+      `const cluster = require("node:cluster");
+      ${USE}
+      if (cluster.isPrimary) {
+        const codes = await Promise.all([1, 2].map(() => new Promise((resolve) => cluster.fork().once("exit", (code) => resolve(code)))));
+        ${USE}
+        console.log("cluster", String(codes));
+      } else {
+        process.exitCode = 7;
+        cluster.worker.disconnect();
+      }`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "cluster 7,7\n", stderr: "" });
+  });
+
+  test("a forked child process", async () => {
+    const ended = await run(
+      `const { fork } = require("node:child_process");
+      ${USE}
+      if (process.argv[2] === "child") { process.send("used"); process.disconnect(); }
+      else {
+        const child = fork(__filename, ["child"]);
+        const exit = new Promise((resolve) => child.once("exit", resolve));
+        const said = await new Promise((resolve) => child.once("message", resolve));
+        await exit;
+        console.log(said);
+      }`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
+  });
+
+  test.each([[["--enable-source-maps"]], [["--trace-warnings", "--conditions=development"]], [["--max-old-space-size=200"]]])("under node %s", async (execArgv) => {
+    expect(await run(`${USE} console.log("used");`, backend, execArgv)).toMatchObject({ hung: false, code: 0, stdout: "used\n" });
+  });
+
+  test("from a program given on the command line", async () => {
+    const { main } = writeProgram(path.join(temporaryFolder(), "program"), { tasks, main: `${USE} console.log("used");` });
+    for (const execArgv of [["--input-type=module", "-e", `import(${JSON.stringify(main)})`], ["-e", `require(${JSON.stringify(main)})`]]) {
+      const ended = await runNode("--", [], { execArgv, env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" } });
+      expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
+    }
+  });
+});
