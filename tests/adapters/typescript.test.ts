@@ -176,6 +176,28 @@ tagged(() => 1);
   expect(ended.stderr).toMatch(/src\/main\.ts:5:1/);
 });
 
+test("packages: bundle puts packages into the chunks; what cannot be bundled is an error at its import", async () => {
+  const workspace = project("packages", {
+    compilerOptions: { plugins: [{ transform: "makeparallel/transformer", packages: "bundle" }] },
+    files: {
+      "src/main.ts": `import { parallel } from "makeparallel";
+import { answer } from "fixture-cjs-plain";
+const get = parallel(() => answer);
+void get().then((value) => console.log(value));
+`,
+    },
+  });
+  expect((await tspc(workspace)).stdout).toBe("");
+  expect(workspace.read("dist/main.js")).not.toContain("fixture-cjs-plain");
+  fs.rmSync(workspace.file("node_modules/fixture-cjs-plain/index.js"));
+  expect(await run(workspace)).toBe("42");
+  const built = await tspc(workspace);
+  expect(built.stdout).toMatch(
+    /^src\/main\.ts\(2,24\): error TS99\d+: The chunks could not be bundled: Could not resolve "fixture-cjs-plain"/,
+  );
+  expect(built.code).not.toBe(0);
+});
+
 test("two builds into one folder keep each other's chunks", async () => {
   const workspace = project("two-configs", {
     files: {

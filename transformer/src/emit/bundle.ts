@@ -18,6 +18,7 @@ import { Externals } from "./externals";
 import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
 import { CLASS_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
+import { locateInSource } from "./messages";
 import { finishMap } from "./source-maps";
 
 export interface Bundle {
@@ -51,7 +52,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   const externals = new Externals(options.folder);
   const slices = slicePlugin(plan, options, externals);
   const target = options.host.target ?? DEFAULT_TARGET;
-  const result = await esbuild.build({
+  const build = esbuild.build({
     ...options.host,
     absWorkingDir: options.root,
     bundle: true,
@@ -75,6 +76,12 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     target,
     write: false,
   });
+  const result = await build.catch((error: unknown) => {
+    const { errors } = error as Partial<esbuild.BuildFailure>;
+    if (errors) for (const message of errors) locateInSource(message, slices.fileOfSource, options.root);
+    throw error;
+  });
+  for (const message of result.warnings) locateInSource(message, slices.fileOfSource, options.root);
 
   const outputs = new Map(result.outputFiles.map((file) => [path.basename(file.path), file]));
   const meta = new Map(Object.entries(result.metafile.outputs).map(([file, output]) => [path.posix.basename(file), output]));

@@ -1,0 +1,44 @@
+/** Which compiler is used outside of ts-patch. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { ROOT } from "../support/chunks";
+import { runNode } from "../support/children";
+import { makeWorkspace, type Workspace } from "./support/workspace";
+
+const MODULE = path.join(ROOT, "dist/transformer/src/adapters/find-typescript.js");
+
+async function find(workspace: Workspace, hide = false): Promise<string> {
+  workspace.write(
+    "find.cjs",
+    `${hide ? `const Module = require("node:module"); const resolve = Module._resolveFilename; Module._resolveFilename = function (request, parent, ...rest) { if (/typescript/.test(request) && !parent.filename.startsWith(__dirname)) throw Object.assign(new Error("hidden"), { code: "MODULE_NOT_FOUND" }); return resolve.call(this, request, parent, ...rest); };` : ""}
+const { findTypeScript } = require(${JSON.stringify(MODULE)});
+try { console.log(findTypeScript(__dirname).version); } catch (error) { console.log(error.message); }`,
+  );
+  return (await runNode(workspace.file("find.cjs"))).stdout.trim();
+}
+
+const withTypeScript = (name: string, version: string, api: string, packageName = "typescript"): Workspace => {
+  const workspace = makeWorkspace(`find-${name}`, { "package.json": { name: "project" } });
+  fs.rmSync(workspace.file("node_modules/typescript"), { recursive: true });
+  workspace.write(`node_modules/${packageName}/package.json`, JSON.stringify({ name: packageName, main: "index.js" }));
+  workspace.write(`node_modules/${packageName}/index.js`, `module.exports = { version: "${version}", ${api} };`);
+  return workspace;
+};
+const API = "createSourceFile() {}, transpileModule() {}";
+
+test("the project's own, if it has the compiler API", async () => {
+  expect(await find(withTypeScript("own", "5.4.0", API))).toBe("5.4.0");
+});
+
+test("a version without the API is passed over for the one that is installed beside it", async () => {
+  const workspace = withTypeScript("beside", "6.0.0", API, "@typescript/typescript6");
+  workspace.write("node_modules/typescript/package.json", JSON.stringify({ name: "typescript", main: "index.js" }));
+  workspace.write("node_modules/typescript/index.js", `module.exports = { version: "7.0.0" };`);
+  expect(await find(workspace)).toBe("6.0.0");
+});
+
+test("without any, the error says what is there and what to install", async () => {
+  const message = await find(withTypeScript("none", "7.0.0", ""), true);
+  expect(message).toContain("typescript 7.0.0");
+  expect(message).toContain("npm install --save-dev");
+});

@@ -1,0 +1,39 @@
+/**
+ * esbuild's messages about slices, in terms of the sources.
+ *
+ * A slice has the source's text at the source's places, except for the imports, which the slicer writes anew: those are looked up by their text.
+ */
+import * as fs from "node:fs";
+import type * as esbuild from "esbuild";
+import { portableRelative } from "./paths";
+
+/** Changes the message's locations, which become relative to the root. */
+export function locateInSource(message: esbuild.Message, fileOfSource: (source: string) => string | undefined, root: string): void {
+  for (const holder of [message, ...message.notes]) {
+    const file = holder.location && fileOfSource(holder.location.file);
+    if (holder.location && file) holder.location = located(holder.location, file, root);
+  }
+}
+
+function located(location: esbuild.Location, file: string, root: string): esbuild.Location {
+  const found = { ...location, file: portableRelative(root, file) };
+  let text: string;
+  try {
+    text = fs.readFileSync(file, "utf8");
+  } catch {
+    return found;
+  }
+  const snippet = bytes(location.lineText, location.column, location.length);
+  const lines = text.split("\n");
+  if (bytes(lines[location.line - 1] ?? "", location.column, location.length) === snippet) return found;
+  const line = lines.findIndex((candidate) => candidate.includes(snippet));
+  if (line < 0) return { ...found, line: 1, column: 0, length: 0, lineText: lines[0] };
+  return { ...found, line: line + 1, column: Buffer.byteLength(lines[line].slice(0, lines[line].indexOf(snippet))), lineText: lines[line] };
+}
+
+/** esbuild counts columns and lengths in bytes. */
+function bytes(text: string, start: number, length: number): string {
+  return Buffer.from(text)
+    .subarray(start, start + length)
+    .toString("utf8");
+}
