@@ -11,7 +11,8 @@ export function toTypeScript(ts: TypeScript, program: ts.Program, diagnostic: Di
   const { Error, Warning, Message } = ts.DiagnosticCategory;
   const category = diagnostic.severity === "error" ? Error : diagnostic.severity === "warning" ? Warning : Message;
   const code = CODE_BASE + Number(/\d+$/.exec(diagnostic.code)?.[0] ?? 0);
-  const text = `${diagnostic.code}: ${diagnostic.message}${diagnostic.fix === "" ? "" : ` ${diagnostic.fix}`}`;
+  const end = /[.!?]$/.test(diagnostic.message) ? "" : ".";
+  const text = `${diagnostic.code}: ${diagnostic.message}${diagnostic.fix === "" ? "" : `${end} ${diagnostic.fix}`}`;
   return {
     ...place(program, diagnostic.at),
     category,
