@@ -4,7 +4,7 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import { Captures, type Hoisted } from "./analyze/captures";
-import { ClassFinder, type ClassInfo } from "./analyze/classes";
+import { ClassFinder, type ClassInfo, pathFrom } from "./analyze/classes";
 import { Graph } from "./analyze/graph";
 import { Isolation, type Reach } from "./analyze/isolation";
 import type { Module, Unit } from "./analyze/module";
@@ -284,7 +284,7 @@ export class Project {
     const { ts } = module;
     const fn = functionOf(site);
     const hoisted = this.hoisted(site);
-    const place = site.kind === "wrapper" ? site.fn : (site.fn.name ?? site.fn);
+    const place = site.kind === "wrapper" ? site.fn : (site.fn.name ?? functionKeyword(module, site.fn));
     const { line, character } = module.source.getLineAndCharacterOfPosition(place.getStart());
     return {
       id: site.id,
@@ -302,10 +302,14 @@ export class Project {
   }
 }
 
+function functionKeyword(module: Module, fn: ts.Node): ts.Node {
+  return fn.getChildren().find((child) => child.kind === module.ts.SyntaxKind.FunctionKeyword) ?? fn;
+}
+
 function nameOf(modules: Modules, module: Module, info: ClassInfo): string | undefined {
   for (const name of modules.exportNames(module).names) {
     const target = modules.exported(module, name);
-    if (target?.kind === "declared" && target.module === info.module && target.binding === info.binding) return name;
+    if (target?.kind === "declared" && target.module === info.module && target.binding === info.root) return pathFrom(info, name);
   }
   return undefined;
 }

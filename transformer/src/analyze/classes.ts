@@ -18,6 +18,10 @@ import { unwrap } from "./syntax";
 export interface ClassInfo {
   readonly module: Module;
   readonly binding: Binding;
+  /** The module's own binding that it is reached through: itself, or the namespace that it is in. */
+  readonly root: Binding;
+  /** From the root: `["Geometry", "Point"]`. */
+  readonly path: readonly string[];
   readonly node: ts.ClassLikeDeclaration;
   readonly id: string;
   guarded: boolean;
@@ -40,6 +44,26 @@ export function classNode(module: Module, binding: Binding): ts.ClassLikeDeclara
     }
   }
   return undefined;
+}
+
+/** Undefined when the binding is no class, or one inside a function. */
+export function classInfo(module: Module, binding: Binding): ClassInfo | undefined {
+  const node = classNode(module, binding);
+  if (!node || binding.ambient) return undefined;
+  const path = [binding.name];
+  let root = binding;
+  while (root.scope.kind === "namespace" && root.scope.owner) {
+    root = root.scope.owner;
+    path.unshift(root.name);
+  }
+  if (root.scope.kind !== "module" || !module.unitOf.has(root)) return undefined;
+  return { module, binding, root, path, node, id: classId(module, path.join(".")), guarded: false };
+}
+
+/** How another module reaches it, given what the root is exported as; undefined when a namespace on the way does not export it. */
+export function pathFrom(info: ClassInfo, exported: string): string | undefined {
+  for (let binding = info.binding; binding !== info.root; binding = binding.scope.owner as Binding) if (!binding.exported) return undefined;
+  return [exported, ...info.path.slice(1)].join(".");
 }
 
 export class ClassFinder {
@@ -80,10 +104,11 @@ export class ClassFinder {
   }
 
   private add(module: Module, binding: Binding, depth: number): void {
-    const node = classNode(module, binding);
-    if (!node || binding.ambient || !module.unitOf.has(binding)) return;
-    const id = classId(module, binding.name);
-    if (!this.found.has(id)) this.found.set(id, { module, binding, node, id, guarded: false });
+    for (const part of binding.parts ?? [])
+      for (const inner of part.bindings.values()) if (inner.kind === "class" || inner.parts) this.add(module, inner, depth);
+    const info = classInfo(module, binding);
+    if (!info) return;
+    if (!this.found.has(info.id)) this.found.set(info.id, info);
     this.visit(module, binding, depth);
   }
 
@@ -118,14 +143,16 @@ export class ClassFinder {
   private types(module: Module, node: ts.Node, depth: number): void {
     const { ts } = module;
     for (const reference of referencesWithin(module.scopes, node.getStart(), node.end)) {
-      if (!reference.binding || reference.binding.scope.kind !== "module") continue;
+      if (!reference.binding) continue;
+      if (reference.binding.scope.kind === "namespace") this.add(module, reference.binding, depth);
+      if (reference.binding.scope.kind !== "module") continue;
       const { parent } = reference.node;
       let target = this.modules.target(module, reference.binding);
       if (target?.kind === "namespace" && (ts.isQualifiedName(parent) || ts.isPropertyAccessExpression(parent))) {
         target = this.modules.exported(target.module, ts.isQualifiedName(parent) ? parent.right.text : parent.name.text);
       }
       if (target?.kind !== "declared") continue;
-      if (classNode(target.module, target.binding)) this.add(target.module, target.binding, depth);
+      if (classNode(target.module, target.binding) || target.binding.parts) this.add(target.module, target.binding, depth);
       else this.visit(target.module, target.binding, depth);
     }
     this.importTypes(module, node, depth);
@@ -198,12 +225,18 @@ export class ClassFinder {
       expression = unwrap(ts, expression.expression);
     }
     const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
+    if (binding?.scope.kind === "namespace") return this.known(classInfo(module, binding));
     let target = binding && binding.scope.kind === "module" ? this.modules.target(module, binding) : undefined;
     if (target?.kind === "namespace" && member !== undefined) target = this.modules.exported(target.module, member);
     if (target?.kind !== "declared") return undefined;
-    const base = classNode(target.module, target.binding);
-    if (!base || !target.module.unitOf.has(target.binding)) return undefined;
-    const id = classId(target.module, target.binding.name);
-    return this.found.get(id) ?? { module: target.module, binding: target.binding, node: base, id, guarded: false };
+    const inner =
+      member === undefined
+        ? undefined
+        : target.binding.parts?.map((part) => part.bindings.get(member)).find((found) => found?.kind === "class");
+    return this.known(classInfo(target.module, inner ?? target.binding));
+  }
+
+  private known(info: ClassInfo | undefined): ClassInfo | undefined {
+    return info && (this.found.get(info.id) ?? info);
   }
 }

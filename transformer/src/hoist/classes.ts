@@ -149,12 +149,18 @@ function statementGuard(module: Module, statement: ts.Statement): Edit[] | undef
   if (ts.isForInStatement(statement)) return [guarded(statement.expression, "{}")];
   if (!ts.isForStatement(statement) || !statement.condition) return undefined;
   const { initializer } = statement;
-  const start = !initializer ? [] : ts.isVariableDeclarationList(initializer) ? listGuard(module, initializer) : [guarded(initializer, "void 0")];
+  const start = !initializer
+    ? []
+    : ts.isVariableDeclarationList(initializer)
+      ? listGuard(module, initializer)
+      : [guarded(initializer, "void 0")];
   return [...start, guarded(statement.condition, "false")];
 }
 
 function listGuard(module: Module, list: ts.VariableDeclarationList): Edit[] {
-  return list.declarations.flatMap(({ name, initializer }) => (initializer ? [guarded(initializer, module.ts.isIdentifier(name) ? "void 0" : BLANK)] : []));
+  return list.declarations.flatMap(({ name, initializer }) =>
+    initializer ? [guarded(initializer, module.ts.isIdentifier(name) ? "void 0" : BLANK)] : [],
+  );
 }
 
 /** A value that any pattern can take apart. Declared by {@link BLANK_HELPER} where it is used. */
@@ -164,6 +170,11 @@ const BLANK = "__mp_blank()";
 export const BLANK_HELPER =
   "function __mp_blank() { return new Proxy({}, { get: (_, key) => key === Symbol.iterator ? function* () { for (let i = 0; i < 32; i++) yield __mp_blank(); } : " +
   'typeof key === "symbol" ? void 0 : __mp_blank() }); }';
+
+/** Name of the variable that holds a class that is no export of its own, because it is in a namespace. */
+export function classExport(id: string): string {
+  return `class_${hashOf(id)}`;
+}
 
 /** Name of the variable that holds a task's function in its slice, and its export. */
 export function taskExport(id: string): string {

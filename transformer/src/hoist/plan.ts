@@ -11,7 +11,7 @@ import type { Modules, Target } from "../analyze/resolve";
 import type { MethodSite, TaskSite } from "../analyze/sites";
 import type { ClassInfo } from "../analyze/classes";
 import type { Hoisted } from "../analyze/captures";
-import { taskExport } from "./classes";
+import { classExport, taskExport } from "./classes";
 import { type Group, groupUnits, type Root } from "./groups";
 import { hashOf } from "./ids";
 import { renderGroup } from "./render-slice";
@@ -57,7 +57,7 @@ class Planner {
       if (unit) roots.push({ key: `task:${site.id}`, unit });
     }
     for (const info of classes) {
-      const unit = info.module.unitOf.get(info.binding);
+      const unit = info.module.unitOf.get(info.root);
       if (unit) roots.push({ key: `class:${info.id}`, unit });
     }
     this.groups = groupUnits(graph, roots);
@@ -71,10 +71,10 @@ class Planner {
       plan.entries.push({ task: record, module: group.id, export: name });
     }
     for (const info of classes) {
-      const unit = info.module.unitOf.get(info.binding);
+      const unit = info.module.unitOf.get(info.root);
       const group = unit && this.groups.get(unit);
       if (!group) continue;
-      const name = localName(info.binding);
+      const name = info.binding === info.root ? localName(info.binding) : classExport(info.id);
       this.demand(group, name, name);
       plan.classes.set(info.id, { module: group.id, export: name });
     }

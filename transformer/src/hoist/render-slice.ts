@@ -12,7 +12,7 @@ import { DEFAULT_NAME, EXPORT_EQUALS_NAME, localName, type Module, type Unit } f
 import type { MethodSite, TaskSite } from "../analyze/sites";
 import { removedRanges } from "../analyze/captures";
 import { contains, isFunctionLike, modifier } from "../analyze/syntax";
-import { BLANK_HELPER, classEdits, insertion, methodsInSlice, taskExport } from "./classes";
+import { BLANK_HELPER, classEdits, classExport, insertion, methodsInSlice, taskExport } from "./classes";
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { methodsOf, type PlanInput, SELF_NAME, type SliceImport } from "./plan";
@@ -111,7 +111,12 @@ class SliceWriter {
     for (const unit of tasks) this.taskEdits(unit, removed);
 
     for (const info of input.classes) {
-      if (info.module === module && within(info.node)) edits.push(...classEdits(module, info));
+      if (info.module !== module || !within(info.node)) continue;
+      edits.push(...classEdits(module, info));
+      if (info.binding === info.root) continue;
+      const name = classExport(info.id);
+      edits.push(insertion(info.node.end - 1, "members", `; static { ${name} = this; } `));
+      this.variables.push(name);
     }
     const methods = new Map<ts.ClassLikeDeclaration, MethodSite[]>();
     for (const site of methodsOf(shown)) methods.set(site.owner, [...(methods.get(site.owner) ?? []), site]);

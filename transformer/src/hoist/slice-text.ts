@@ -13,7 +13,8 @@ export interface MovedPart {
   edits?: readonly Edit[];
 }
 
-type Piece = { text: string; from: number } | { text: string; from: undefined };
+/** `from`: the original's position. `at`: generated text that stands for what is there. */
+type Piece = { text: string; from: number } | { text: string; from: undefined; at?: number };
 
 export class SliceText {
   private readonly pieces: Piece[] = [];
@@ -39,10 +40,10 @@ export class SliceText {
     for (const edit of inside) {
       if (edit.start < cursor) continue; // inside a range that an outer edit has already placed or removed
       this.original(cursor, edit.start);
-      for (const part of edit.parts) {
-        if (typeof part === "string") this.generated(part);
-        else this.keep(part.start, part.end, (part as MovedPart).edits ?? edits.filter((other) => other !== edit));
-      }
+      edit.parts.forEach((part, index) => {
+        if (typeof part !== "string") this.keep(part.start, part.end, (part as MovedPart).edits ?? edits.filter((other) => other !== edit));
+        else this.pieces.push({ text: part, from: undefined, at: index === 0 && edit.start < edit.end ? edit.start : undefined });
+      });
       cursor = edit.end;
     }
     return this.original(cursor, end);
@@ -72,6 +73,10 @@ export class SliceText {
     let exact = true;
     for (const piece of this.pieces) {
       if (piece.from === undefined) {
+        if (piece.at !== undefined) {
+          const line = lineAt(lineStarts, piece.at);
+          output.mark(line, piece.at - (lineStarts[line] as number));
+        }
         output.write(piece.text);
         continue;
       }
@@ -122,6 +127,11 @@ class Output {
       this.segments.push([]);
     }
     this.column = text.length - last - 1;
+  }
+
+  /** What is written next stands for this place. */
+  mark(line: number, column: number): void {
+    (this.segments[this.line] as number[][]).push([this.column, line, column]);
   }
 
   /** Writes a piece of the original that starts at `line` and `column`, with a mapping for each word in it. */
