@@ -13,12 +13,17 @@ let loader: ChunkLoader | undefined;
 /** @param store where chunk bytes come from; only the first call's is used */
 export function environmentLoader(store?: ChunkStore): ChunkLoader {
   if (loader !== undefined) return loader;
-  // Required late: these modules and the ones that use this one need each other.
-  const api = require("./index") as object;
-  const internal = require("./stub") as object;
   // The program's own thread keeps its `Error.prepareStackTrace`; its task errors are mapped as text (push-site.ts).
   if (store !== undefined) installStackMapping();
-  loader = new ChunkLoader(store ?? new FsChunkStore(), { api, internal });
+  loader = new ChunkLoader(store ?? new FsChunkStore(), {
+    // Required when a chunk asks for them: most tasks never do, and a worker that has not loaded the whole interface is 2 MB smaller.
+    get api() {
+      return require("./index") as object;
+    },
+    get internal() {
+      return require("./stub") as object;
+    },
+  });
   return loader;
 }
 

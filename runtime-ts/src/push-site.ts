@@ -5,11 +5,11 @@
  * the push itself, so there is a budget: the first {@link BUDGET} calls of every {@link WINDOW_MS} are recorded, which covers every program but those
  * that push tens of thousands a second, and costs those less than half a percent. `MAKEPARALLEL_STACKS=all` records every call, `none` records none.
  */
-import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
-import { mapStack } from "./loader";
+import { mapStack } from "./loader/stack-mapping";
+import { traceMapping, type TraceMap } from "./loader/trace-mapping";
 
 const BUDGET = 256;
 const WINDOW_MS = 100;
@@ -95,7 +95,7 @@ function mapFrame(line: string): string {
       const emitted = file.startsWith("file://") ? fileURLToPath(file) : file;
       const map = mapOf(emitted);
       if (map === undefined) return text;
-      const found = originalPositionFor(map, { line: Number(row), column: Number(column) - 1 });
+      const found = traceMapping().originalPositionFor(map, { line: Number(row), column: Number(column) - 1 });
       if (found.source === null) return text;
       return `${path.resolve(path.dirname(emitted), found.source)}:${found.line}:${found.column + 1}`;
     },
@@ -107,7 +107,7 @@ function mapOf(file: string): TraceMap | undefined {
   let map: TraceMap | undefined;
   try {
     const named = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(fs.readFileSync(file, "utf8"))?.[1];
-    if (named !== undefined) map = new TraceMap(readMap(file, named));
+    if (named !== undefined) map = new (traceMapping().TraceMap)(readMap(file, named));
   } catch {
     // Without its map, an emitted file's own positions are the best there is.
   }

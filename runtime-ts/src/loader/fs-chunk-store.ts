@@ -1,5 +1,4 @@
 /** Chunk bytes straight from the file system, for the backends without a native store. Keeps code caches of this thread only. */
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { ChunkError } from "../errors";
 import type { ChunkStore } from "../worker/chunks";
@@ -15,6 +14,8 @@ export class FsChunkStore implements ChunkStore {
     } catch (cause) {
       throw new ChunkError(`The chunk ${path} cannot be read. Copy the whole output of the build, or build again.`, { cause });
     }
+    // Loaded only here: a native worker has this module, through the loader, but hashes in Rust.
+    const { createHash } = require("node:crypto") as typeof import("node:crypto");
     const actual = createHash("sha256").update(source).digest("hex");
     if (actual !== sha256) {
       throw new ChunkError(

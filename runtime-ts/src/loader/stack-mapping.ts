@@ -4,10 +4,10 @@
  * Takes: call sites or stack text with positions in chunks. Gives: the same with positions in the TypeScript files, through the maps beside the
  * chunks. Maps are read when the first stack that needs them is looked at. Positions in other files are left alone.
  */
-import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { CHUNK_FOLDER } from "../manifest";
+import { traceMapping, type TraceMap } from "./trace-mapping";
 
 const maps = new Map<string, TraceMap | undefined>();
 
@@ -22,7 +22,7 @@ export interface SourcePosition {
 export function mapPosition(file: string, line: number, column: number): SourcePosition | undefined {
   const map = mapOf(file);
   if (!map) return undefined;
-  const found = originalPositionFor(map, { line, column: column - 1 });
+  const found = traceMapping().originalPositionFor(map, { line, column: column - 1 });
   if (found.source === null) return undefined;
   return { file: path.resolve(path.dirname(file), found.source), line: found.line, column: found.column + 1 };
 }
@@ -32,7 +32,7 @@ function mapOf(file: string): TraceMap | undefined {
   if (maps.has(file)) return maps.get(file);
   let map: TraceMap | undefined;
   try {
-    map = new TraceMap(fs.readFileSync(`${file}.map`, "utf8"));
+    map = new (traceMapping().TraceMap)(fs.readFileSync(`${file}.map`, "utf8"));
   } catch {
     // A build may be shipped without its maps; positions are then the chunk's.
   }
