@@ -25,6 +25,7 @@ import {
   T,
   withState,
 } from "./typescript-memory";
+import { Arena } from "./typescript-arena";
 import { type Message, type ParcelMessage, parcelTransfers } from "./typescript-messages";
 import { Queues, type SharedQueue } from "./typescript-queue";
 
@@ -64,6 +65,8 @@ export abstract class Environment extends Ledger implements Backend {
   private readonly keys = new Map<string, number>();
   private readonly out = new ByteWriter(new Uint8Array(WRITER_HOME), true);
   private readonly outWords = new Int32Array(this.out.home.buffer);
+  protected readonly arena: Arena;
+  private large = new Uint8Array(0);
   private readonly scratch = new Uint8Array(INLINE_BYTES);
   private readonly scratchWords = new Int32Array(this.scratch.buffer);
   /** Results that came as messages, by slot. */
@@ -83,6 +86,7 @@ export abstract class Environment extends Ledger implements Backend {
     this.control = memory.control;
     this.slots = memory.slots;
     this.queues = new Queues(memory, self);
+    this.arena = new Arena(memory, self);
     this.firstSlot = this.freshSlot = memory.firstSlot(self);
     this.endSlot = this.firstSlot + memory.slotCount(self);
     this.inboxStart = memory.inboxStart(self);
@@ -137,16 +141,16 @@ export abstract class Environment extends Ledger implements Backend {
   push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
     if (this.self !== 0) reserveStack(PUSH_FRAMES);
     const task = this.add(index, sink);
-    if (options === undefined && writer.attachments === null && writer.length <= INLINE_BYTES && this.backlogged === 0) {
+    if (options === undefined && writer.attachments === null && writer.length <= this.arena.limit && this.backlogged === 0) {
       const slot = this.takeSlot();
       if (slot >= 0) {
         task.queued = true;
-        const base = slot * SLOT_WORDS;
-        const { length } = writer;
-        this.copyIn(base, writer, length);
-        writer.reset();
-        this.slots[base + S.Length] = length;
-        this.slots[base + S.Flags] = 0;
+        if (this.copyIn(slot * SLOT_WORDS, writer)) {
+          writer.reset();
+        } else {
+          task.parcel = takeParcel(writer, writer === this.out);
+          this.slots[slot * SLOT_WORDS + S.Flags] = Flag.Parcel;
+        }
         this.enqueue(task, slot);
         if (!this.armed || this.self !== 0) this.turn();
         return task.ticket;
@@ -163,8 +167,12 @@ export abstract class Environment extends Ledger implements Backend {
     return task.ticket;
   }
 
-  /** Copies a small payload into a slot. */
-  private copyIn(base: number, writer: Writer, length: number): void {
+  /** Copies a payload into a slot, or into the arena; false when there is no room. */
+  private copyIn(base: number, writer: Writer): boolean {
+    const { length } = writer;
+    if (length > INLINE_BYTES) return this.putInArena(base, writer.bytes, length);
+    this.slots[base + S.Length] = length;
+    this.slots[base + S.Flags] = 0;
     if (writer.bytes === this.out.home) {
       const words = (length + 3) >> 2;
       const start = base + SLOT_WORDS - INLINE_BYTES / 4;
@@ -172,6 +180,17 @@ export abstract class Environment extends Ledger implements Backend {
     } else {
       this.memory.slotBytes.set(writer.bytes.subarray(0, length), inlineStart(base));
     }
+    return true;
+  }
+
+  private putInArena(base: number, bytes: Uint8Array, length: number): boolean {
+    if (length > this.arena.limit) return false;
+    const at = this.arena.put(bytes, length);
+    if (at < 0) return false;
+    this.slots[base + S.Length] = length;
+    this.slots[base + S.PayloadAt] = at;
+    this.slots[base + S.Flags] = Flag.Arena;
+    return true;
   }
 
   protected ready(task: Task): void {
@@ -198,6 +217,10 @@ export abstract class Environment extends Ledger implements Backend {
         total += 1 + input.end - input.start;
         if (input.attachments !== null) small = false;
       }
+    }
+    if (inputs === null && small && total > INLINE_BYTES && this.putInArena(base, parcel.bytes, parcel.length)) {
+      task.parcel = null;
+      return;
     }
     this.slots[base + S.Length] = parcel.length;
     if (!small || total > INLINE_BYTES || (inputs !== null && inputs.length > MAX_INLINE_INPUTS)) {
@@ -259,8 +282,10 @@ export abstract class Environment extends Ledger implements Backend {
 
   /** The slot's task is over for this environment and for whoever ran it. */
   private giveSlotBack(slot: number): void {
-    const at = slot * SLOT_WORDS + S.State;
-    Atomics.store(this.slots, at, withState(this.slots[at]!, State.Free));
+    const base = slot * SLOT_WORDS;
+    this.memory.freePayload(base);
+    this.memory.freeResult(base);
+    Atomics.store(this.slots, base + S.State, withState(this.slots[base + S.State]!, State.Free));
     this.slotTasks[slot - this.firstSlot] = undefined;
     this.freeSlots.push(slot);
   }
@@ -352,6 +377,8 @@ export abstract class Environment extends Ledger implements Backend {
       }
       this.arrived.delete(slot);
       payload = { bytes: message.bytes, start: 0, end: message.length, attachments: message.attachments };
+    } else if ((slots[base + S.Flags]! & Flag.ResultArena) !== 0) {
+      payload = this.copyFromArena(slots[base + S.ResultAt]!, slots[base + S.ResultLength]!);
     } else {
       payload = this.copyOut(base, slots[base + S.ResultLength]!);
     }
@@ -365,6 +392,13 @@ export abstract class Environment extends Ledger implements Backend {
     const start = base + SLOT_WORDS - INLINE_BYTES / 4;
     for (let i = 0; i < words; i++) this.scratchWords[i] = this.slots[start + i]!;
     return { bytes: this.scratch, start: 0, end: length, attachments: null };
+  }
+
+  /** Copies a block of the arena into memory of this thread, reused by the next call. */
+  protected copyFromArena(at: number, length: number): Encoded {
+    if (this.large.length < length) this.large = new Uint8Array(Math.max(length, 8192));
+    this.large.set(this.memory.arenaBytes.subarray(at, at + length));
+    return { bytes: this.large, start: 0, end: length, attachments: null };
   }
 
   private elapsedIn(base: number): number {

@@ -41,6 +41,9 @@ export const enum S {
   ProgressNoted = 7,
   /** Bytes of the result that were written inline. */
   ResultLength = 8,
+  /** Bytes in the arena, see {@link Flag.Arena} and {@link Flag.ResultArena}. */
+  PayloadAt = 9,
+  ResultAt = 10,
 }
 
 /** Float64s of a slot's header, in {@link PoolMemory.times}; they overlay its last words. */
@@ -58,6 +61,10 @@ export const enum Flag {
   ResultParcel = 2,
   /** In the queue of async nested tasks. */
   Async = 4,
+  /** The payload is in the arena, in its owner's region. */
+  Arena = 8,
+  /** The result is in the arena, in the region of the worker that ran the task. */
+  ResultArena = 16,
   /** From here on: number of inputs that follow the payload inline, each with its length in 4 bytes before it. */
   InputsShift = 8,
 }
@@ -174,6 +181,7 @@ export interface PoolBuffers {
   slots: SharedArrayBuffer;
   keys: SharedArrayBuffer;
   queues: SharedArrayBuffer;
+  arena: SharedArrayBuffer;
 }
 
 export class PoolMemory {
@@ -185,6 +193,8 @@ export class PoolMemory {
   /** A slot's times are at `slot * SLOT_WORDS / 2 + T.…`. */
   readonly times: Float64Array<SharedArrayBuffer>;
   readonly queues: SharedArrayBuffer;
+  readonly arenaWords: Int32Array<SharedArrayBuffer>;
+  readonly arenaBytes: Uint8Array<SharedArrayBuffer>;
   private readonly keyTable: Int32Array<SharedArrayBuffer>;
   private readonly keyBytes: Buffer;
   private readonly modes: number;
@@ -197,6 +207,8 @@ export class PoolMemory {
     this.slotBytes = new Uint8Array(buffers.slots);
     this.times = new Float64Array(buffers.slots);
     this.queues = buffers.queues;
+    this.arenaWords = new Int32Array(buffers.arena);
+    this.arenaBytes = new Uint8Array(buffers.arena);
     this.keyTable = new Int32Array(buffers.keys, 0, KEY_ENTRIES);
     this.keyBytes = Buffer.from(buffers.keys, KEY_ENTRIES * 4, KEY_BYTES);
     this.modes = POOL_WORDS + this.environments * ENVIRONMENT_WORDS;
@@ -207,8 +219,9 @@ export class PoolMemory {
    * Reserves the memory of a pool. Untouched pages cost address space only.
    * @param environments root and workers, at most at one time
    * @param queueBytes see SharedQueue
+   * @param arenaBytes see Arena
    */
-  static create(environments: number, queueBytes: number): PoolMemory {
+  static create(environments: number, queueBytes: number, arenaBytes: number): PoolMemory {
     const slots = ROOT_SLOTS + (environments - 1) * WORKER_SLOTS;
     const words = POOL_WORDS + environments * ENVIRONMENT_WORDS + roundUp(environments, 16) + slots * INBOX_FACTOR;
     return new PoolMemory({
@@ -217,6 +230,7 @@ export class PoolMemory {
       slots: new SharedArrayBuffer(slots * SLOT_WORDS * 4),
       keys: new SharedArrayBuffer(KEY_ENTRIES * 4 + KEY_BYTES),
       queues: new SharedArrayBuffer(queueBytes),
+      arena: new SharedArrayBuffer(arenaBytes),
     });
   }
 
@@ -268,6 +282,24 @@ export class PoolMemory {
 
   inboxMask(environment: number): number {
     return this.slotCount(environment) * INBOX_FACTOR - 1;
+  }
+
+  /** Frees a slot's payload in the arena, if nobody has yet. */
+  freePayload(base: number): void {
+    const flags = this.slots[base + S.Flags]!;
+    if ((flags & Flag.Arena) === 0) return;
+    const header = (this.slots[base + S.PayloadAt]! >> 2) - 1;
+    this.slots[base + S.Flags] = flags & ~Flag.Arena;
+    Atomics.store(this.arenaWords, header, 0);
+  }
+
+  /** The same for its result. */
+  freeResult(base: number): void {
+    const flags = this.slots[base + S.Flags]!;
+    if ((flags & Flag.ResultArena) === 0) return;
+    const header = (this.slots[base + S.ResultAt]! >> 2) - 1;
+    this.slots[base + S.Flags] = flags & ~Flag.ResultArena;
+    Atomics.store(this.arenaWords, header, 0);
   }
 
   /** Tells the slot's owner that there is news of it. Many producers, one consumer; each entry is slot + 1. */

@@ -11,6 +11,7 @@ import { ByteWriter } from "../codec/byte-writer";
 import { decodeValue, encodeError } from "../codec";
 import { type Backend, type BackendOptions, Settlement } from "./backend";
 import { type Parcel, takeParcel } from "./ledger";
+import { arenaBytes, arenaRegion } from "./typescript-arena";
 import { Environment, inlineStart } from "./typescript-environment";
 import {
   E,
@@ -89,7 +90,7 @@ class TypeScriptPool extends Environment {
 
   constructor(private readonly options: BackendOptions) {
     // Beside the workers that are wanted there may be some that are about to die, and extra ones for blocked workers.
-    super(PoolMemory.create(Math.min(MAX_ENVIRONMENTS, 2 * options.threads + 14), QUEUE_BYTES), 0, options.grace);
+    super(createMemory(Math.min(MAX_ENVIRONMENTS, 2 * options.threads + 14)), 0, options.grace);
     this.queues.lock.suspect = (holder) => this.suspectLock(holder);
   }
 
@@ -176,6 +177,7 @@ class TypeScriptPool extends Environment {
       const state = stateOf(Atomics.load(slots, slot * SLOT_WORDS + S.State));
       if (state === State.Running || state === State.Dropped) return false;
     }
+    if (this.holdsResults(environment)) return false;
     for (let slot = first; slot < end; slot++) {
       const at = slot * SLOT_WORDS + S.State;
       slots[at] = withState(slots[at]!, State.Free);
@@ -183,6 +185,22 @@ class TypeScriptPool extends Environment {
     control.fill(0, memory.inboxStart(environment), memory.inboxStart(environment) + memory.inboxMask(environment) + 1);
     for (const word of [E.Sleep, E.InboxTail, E.Want, E.Service, E.ExitCode]) Atomics.store(control, memory.word(environment, word), 0);
     return true;
+  }
+
+  /** Are there results in the region of a dead worker that have not been taken yet? */
+  private holdsResults(environment: number): boolean {
+    const { memory, slots } = this;
+    const { start, bytes } = arenaRegion(environment);
+    for (let owner = 0; owner < memory.environments; owner++) {
+      if (owner > 0 && this.workers[owner] === undefined) continue;
+      const first = memory.firstSlot(owner);
+      const end = owner === 0 ? this.freshSlot : first + memory.slotCount(owner);
+      for (let base = first * SLOT_WORDS; base < end * SLOT_WORDS; base += SLOT_WORDS) {
+        const at = slots[base + S.ResultAt]!;
+        if (stateOf(Atomics.load(slots, base + S.State)) === State.Done && (slots[base + S.Flags]! & Flag.ResultArena) !== 0 && at >= start && at < start + bytes) return true;
+      }
+    }
+    return false;
   }
 
   /** Has a worker's thread ended? Can be told without the event loop: its end of the channel is closed by then. */
@@ -271,6 +289,8 @@ class TypeScriptPool extends Environment {
     const { memory, slots } = this;
     const base = slot * SLOT_WORDS;
     Atomics.sub(this.control, P.Running, 1);
+    // A result that it was about to publish is in its own region, which starts anew.
+    slots[base + S.Flags] = slots[base + S.Flags]! & ~Flag.ResultArena;
     if (stateOf(word) === State.Running) {
       slots[base + S.Settlement] = Settlement.Crashed;
       slots[base + S.Flags] = slots[base + S.Flags]! & ~Flag.ResultParcel;
@@ -305,9 +325,12 @@ class TypeScriptPool extends Environment {
       return;
     }
     const running = Atomics.load(slots, at);
-    if (stateOf(running) !== State.Running) return;
     const dropped = withState(running, State.Dropped);
-    if (Atomics.compareExchange(slots, at, running, dropped) !== running) return;
+    if (stateOf(running) !== State.Running || Atomics.compareExchange(slots, at, running, dropped) !== running) {
+      // It has ended: the worker that ran it wants its memory back.
+      if (stateOf(Atomics.load(slots, at)) === State.Done) this.memory.freeResult(slot * SLOT_WORDS);
+      return;
+    }
     Atomics.store(slots, slot * SLOT_WORDS + S.Cancel, 1);
     this.memory.callForService(runnerOf(running));
     this.stopLater(slot, dropped, this.options.grace);
@@ -516,6 +539,10 @@ class TypeScriptPool extends Environment {
     this.unhold();
     this.stopTimers();
   }
+}
+
+function createMemory(environments: number): PoolMemory {
+  return PoolMemory.create(environments, QUEUE_BYTES, arenaBytes(environments));
 }
 
 function decodeParcel(parcel: Parcel): unknown {

@@ -276,6 +276,9 @@ export class WorkerEnvironment extends Environment {
       }
       payload = { bytes: parcel.bytes, start: 0, end: parcel.length, attachments: parcel.attachments };
       inputs = parcel.inputs;
+    } else if ((flags & Flag.Arena) !== 0) {
+      payload = this.copyFromArena(slots[base + S.PayloadAt]!, slots[base + S.Length]!);
+      memory.freePayload(base);
     } else {
       payload = this.copyOut(base, slots[base + S.Length]!);
       if (flags >> Flag.InputsShift !== 0) inputs = this.inlineInputs(base, flags >> Flag.InputsShift);
@@ -349,6 +352,9 @@ export class WorkerEnvironment extends Environment {
     if (writer.attachments === null && length <= INLINE_BYTES) {
       this.copyResult(base, writer, length);
       writer.reset();
+    } else if (writer.attachments === null && this.putResult(base, writer)) {
+      flags |= Flag.ResultArena;
+      writer.reset();
     } else if (this.sendResult(owner, slot, generationOf(word), writer)) {
       flags |= Flag.ResultParcel;
     } else {
@@ -362,9 +368,19 @@ export class WorkerEnvironment extends Environment {
       memory.note(owner, slot);
       if (owner !== this.self) memory.wake(owner);
     } else {
+      memory.freeResult(base);
       Atomics.store(slots, base + S.State, withState(word, State.Returned));
       memory.note(owner, slot);
     }
+  }
+
+  private putResult(base: number, writer: Writer): boolean {
+    if (writer.length > this.arena.limit) return false;
+    const at = this.arena.put(writer.bytes, writer.length);
+    if (at < 0) return false;
+    this.slots[base + S.ResultAt] = at;
+    this.slots[base + S.ResultLength] = writer.length;
+    return true;
   }
 
   private copyResult(base: number, writer: Writer, length: number): void {
