@@ -18,7 +18,7 @@ import { buildPrograms } from "./lib/build.mjs";
 import { benchmarkFolder, resultFolder } from "./lib/folders.mjs";
 import { ours, peers } from "./lib/libraries.mjs";
 import { machine, versions } from "./lib/machine.mjs";
-import { markdown } from "./lib/report.mjs";
+import { markdown, readmeSection } from "./lib/report.mjs";
 import { scenarios } from "./lib/scenarios.mjs";
 import { median, randomNumbers, shuffled } from "./lib/statistics.mjs";
 
@@ -57,9 +57,20 @@ fs.mkdirSync(resultFolder, { recursive: true });
 const name = options.quick || only || options.peers ? "partial" : "latest";
 fs.writeFileSync(path.join(resultFolder, `${name}.md`), text);
 fs.writeFileSync(path.join(resultFolder, `${name}.json`), `${JSON.stringify({ about, scenarios: report }, null, 2)}\n`);
+if (name === "latest") updateReadme(readmeSection(about, report));
 console.log(`Written to benchmarks/results/${name}.md and ${name}.json.`);
 // A peer's failure is reported in the table; ours is a bug.
 if (report.some(({ results }) => results.some((result) => result.library === ours && result.failures.length > 0))) process.exitCode = 1;
+
+/** The README quotes nothing but full runs. */
+function updateReadme(section) {
+  const file = path.resolve(benchmarkFolder, "../README.md");
+  const before = fs.readFileSync(file, "utf8");
+  fs.writeFileSync(
+    file,
+    before.replace(/(<!-- benchmarks: [^>]*-->\n)[^]*?(<!-- \/benchmarks -->)/, (_, start, end) => `${start}\n${section}\n\n${end}`),
+  );
+}
 
 async function runScenario(scenario) {
   const entries = [];

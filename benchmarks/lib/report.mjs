@@ -41,6 +41,21 @@ export function markdown(about, versions, scenarios) {
   ].join("\n")}\n`;
 }
 
+/** What the README quotes: a row a scenario, with the machine. */
+export function readmeSection(about, scenarios) {
+  const rows = scenarios.map(({ title, unit, results }) => [
+    `${title} (${unit})`,
+    number(bestOf(results, (result) => result.variant === "native" && result.library === "makeparallel")?.value),
+    number(bestOf(results, (result) => result.variant === "typescript" && result.library === "makeparallel")?.value),
+    describe(bestOf(results, (result) => result.library !== "makeparallel")),
+  ]);
+  return [
+    markdownTable(["", "native", "TypeScript backend", "best of the others (in its best setting)"], rows),
+    "",
+    `${about.cpu}, ${about.cores} cores, Node ${about.node}, two workers a pool, medians over ${about.rounds} rounds, ${about.date.slice(0, 10)}.`,
+  ].join("\n");
+}
+
 /** Results are sorted, best first. */
 function bestOf(results, filter) {
   return results.find((result) => result.value !== undefined && filter(result));
