@@ -13,6 +13,7 @@ import {
   type HandleLike,
   type ParallelFunctionReference,
 } from "./codec";
+import { tasksAreTraced, traceTask } from "./channels";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, DependencyError, QueueFullError } from "./errors";
 import { AsyncHandle, FailedInput, isHandle, keep } from "./handle";
@@ -64,7 +65,8 @@ export class StubTask {
     args: ArrayLike<unknown>,
   ): AsyncHandle<unknown> | StreamHandle<unknown> {
     if ((this.meta.flags & FLAG_GENERATOR) !== 0) return StreamHandle.start(this, this.options, receiver, captures, args);
-    return this.options === undefined ? this.push(receiver, captures, args) : this.pushWith(this.options, receiver, captures, args);
+    if (tasksAreTraced()) return traceTask(this.id, this.name, () => this.queue(receiver, captures, args));
+    return this.queue(receiver, captures, args);
   }
 
   /** The index under which `backend` knows the task (a variant of it: see executor.ts). */
@@ -75,6 +77,10 @@ export class StubTask {
       this.backend = backend;
     }
     return this.index;
+  }
+
+  private queue(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> {
+    return this.options === undefined ? this.push(receiver, captures, args) : this.pushWith(this.options, receiver, captures, args);
   }
 
   private push(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> {
