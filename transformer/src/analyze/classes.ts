@@ -11,7 +11,7 @@ import { privateState } from "../hoist/classes";
 import type { Hoisted } from "./captures";
 import type { Module, Unit } from "./module";
 import type { Modules } from "./resolve";
-import { type Binding, referencesWithin } from "./scopes";
+import { type Binding, referencesWithin } from "./bindings";
 import { functionOf, type TaskSite } from "./sites";
 import { unwrap } from "./syntax";
 

@@ -4,7 +4,7 @@
  * Takes units and sites. Gives, per unit, the module-level names that its text uses and what they stand for; and the set of units that a root reaches.
  */
 import type * as ts from "typescript";
-import type { Binding, Reference } from "./scopes";
+import type { Binding, Reference } from "./bindings";
 import type { Hoisted } from "./captures";
 import { removedRanges } from "./captures";
 import { type Module, type Unit } from "./module";

@@ -6,11 +6,12 @@
  */
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
-import { changeOfThis, type Hoisted } from "./captures";
+import { changeOfThis } from "./capture-rules";
+import type { Hoisted } from "./captures";
 import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
-import type { Binding, Reference } from "./scopes";
+import type { Binding, Reference } from "./bindings";
 import type { MethodSite, TaskSite } from "./sites";
 import { contains, hasModifier, isContainer, isFunctionLike, runsWith, useOf, wrapped } from "./syntax";
 

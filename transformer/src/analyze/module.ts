@@ -7,7 +7,8 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
-import { type Binding, buildScopes, referencesWithin, type Reference, type ScopeTree } from "./scopes";
+import { type Binding, referencesWithin, type Reference, type ScopeTree } from "./bindings";
+import { buildScopes } from "./scopes";
 import { commentsBefore, hasModifier, isContainer, rootOfAccess, runsWith, useOf, wrapped } from "./syntax";
 import type { TaskSite } from "./sites";
 

@@ -5,7 +5,7 @@
  * stays an import because it comes from outside. Modules are parsed on demand and kept.
  */
 import type { Host } from "../core";
-import type { Binding } from "./scopes";
+import type { Binding } from "./bindings";
 import { type ImportRecord, Module, type Unit } from "./module";
 
 export type Target =

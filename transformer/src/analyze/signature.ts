@@ -4,10 +4,10 @@
  */
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
-import { isAtTopLevel } from "./captures";
+import { isAtTopLevel } from "./capture-rules";
 import type { Module } from "./module";
 import type { Modules, Target } from "./resolve";
-import type { Binding } from "./scopes";
+import type { Binding } from "./bindings";
 import type { MethodSite, TagSite, TaskSite, WrapperSite } from "./sites";
 import { accessedName, type FunctionLike, isAccess, isFunctionLike, modifier, rootOfAccess, unwrap } from "./syntax";
 

@@ -7,7 +7,7 @@
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
 import { uniqueIds } from "../hoist/ids";
-import type { Binding } from "./scopes";
+import type { Binding } from "./bindings";
 import type { ImportRecord, Module } from "./module";
 import { commentsBefore, type FunctionLike, hasModifier, isFunctionLike, unwrap, wrapped } from "./syntax";
 

@@ -7,7 +7,7 @@
 import type * as ts from "typescript";
 import type { Edit, SliceModule } from "../core";
 import type { Hoisted } from "../analyze/captures";
-import type { Binding } from "../analyze/scopes";
+import type { Binding } from "../analyze/bindings";
 import { DEFAULT_NAME, EXPORT_EQUALS_NAME, localName, type Module, type Unit } from "../analyze/module";
 import type { MethodSite, TaskSite } from "../analyze/sites";
 import { removedRanges } from "../analyze/captures";

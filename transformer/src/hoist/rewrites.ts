@@ -4,7 +4,7 @@
 import type * as ts from "typescript";
 import type { Edit } from "../core";
 import type { Module } from "../analyze/module";
-import type { Binding } from "../analyze/scopes";
+import type { Binding } from "../analyze/bindings";
 import { contains } from "../analyze/syntax";
 import { replace } from "./stubs";
 

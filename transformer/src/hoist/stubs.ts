@@ -7,7 +7,7 @@
 import type * as ts from "typescript";
 import type { Edit, EditPart } from "../core";
 import type { Hoisted } from "../analyze/captures";
-import type { Binding } from "../analyze/scopes";
+import type { Binding } from "../analyze/bindings";
 import type { MethodSite, TagSite, TaskSite, WrapperSite } from "../analyze/sites";
 import { functionOf } from "../analyze/sites";
 import { type FunctionLike, isThisParameter, lengthOf, modifier } from "../analyze/syntax";

@@ -1,0 +1,111 @@
+/**
+ * Rules of capturing that need no state: which functions can be hoisted along, which assignments a copy would miss, what `this` is, how a namespace's
+ * members are written from outside.
+ */
+import type * as ts from "typescript";
+import type { Binding, Reference } from "./bindings";
+import type { Module } from "./module";
+import { contains, isAccess, isContainer, isFunctionLike, runsWith, unwrap, useOf, wrapped } from "./syntax";
+
+/** The function, constructor, field or static block whose `this` an arrow function or expression at `node` sees; undefined at the top level. */
+export function thisContainer(module: Module, node: ts.Node): ts.Node | undefined {
+  const { ts } = module;
+  if (isFunctionLike(ts, node) && !ts.isArrowFunction(node)) return undefined;
+  for (let child = node, current = node.parent; current && !ts.isSourceFile(current); child = current, current = current.parent) {
+    if (ts.isPropertyDeclaration(current) && current.initializer === child) return current;
+    if (ts.isClassStaticBlockDeclaration(current) || ts.isModuleDeclaration(current)) return current;
+    if (isFunctionLike(ts, current) && !ts.isArrowFunction(current)) return current;
+  }
+  return undefined;
+}
+
+/**
+ * What is done to the instance at a `this`: a field is assigned, or (`deep`) an object in a field is changed.
+ * @param owner the class, for the types of its fields
+ */
+export function changeOfThis(module: Module, node: ts.Node, owner: ts.Node): { access: ts.Node; name: string; deep: boolean } | undefined {
+  const { ts } = module;
+  const access = wrapped(ts, node).parent;
+  const use = useOf(ts, node);
+  if (!isAccess(ts, access) || use === "read" || use === "write") return undefined;
+  const name = ts.isPropertyAccessExpression(access) ? access.name.text : `[${access.argumentExpression.getText()}]`;
+  if (use === "call") {
+    const field = ts.isClassLike(owner)
+      ? owner.members.find((member) => ts.isPropertyDeclaration(member) && member.name.getText() === name)
+      : undefined;
+    return isAccess(ts, wrapped(ts, access).parent) && isContainer(ts, field) ? { access, name, deep: true } : undefined;
+  }
+  const outer = wrapped(ts, access);
+  const deep = useOf(ts, access) !== "write" && !(ts.isDeleteExpression(outer.parent) && outer.parent.expression === outer);
+  return { access, name, deep };
+}
+
+/** Whether a class is made once, when the module runs, so that a slice can have it. */
+export function isAtTopLevel(module: Module, node: ts.Node): boolean {
+  const { ts } = module;
+  let statement = node;
+  while (!ts.isSourceFile(statement.parent)) statement = statement.parent;
+  return statement === node || runsWith(ts, node, statement);
+}
+
+/** How a namespace's exported binding is written from outside; undefined when something on the way is not exported. */
+export function qualifiedName(binding: Binding): { text: string; root: Binding } | undefined {
+  const names: string[] = [];
+  let current = binding;
+  while (current.scope.kind === "namespace" || current.scope.kind === "enum") {
+    if (!current.exported || !current.scope.owner) return undefined;
+    names.unshift(current.name);
+    current = current.scope.owner;
+  }
+  return current.scope.kind === "module" ? { text: [current.name, ...names].join("."), root: current } : undefined;
+}
+
+/** The nodes to hoist when a local binding is a function: its declarations, or its `const f = () => …`. */
+export function functionOf(module: Module, binding: Binding): ts.Node[] | undefined {
+  const { ts } = module;
+  if (binding.kind === "function") {
+    const declarations = binding.declarations.filter((node) => ts.isFunctionDeclaration(node));
+    return declarations.length === binding.declarations.length
+      ? declarations.filter((node) => (node as ts.FunctionDeclaration).body)
+      : undefined;
+  }
+  const declaration = binding.declarations[0];
+  if (binding.declarations.length !== 1 || !declaration || !ts.isVariableDeclaration(declaration) || !declaration.initializer)
+    return undefined;
+  const value = unwrap(ts, declaration.initializer);
+  return ts.isArrowFunction(value) || ts.isFunctionExpression(value) ? [declaration] : undefined;
+}
+
+/**
+ * Assignments to a local variable that its captured value would miss. A loop's own `i++` is none: each round has its own variable, and the increment makes
+ * the next round's.
+ */
+export function writes(module: Module, binding: Binding): Reference[] {
+  const { ts } = module;
+  const list = binding.declarations[0]?.parent;
+  const loop =
+    list && ts.isVariableDeclarationList(list) && list.flags & ts.NodeFlags.Let && ts.isForStatement(list.parent) ? list.parent : undefined;
+  return binding.references.filter((reference) => {
+    if (reference.erased || useOf(ts, reference.node) !== "write") return false;
+    return !(loop?.incrementor && contains(loop.incrementor, reference.node));
+  });
+}
+
+/** Memory that all threads see: changing it is what it is for. */
+export function isSharedMemory(module: Module, binding: Binding): boolean {
+  const { ts } = module;
+  const declaration = binding.declarations[0];
+  if (!declaration) return false;
+  if (ts.isParameter(declaration) || ts.isVariableDeclaration(declaration)) {
+    if (declaration.type && /\bSharedArrayBuffer\b/.test(declaration.type.getText())) return true;
+  }
+  if (!ts.isVariableDeclaration(declaration) || !declaration.initializer) return false;
+  const value = unwrap(ts, declaration.initializer);
+  if (ts.isCallExpression(value)) return /(^|\.)(share|sharedArray)$/.test(value.expression.getText());
+  if (!ts.isNewExpression(value)) return false;
+  if (value.expression.getText() === "SharedArrayBuffer") return true;
+  const first = value.arguments?.[0] && unwrap(ts, value.arguments[0]);
+  if (first && ts.isNewExpression(first)) return first.expression.getText() === "SharedArrayBuffer";
+  const source = first && ts.isIdentifier(first) ? module.scopes.byNode.get(first)?.binding : undefined;
+  return source !== undefined && source !== binding && isSharedMemory(module, source);
+}
