@@ -15,12 +15,18 @@ type SettledResults<H extends readonly unknown[]> = { -readonly [K in keyof H]: 
  *   gives `{ status, value | reason }` for each
  */
 export function gather<const H extends readonly PromiseLike<unknown>[]>(handles: H, options?: { onError?: "throw" }): Promise<Results<H>>;
-export function gather<R>(handles: Iterable<PromiseLike<R>>, options?: { onError?: "throw" | "skip" }): Promise<R[]>;
+export function gather<H extends PromiseLike<unknown>>(
+  handles: Iterable<H>,
+  options?: { onError?: "throw" | "skip" },
+): Promise<Awaited<H>[]>;
 export function gather<const H extends readonly PromiseLike<unknown>[]>(
   handles: H,
   options: { onError: "settle" },
 ): Promise<SettledResults<H>>;
-export function gather<R>(handles: Iterable<PromiseLike<R>>, options: { onError: "settle" }): Promise<Settled<R>[]>;
+export function gather<H extends PromiseLike<unknown>>(
+  handles: Iterable<H>,
+  options: { onError: "settle" },
+): Promise<Settled<Awaited<H>>[]>;
 export async function gather(
   handles: Iterable<PromiseLike<unknown>>,
   options: { onError?: "throw" | "skip" | "settle" } = {},
@@ -37,9 +43,9 @@ export async function gather(
  * The handles' values, each as soon as it is there. A handle that failed makes its turn's `next()` reject with its error, which ends a `for await` loop; who
  * calls `next()` by hand can go on with the others.
  */
-export function asCompleted<R>(handles: Iterable<PromiseLike<R>>): AsyncIterableIterator<R, undefined, undefined> {
+export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>): AsyncIterableIterator<Awaited<H>, undefined, undefined> {
   const all = [...handles];
-  const ready: PromiseLike<R>[] = [];
+  const ready: H[] = [];
   const waiting: (() => void)[] = [];
   for (const handle of all) {
     const done = (): void => {
@@ -50,13 +56,13 @@ export function asCompleted<R>(handles: Iterable<PromiseLike<R>>): AsyncIterable
   }
   let asked = 0;
   return {
-    async next(): Promise<IteratorResult<R, undefined>> {
+    async next(): Promise<IteratorResult<Awaited<H>, undefined>> {
       if (asked >= all.length) return { done: true, value: undefined };
       asked++;
       if (ready.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-      return { done: false, value: await ready.shift()! };
+      return { done: false, value: await (ready.shift() as H) };
     },
-    async return(): Promise<IteratorResult<R, undefined>> {
+    async return(): Promise<IteratorResult<Awaited<H>, undefined>> {
       asked = all.length;
       return { done: true, value: undefined };
     },
