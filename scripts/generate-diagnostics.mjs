@@ -27,6 +27,8 @@ if (process.argv.includes("--check")) {
 } else {
   writeFileSync(target, output);
 }
+// The documentation page is made of the same texts.
+await import("./generate-diagnostics-page.mjs");
 
 function parse(text) {
   const found = [];
