@@ -4,6 +4,11 @@ import * as path from "node:path";
 import { ROOT } from "../../support/chunks";
 import { type Ended, runNode } from "../../support/children";
 
+/** Of this process, so that several runs of the tests at a time do not meet. */
+const SCRATCH = path.join(ROOT, ".tmp", "adapters", String(process.pid));
+
+afterAll(() => fs.rmSync(SCRATCH, { recursive: true, force: true }));
+
 const PACKAGES = path.join(ROOT, "fixtures", "projects", "packages");
 
 export interface Workspace {
@@ -18,7 +23,7 @@ export interface Workspace {
  * @param files by name; text, or an object for JSON
  * @param at folder to make it in; default: a scratch folder of the repository
  */
-export function makeWorkspace(name: string, files: Record<string, string | object>, at = path.join(ROOT, ".tmp", "adapters")): Workspace {
+export function makeWorkspace(name: string, files: Record<string, string | object>, at = SCRATCH): Workspace {
   const root = path.join(at, name);
   fs.rmSync(root, { recursive: true, force: true });
   fs.mkdirSync(path.join(root, "node_modules"), { recursive: true });
