@@ -50,13 +50,25 @@ export function programEdits(
   const needed = classImports.filter(({ specifier, name }) => name !== undefined || !stays(specifier));
   edits.push(insertion(headPosition(module), "statements", `${INTERNAL_IMPORT} `));
   const location = format.module === "esm" ? "import.meta.url" : "__filename";
+  // Before the program's own statements: a call of `main()` among them may already send instances. After its imports, whose order stays.
+  if (needed.length > 0) edits.push(insertion(afterImports(module, edits), "statements", `\n${registrations(needed).join("\n")}\n`));
   const tail = [
-    ...registrations(needed),
     preamble(location, format.manifestKey, slots.all),
     ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : []),
   ];
   edits.push(insertion(module.text.length, "statements", `\n${tail.join("\n")}\n`));
   return sortEdits(edits);
+}
+
+/** End of the last import that stays, or the head of the file. */
+function afterImports(module: Module, edits: readonly Edit[]): number {
+  const { ts } = module;
+  const isRemoved = (statement: ts.Statement): boolean =>
+    edits.some((edit) => edit.kind === "remove" && edit.end === statement.end && edit.start <= statement.getStart(module.source));
+  const imports = module.source.statements.filter(
+    (statement) => (ts.isImportDeclaration(statement) || ts.isImportEqualsDeclaration(statement)) && !isRemoved(statement),
+  );
+  return imports.at(-1)?.end ?? headPosition(module);
 }
 
 function registrations(classImports: readonly ClassImport[]): string[] {
