@@ -169,12 +169,20 @@ describe("versions", () => {
 
   test("TypeScript 7 has esbuild write the JavaScript, and tsc go on checking", async () => {
     const project = withTypeScript("7.0.2", {
-      "package.json": { ...PACKAGE, devDependencies: { typescript: "^7.0.0", esbuild: "^0.28.0" } },
+      "package.json": {
+        ...PACKAGE,
+        scripts: { build: "tsc", watch: "tsc -w" },
+        devDependencies: { typescript: "^7.0.0", esbuild: "^0.28.0" },
+      },
     });
     const { code, stdout } = await project.makeparallel(["init"]);
     expect(stdout).toMatch(/which has no compiler API/);
     expect(code).toBe(0);
-    expect(JSON.parse(project.read("package.json")).scripts.build).toBe("tsc --noEmit && node esbuild.mjs");
+    expect(JSON.parse(project.read("package.json")).scripts).toEqual({
+      build: "tsc --noEmit && node esbuild.mjs",
+      watch: "tsc -w --noEmit",
+    });
+    expect(stdout).toContain("`node esbuild.mjs --watch` beside it does");
     expect(project.read("tsconfig.json")).not.toContain("plugins");
     expect((await project.makeparallel(["init"])).stdout).toMatch(/Nothing to change/);
     expect(await project.node(["esbuild.mjs"])).toMatchObject({ code: 0 });

@@ -53,7 +53,6 @@ test("the program ends with the exit code", async () => {
   expect(fs.readFileSync(main, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
 });
 
- 
 const ESCAPE = /\u001b\[/;
 
 test("colours are for terminals, unless NO_COLOR says no or FORCE_COLOR says yes", async () => {

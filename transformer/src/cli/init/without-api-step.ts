@@ -24,8 +24,7 @@ export function planWithoutApi(plan: Plan, project: Project, draft: Draft): void
   }
   const { config } = build;
   const calls = outputCalls(project);
-  const watched = calls.filter(({ watch }) => watch);
-  const flagged = calls.filter(({ call, watch }) => !watch && call.args.some((arg) => /^--(?:outDir|module|target|rootDir)$/i.test(arg)));
+  const flagged = calls.filter(({ call }) => call.args.some((arg) => /^--(?:outDir|module|target|rootDir)$/i.test(arg)));
   if (isFile(path.join(folder, FILE)) || flagged.length > 0) {
     plan.todos.push({
       title: "TypeScript 7 has no compiler API: let esbuild write the JavaScript",
@@ -44,21 +43,16 @@ export function planWithoutApi(plan: Plan, project: Project, draft: Draft): void
     after: `${scriptFor(config, folder, json.type === "module").join("\n")}\n`,
   });
   const checks = isOn(config, "declaration") || isOn(config, "composite") ? "--emitDeclarationOnly" : "--noEmit";
-  for (const { call } of calls.filter(({ watch }) => !watch)) {
+  for (const { call, watch } of calls) {
     const { start } = call.word;
     // The call's own end: where the next command of the script begins.
-    const rest = call.text.slice(start);
-    const end = start + (/\s*(?:&&|\|\||[;|&"']|$)/.exec(rest) as RegExpExecArray).index;
-    const text = `${call.text.slice(0, end)} ${checks} && node ${FILE}${call.text.slice(end)}`;
+    const end = start + (/\s*(?:&&|\|\||[;|&"']|$)/.exec(call.text.slice(start)) as RegExpExecArray).index;
+    const more = watch ? ` ${checks}` : ` ${checks} && node ${FILE}`;
+    const text = call.text.slice(0, end) + more + call.text.slice(end);
     draft.edit(`scripts.${call.script}: ${call.text} → ${text}`, (before) =>
       replace(before, ["scripts", call.script], JSON.stringify(text)),
     );
-  }
-  for (const { call } of watched) {
-    plan.todos.push({
-      title: `scripts.${call.script} watches with tsc 7, which can't run transformers`,
-      lines: [`Use esbuild's watch mode: \`esbuild.context({ … })\` and \`.watch()\` with the options of ${FILE}.`],
-    });
+    if (watch) plan.notes.push(`scripts.${call.script} no longer writes JavaScript; \`node ${FILE} --watch\` beside it does.`);
   }
   if (calls.length === 0)
     plan.todos.push({ title: "No script builds this project", lines: [`Build with \`node ${FILE}\`, for instance as scripts.build.`] });
@@ -79,7 +73,7 @@ function scriptFor(config: TsConfig, folder: string, isModule: boolean): string[
     "",
     `const sources = readdirSync(${JSON.stringify(source)}, { recursive: true, encoding: "utf8" });`,
     "",
-    "await esbuild.build({",
+    "const options = {",
     `  entryPoints: sources.filter((file) => /(?<!\\.d)\\.[cm]?tsx?$/.test(file)).map((file) => ${JSON.stringify(`${source}/`)} + file),`,
     `  outbase: ${JSON.stringify(source)},`,
     `  outdir: ${JSON.stringify(output)},`,
@@ -90,6 +84,9 @@ function scriptFor(config: TsConfig, folder: string, isModule: boolean): string[
     `  tsconfig: ${JSON.stringify(shown(config.file, folder))},`,
     '  logLevel: "info",',
     "  plugins: [makeparallel()],",
-    "});",
+    "};",
+    "",
+    'if (process.argv.includes("--watch")) await (await esbuild.context(options)).watch();',
+    "else await esbuild.build(options);",
   ];
 }
