@@ -52,7 +52,9 @@ const tasks = {
   dependencies: () => {
     const a = T.add(1, 2);
     const b = T.add(a, T.add(3, 4));
-    return T.add.with({ after: [a] })(b, 1).get();
+    return T.add
+      .with({ after: [a] })(b, 1)
+      .get();
   },
   spin: (ms: number) => {
     const end = performance.now() + ms;
@@ -161,7 +163,11 @@ function both() {
       on: threaded,
       run: async ({ T, assert }: Tools) => {
         assert.strictEqual(await T.blockOnAsync(5), "inner!");
-        assert.deepStrictEqual(await Promise.all([T.blockOnAsync(5), T.blockOnAsync(5), T.blockOnAsync(5)]), ["inner!", "inner!", "inner!"]);
+        assert.deepStrictEqual(await Promise.all([T.blockOnAsync(5), T.blockOnAsync(5), T.blockOnAsync(5)]), [
+          "inner!",
+          "inner!",
+          "inner!",
+        ]);
       },
     },
     "a nested error reaches the task that waits": {

@@ -1,7 +1,6 @@
 import { conformance, type Tools } from "../support/conformance";
 
 declare const mp: Tools["mp"];
-declare const T: Tools["T"];
 declare function sleep(ms: number): Promise<void>;
 
 const tasks = {
@@ -26,7 +25,7 @@ const tasks = {
     throw new TypeError(message);
   },
   failWith: (what: string) => {
-    const things: Record<string, unknown> = { number: 7, undefined: undefined, null: null, string: "text", object: { code: 3 } };
+    const things: Record<string, unknown> = { number: 7, undefined, null: null, string: "text", object: { code: 3 } };
     throw things[what];
   },
   failWithFunction: () => {
@@ -123,7 +122,10 @@ conformance("results", tasks, {
     on: ["inline"],
     run: async ({ T, mp, assert }) => {
       const handle = T.later(10, "a");
-      assert.throws(() => handle.get(), (error: Error) => error instanceof mp.ParallelError && /inline/.test(error.message));
+      assert.throws(
+        () => handle.get(),
+        (error: Error) => error instanceof mp.ParallelError && /inline/.test(error.message),
+      );
       assert.strictEqual(await handle, "a");
     },
   },
@@ -138,12 +140,21 @@ conformance("results", tasks, {
     assert.strictEqual(handle.wait(0), true);
   },
   "an error keeps its class, message and the line that threw it": async ({ T, assert }) => {
-    for (const error of [caught(() => T.fail("no").get()), await T.fail("no").then(() => undefined, (e: unknown) => e)]) {
+    for (const error of [
+      caught(() => T.fail("no").get()),
+      await T.fail("no").then(
+        () => undefined,
+        (e: unknown) => e,
+      ),
+    ]) {
       assert.ok(error instanceof RangeError);
       assert.strictEqual(error.message, "no");
       assert.match(error.stack!, /parallel-chunks/);
     }
-    const later = await T.failLater("late").then(() => undefined, (e: unknown) => e);
+    const later = await T.failLater("late").then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     assert.ok(later instanceof TypeError);
     function caught(f: () => unknown): unknown {
       try {
@@ -155,26 +166,41 @@ conformance("results", tasks, {
     }
   },
   "an error keeps its cause and own properties": async ({ T, assert }) => {
-    const error = await T.failWithCause().then(() => undefined, (e: unknown) => e);
+    const error = await T.failWithCause().then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     assert.strictEqual(error.code, "E_OUTER");
     assert.ok(error.cause instanceof RangeError);
   },
   "tasks may throw what is no error": async ({ T, assert }) => {
-    for (const [what, value] of Object.entries({ number: 7, undefined: undefined, null: null, string: "text", object: { code: 3 } })) {
-      const [thrown] = await T.failWith(what).then(() => [], (e: unknown) => [e]);
+    for (const [what, value] of Object.entries({ number: 7, undefined, null: null, string: "text", object: { code: 3 } })) {
+      const [thrown] = await T.failWith(what).then(
+        () => [],
+        (e: unknown) => [e],
+      );
       assert.deepStrictEqual(thrown, value);
     }
   },
   "what a task throws or returns and can't cross is an error that says so": async ({ T, mp, assert }) => {
-    const thrown = await T.failWithFunction().then(() => undefined, (e: unknown) => e);
+    const thrown = await T.failWithFunction().then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     assert.ok(thrown instanceof Error);
-    const returned = await T.unsendable().then(() => undefined, (e: unknown) => e);
+    const returned = await T.unsendable().then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     assert.ok(returned instanceof mp.TransferError, String(returned));
     assert.match(returned.path, /f/);
     assert.strictEqual(await T.add(1, 2), 3);
   },
   "a stack overflow is a RangeError, and the worker goes on": async ({ T, assert }) => {
-    const error = await T.recurse().then(() => undefined, (e: unknown) => e);
+    const error = await T.recurse().then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     assert.ok(error instanceof RangeError, String(error));
     assert.strictEqual(await T.add(1, 2), 3);
   },
@@ -188,7 +214,9 @@ conformance("results", tasks, {
   },
   "callbacks run, also when added after settling": async ({ T, assert, sleep }) => {
     const seen: unknown[] = [];
-    const handle = T.add(1, 2).onComplete((value: unknown) => seen.push(value)).onError(() => seen.push("error"));
+    const handle = T.add(1, 2)
+      .onComplete((value: unknown) => seen.push(value))
+      .onError(() => seen.push("error"));
     await handle;
     handle.onComplete((value: unknown) => seen.push(value));
     T.fail("x").onError((error: Error) => seen.push(error.message));

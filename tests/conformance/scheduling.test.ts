@@ -1,7 +1,6 @@
 import { conformance, type Tools } from "../support/conformance";
 
 declare const mp: Tools["mp"];
-declare const T: Tools["T"];
 declare function sleep(ms: number): Promise<void>;
 
 const tasks = {
@@ -84,7 +83,10 @@ conformance("scheduling", tasks, {
       Atomics.notify(gate, 0);
       await Promise.all(handles);
       await held;
-      const expected = priorities.map((priority, i) => ({ priority, i })).sort((a, b) => b.priority - a.priority || a.i - b.i).map(({ i }) => i);
+      const expected = priorities
+        .map((priority, i) => ({ priority, i }))
+        .sort((a, b) => b.priority - a.priority || a.i - b.i)
+        .map(({ i }) => i);
       assert.deepStrictEqual([...order.slice(1, 1 + priorities.length)], expected);
     },
   },
@@ -98,13 +100,17 @@ conformance("scheduling", tasks, {
         await until(() => gate[1] === 1);
       }
       let seed = 1;
-      const priorities = Array.from({ length: 1000 }, () => (seed = (seed * 48_271) % 2_147_483_647) % 21 - 10);
+      const priorities = Array.from({ length: 1000 }, () => ((seed = (seed * 48_271) % 2_147_483_647) % 21) - 10);
       const handles = priorities.map((priority, i) => T.note.with({ priority })(order, i));
       for (let i = 0; i < 1000; i += 7) handles[i].cancel();
       Atomics.store(gate, 0, 1);
       Atomics.notify(gate, 0);
       await Promise.allSettled(handles);
-      const expected = priorities.map((priority, i) => ({ priority, i })).filter(({ i }) => i % 7 !== 0).sort((a, b) => b.priority - a.priority || a.i - b.i).map(({ i }) => i);
+      const expected = priorities
+        .map((priority, i) => ({ priority, i }))
+        .filter(({ i }) => i % 7 !== 0)
+        .sort((a, b) => b.priority - a.priority || a.i - b.i)
+        .map(({ i }) => i);
       assert.deepStrictEqual([...order.slice(1, 1 + expected.length)], expected);
     },
   },
@@ -245,7 +251,10 @@ conformance("scheduling", tasks, {
       assert.strictEqual(handle.cancel("why"), true);
       assert.strictEqual(handle.isCancelled(), true);
       assert.strictEqual(handle.status, "cancelled");
-      assert.throws(() => handle.get(), (error: any) => error instanceof mp.CancelledError && error.cause === "why");
+      assert.throws(
+        () => handle.get(),
+        (error: any) => error instanceof mp.CancelledError && error.cause === "why",
+      );
       assert.strictEqual(handle.cancel(), true);
       Atomics.store(gate, 0, 1);
       Atomics.notify(gate, 0);
@@ -389,7 +398,12 @@ conformance("scheduling", tasks, {
         // Both have ended, but nobody has looked; looking at `b` finds `a` settled as well.
         const end = performance.now() + 5;
         while (performance.now() < end);
-        assert.strictEqual(T.lengthOf.with({ after: [b] })(a).get(), i * 100);
+        assert.strictEqual(
+          T.lengthOf
+            .with({ after: [b] })(a)
+            .get(),
+          i * 100,
+        );
       }
     },
   },
@@ -398,12 +412,18 @@ conformance("scheduling", tasks, {
     const bytes = T.moved(100_000);
     assert.deepStrictEqual(await Promise.all([T.sum(bytes), T.sum(bytes)]), [700_000, 700_000]);
     assert.strictEqual((await bytes).length, 100_000);
-    assert.strictEqual(await T.join(...Array.from({ length: 20 }, (_, i) => T.add(i, 0))), Array.from({ length: 20 }, (_, i) => i).join("+"));
+    assert.strictEqual(
+      await T.join(...Array.from({ length: 20 }, (_, i) => T.add(i, 0))),
+      Array.from({ length: 20 }, (_, i) => i).join("+"),
+    );
   },
   "one value is an argument of many tasks": async ({ T, assert }) => {
     const base = T.later(10, 5);
     const sums = Array.from({ length: 100 }, (_, i) => T.add(base, i));
-    assert.deepStrictEqual(await Promise.all(sums), Array.from({ length: 100 }, (_, i) => 5 + i));
+    assert.deepStrictEqual(
+      await Promise.all(sums),
+      Array.from({ length: 100 }, (_, i) => 5 + i),
+    );
   },
   "a task waits for those in `after`": async ({ T, mp, assert }) => {
     const order = mp.sharedArray(Int32Array, 8);
@@ -419,7 +439,11 @@ conformance("scheduling", tasks, {
     const failing = T.fail("root");
     const a = T.add(failing, 1);
     const b = T.add(a, 1);
-    await assert.rejects(b, (error: any) => error instanceof mp.DependencyError && error.cause instanceof mp.DependencyError && error.cause.cause instanceof RangeError);
+    await assert.rejects(
+      b,
+      (error: any) =>
+        error instanceof mp.DependencyError && error.cause instanceof mp.DependencyError && error.cause.cause instanceof RangeError,
+    );
     await assert.rejects(a, mp.DependencyError);
     const c = T.add.with({ after: [failing] })(1, 2);
     await assert.rejects(c, mp.DependencyError);
@@ -470,7 +494,10 @@ conformance("scheduling", tasks, {
   "shutdown waits for what is pending": async ({ T, mp, assert }) => {
     const handles = [T.spin(30), T.later(30, 1), T.add(1, 2), T.add(T.spin(5), 1)];
     await mp.shutdown();
-    assert.deepStrictEqual(handles.map((handle) => handle.status), ["fulfilled", "fulfilled", "fulfilled", "fulfilled"]);
+    assert.deepStrictEqual(
+      handles.map((handle) => handle.status),
+      ["fulfilled", "fulfilled", "fulfilled", "fulfilled"],
+    );
     assert.strictEqual(await T.add(1, 2), 3);
   },
   "shutdown cancels what is pending": {

@@ -9,7 +9,12 @@ afterAll(removeTemporaryFolders);
 
 const tasks = { add: (a: number, b: number) => a + b };
 
-async function runWith(backend: string, main: string, change: (program: Program) => void, options: { chunkPrologue?: string } = {}): Promise<Ended> {
+async function runWith(
+  backend: string,
+  main: string,
+  change: (program: Program) => void,
+  options: { chunkPrologue?: string } = {},
+): Promise<Ended> {
   const program = writeProgram(path.join(temporaryFolder(), "program"), { tasks, main, ...options });
   change(program);
   return runNode(program.main, [], { env: { MAKEPARALLEL_BACKEND: backend } });
@@ -96,7 +101,12 @@ describe.each(threaded)("on the %s backend", (backend) => {
     symlinkSync(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
     const one = writeProgram(path.join(folder, "one"), { tasks, main: "" });
     const two = writeProgram(path.join(folder, "two"), {
-      tasks: { ...tasks, fail: () => { throw new RangeError("no"); } },
+      tasks: {
+        ...tasks,
+        fail: () => {
+          throw new RangeError("no");
+        },
+      },
       main: `
         const copy = ${JSON.stringify(path.join(copy, "runtime-ts", "src"))};
         const mp2 = require(copy + "/index.js");

@@ -55,7 +55,10 @@ describe.each(threaded)("on the %s backend", (backend) => {
   });
 
   test("process.exit from a callback of a handle", async () => {
-    const ended = await run(`${BUSY} busy[0].unref(); T.add.with({ priority: 1 }); mp.AsyncHandle.of(1).onComplete(() => process.exit(6)); await sleep(60_000);`, backend);
+    const ended = await run(
+      `${BUSY} busy[0].unref(); T.add.with({ priority: 1 }); mp.AsyncHandle.of(1).onComplete(() => process.exit(6)); await sleep(60_000);`,
+      backend,
+    );
     expect(ended).toMatchObject({ hung: false, code: 6, signal: null, stderr: "" });
   });
 
@@ -117,11 +120,17 @@ describe.each(threaded)("on the %s backend", (backend) => {
   });
 
   test("unref lets the program end, ref holds it", async () => {
-    const loose = await run(`const handle = T.forever(); handle.onComplete(() => undefined); handle.unref(); console.log("done");`, backend);
+    const loose = await run(
+      `const handle = T.forever(); handle.onComplete(() => undefined); handle.unref(); console.log("done");`,
+      backend,
+    );
     expect(loose).toMatchObject({ hung: false, code: 0, stdout: "done\n" });
     const held = await run(`T.later(200, 1).ref()._whenSettled(() => console.log("settled")); console.log("done");`, backend);
     expect(held).toMatchObject({ hung: false, code: 0, stdout: "done\nsettled\n" });
-    const again = await run(`const handle = T.later(200, 1); handle.onComplete(() => console.log("complete")); handle.unref().ref();`, backend);
+    const again = await run(
+      `const handle = T.later(200, 1); handle.onComplete(() => console.log("complete")); handle.unref().ref();`,
+      backend,
+    );
     expect(again).toMatchObject({ hung: false, code: 0, stdout: "complete\n" });
   });
 
@@ -132,7 +141,10 @@ describe.each(threaded)("on the %s backend", (backend) => {
   });
 
   test("a failed task that nobody looks at ends the program as any unhandled rejection does", async () => {
-    const ended = await run(`T.later(0, 1); const failing = T.hang.with({ timeout: 20 })(); failing.ref(); await sleep(500); console.log("still here");`, backend);
+    const ended = await run(
+      `T.later(0, 1); const failing = T.hang.with({ timeout: 20 })(); failing.ref(); await sleep(500); console.log("still here");`,
+      backend,
+    );
     expect(ended).toMatchObject({ hung: false, code: 1, stdout: "" });
     expect(ended.stderr).toContain("TimeoutError");
   });

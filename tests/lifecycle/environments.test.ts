@@ -11,7 +11,6 @@ const tasks = {
   forever: () => {
     for (;;);
   },
-  threadId: () => (require("node:worker_threads") as typeof import("node:worker_threads")).threadId,
   exit: (code: number) => process.exit(code),
 };
 
@@ -121,13 +120,19 @@ describe.each(threaded)("on the %s backend", (backend) => {
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
   });
 
-  test.each([[["--enable-source-maps"]], [["--trace-warnings", "--conditions=development"]], [["--max-old-space-size=200"]]])("under node %s", async (execArgv) => {
-    expect(await run(`${USE} console.log("used");`, backend, execArgv)).toMatchObject({ hung: false, code: 0, stdout: "used\n" });
-  });
+  test.each([[["--enable-source-maps"]], [["--trace-warnings", "--conditions=development"]], [["--max-old-space-size=200"]]])(
+    "under node %s",
+    async (execArgv) => {
+      expect(await run(`${USE} console.log("used");`, backend, execArgv)).toMatchObject({ hung: false, code: 0, stdout: "used\n" });
+    },
+  );
 
   test("from a program given on the command line", async () => {
     const { main } = writeProgram(path.join(temporaryFolder(), "program"), { tasks, main: `${USE} console.log("used");` });
-    for (const execArgv of [["--input-type=module", "-e", `import(${JSON.stringify(main)})`], ["-e", `require(${JSON.stringify(main)})`]]) {
+    for (const execArgv of [
+      ["--input-type=module", "-e", `import(${JSON.stringify(main)})`],
+      ["-e", `require(${JSON.stringify(main)})`],
+    ]) {
       const ended = await runNode("--", [], { execArgv, env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" } });
       expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
     }

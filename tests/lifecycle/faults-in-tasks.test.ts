@@ -108,13 +108,22 @@ const faults: Fault[] = [
   { name: "process.exit(0) in a task", main: crashed("T.exit(0)", "assert.strictEqual(error.exitCode, 0);") },
   {
     name: "an uncaught exception while a task runs",
-    main: crashed("T.uncaught()", 'assert.ok(error.cause instanceof RangeError); assert.strictEqual(error.cause.message, "thrown from a timer");'),
+    main: crashed(
+      "T.uncaught()",
+      'assert.ok(error.cause instanceof RangeError); assert.strictEqual(error.cause.message, "thrown from a timer");',
+    ),
   },
   {
     name: "an unhandled rejection while a task runs",
-    main: crashed("T.unhandled()", 'assert.ok(error.cause instanceof TypeError); assert.strictEqual(error.cause.message, "nobody handles this");'),
+    main: crashed(
+      "T.unhandled()",
+      'assert.ok(error.cause instanceof TypeError); assert.strictEqual(error.cause.message, "nobody handles this");',
+    ),
   },
-  { name: "an unhandled rejection with something that is no error", main: crashed("T.unhandledNonError()", 'assert.ok(/just text/.test(String(error.cause) + error.message), error.stack);') },
+  {
+    name: "an unhandled rejection with something that is no error",
+    main: crashed("T.unhandledNonError()", "assert.ok(/just text/.test(String(error.cause) + error.message), error.stack);"),
+  },
   {
     name: "a rejection that a task leaves behind is said once, and the pool goes on",
     main: `assert.strictEqual(await T.leavesRejection(), "done");

@@ -8,7 +8,9 @@ export type BackendName = "native" | "typescript" | "inline";
 const nativeFolder = path.join(ROOT, "dist", "native");
 
 export const hasNative =
-  existsSync(nativeFolder) && readdirSync(nativeFolder).some((name) => name.endsWith(".node")) && existsSync(path.join(RUNTIME, "pool", "native.js"));
+  existsSync(nativeFolder) &&
+  readdirSync(nativeFolder).some((name) => name.endsWith(".node")) &&
+  existsSync(path.join(RUNTIME, "pool", "native.js"));
 
 /** Backends with workers. */
 export const threaded: readonly BackendName[] = hasNative ? ["native", "typescript"] : ["typescript"];

@@ -56,7 +56,8 @@ export function runNode(file: string, args: string[] = [], options: RunOptions =
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const env = { ...process.env };
-  for (const name of Object.keys(env)) if (name.startsWith("MAKEPARALLEL_") || name.startsWith("JEST_") || name === "NODE_OPTIONS") delete env[name];
+  for (const name of Object.keys(env))
+    if (name.startsWith("MAKEPARALLEL_") || name.startsWith("JEST_") || name === "NODE_OPTIONS") delete env[name];
   return env;
 }
 

@@ -95,11 +95,19 @@ export function conformance(area: string, tasks: Record<string, Function>, cases
   });
 }
 
-async function runCases(backend: BackendName, tasks: Record<string, Function>, cases: readonly (Case & { name: string })[]): Promise<Map<string, Outcome>> {
+async function runCases(
+  backend: BackendName,
+  tasks: Record<string, Function>,
+  cases: readonly (Case & { name: string })[],
+): Promise<Map<string, Outcome>> {
   const table = cases.map(
-    ({ name, run, threads, pool }) => `${JSON.stringify(name)}: { run: ${String(run)}, settings: ${JSON.stringify({ ...(threads === undefined ? {} : { threads }), ...pool })} }`,
+    ({ name, run, threads, pool }) =>
+      `${JSON.stringify(name)}: { run: ${String(run)}, settings: ${JSON.stringify({ ...(threads === undefined ? {} : { threads }), ...pool })} }`,
   );
-  const { main } = writeProgram(path.join(temporaryFolder(), backend), { tasks, main: `const $cases = {\n${table.join(",\n")}\n};\n${RUNNER}` });
+  const { main } = writeProgram(path.join(temporaryFolder(), backend), {
+    tasks,
+    main: `const $cases = {\n${table.join(",\n")}\n};\n${RUNNER}`,
+  });
   const outcomes = new Map<string, Outcome>();
   let rest = [...cases];
   while (rest.length > 0) {
@@ -114,7 +122,12 @@ async function runCases(backend: BackendName, tasks: Record<string, Function>, c
   return outcomes;
 }
 
-function runChild(main: string, backend: BackendName, cases: readonly (Case & { name: string })[], outcomes: Map<string, Outcome>): Promise<void> {
+function runChild(
+  main: string,
+  backend: BackendName,
+  cases: readonly (Case & { name: string })[],
+  outcomes: Map<string, Outcome>,
+): Promise<void> {
   const child = spawn(process.execPath, [main], {
     env: { ...process.env, NODE_OPTIONS: "", TEST_BACKEND: backend, TEST_CASES: JSON.stringify(cases.map(({ name }) => name)) },
     stdio: ["ignore", "pipe", "pipe"],

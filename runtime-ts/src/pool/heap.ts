@@ -56,7 +56,9 @@ export class PriorityQueue<T> {
   private ring: (T | undefined)[] = [];
   private head = 0;
   private sequence = 0;
-  private readonly others = new Heap<{ item: T; priority: number; sequence: number }>((a, b) => b.priority - a.priority || a.sequence - b.sequence);
+  private readonly others = new Heap<{ item: T; priority: number; sequence: number }>(
+    (a, b) => b.priority - a.priority || a.sequence - b.sequence,
+  );
 
   get size(): number {
     return this.ring.length - this.head + this.others.size;

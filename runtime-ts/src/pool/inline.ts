@@ -16,7 +16,17 @@ import { insideTask } from "../inside";
 import { FsChunkStore } from "../loader";
 import { Executor } from "../worker/executor";
 import type { WorkerHost } from "../worker/host";
-import { type Backend, type BackendOptions, type BackendStats, Phase, type PushOptions, Settlement, type TaskKey, type TaskSink, type Ticket } from "./backend";
+import {
+  type Backend,
+  type BackendOptions,
+  type BackendStats,
+  Phase,
+  type PushOptions,
+  Settlement,
+  type TaskKey,
+  type TaskSink,
+  type Ticket,
+} from "./backend";
 import { PriorityQueue } from "./heap";
 import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
 
@@ -156,7 +166,11 @@ class InlineBackend extends Ledger implements Backend {
     this.jobs.set(job, { task, started: this.now(), cancelled: false });
     this.jobOf.set(task, job);
     const { bytes, length, attachments } = arrive(task.parcel!);
-    const inputs = this.inputsOf(task)?.map((input) => ({ ...input, attachments: input.attachments === null ? null : structuredClone(input.attachments) })) ?? null;
+    const inputs =
+      this.inputsOf(task)?.map((input) => ({
+        ...input,
+        attachments: input.attachments === null ? null : structuredClone(input.attachments),
+      })) ?? null;
     task.parcel = null;
     this.dropInputs(task);
     const settlement = this.executor.run(job, task.index, { bytes, start: 0, end: length, attachments }, inputs);
@@ -290,5 +304,9 @@ class InlineBackend extends Ledger implements Backend {
 /** What would arrive if the parcel were sent. */
 function arrive(parcel: Parcel): Parcel {
   if (parcel.attachments === null) return parcel;
-  return { ...parcel, attachments: structuredClone(parcel.attachments, { transfer: (parcel.transfers ?? []) as ArrayBuffer[] }), transfers: null };
+  return {
+    ...parcel,
+    attachments: structuredClone(parcel.attachments, { transfer: (parcel.transfers ?? []) as ArrayBuffer[] }),
+    transfers: null,
+  };
 }

@@ -21,7 +21,9 @@ export function arenaBytes(environments: number): number {
 
 /** First byte and size of an environment's region. */
 export function arenaRegion(environment: number): { start: number; bytes: number } {
-  return environment === 0 ? { start: 0, bytes: ROOT_BYTES } : { start: ROOT_BYTES + (environment - 1) * WORKER_BYTES, bytes: WORKER_BYTES };
+  return environment === 0
+    ? { start: 0, bytes: ROOT_BYTES }
+    : { start: ROOT_BYTES + (environment - 1) * WORKER_BYTES, bytes: WORKER_BYTES };
 }
 
 export class Arena {

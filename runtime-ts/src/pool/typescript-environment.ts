@@ -13,6 +13,7 @@ import {
   Flag,
   generationOf,
   INLINE_BYTES,
+  INPUTS_SHIFT,
   nextQueuedWord,
   P,
   type PoolMemory,
@@ -238,7 +239,7 @@ export abstract class Environment extends Ledger implements Backend {
         at += 1 + length;
       }
     }
-    this.slots[base + S.Flags] = (inputs?.length ?? 0) << Flag.InputsShift;
+    this.slots[base + S.Flags] = (inputs?.length ?? 0) << INPUTS_SHIFT;
     task.parcel = null;
     this.dropInputs(task);
   }
@@ -359,6 +360,10 @@ export abstract class Environment extends Ledger implements Backend {
         this.arrived.delete(slot);
         this.giveSlotBack(slot);
         break;
+      case State.Free:
+      case State.Queued:
+      case State.Running:
+        break;
     }
   }
 
@@ -434,7 +439,14 @@ export abstract class Environment extends Ledger implements Backend {
     if (task === undefined || task.parcel === null) return;
     const word = Atomics.load(this.slots, slot * SLOT_WORDS + S.State);
     if (stateOf(word) !== State.Running || runnerOf(word) !== worker) return;
-    const message: ParcelMessage = { kind: "parcel", to: worker, slot, generation: generationOf(word), ...task.parcel, inputs: this.inputsOf(task) };
+    const message: ParcelMessage = {
+      kind: "parcel",
+      to: worker,
+      slot,
+      generation: generationOf(word),
+      ...task.parcel,
+      inputs: this.inputsOf(task),
+    };
     const transfers = parcelTransfers(message);
     task.parcel = null;
     this.post(worker, message, transfers);
@@ -450,8 +462,10 @@ export abstract class Environment extends Ledger implements Backend {
     const parcel = task.parcel!;
     const inputs = this.inputsOf(task);
     task.parcel = null;
-    if (parcel.attachments !== null) parcel.attachments = structuredClone(parcel.attachments, { transfer: (parcel.transfers ?? []) as ArrayBuffer[] });
-    const copied = inputs?.map((input) => ({ ...input, attachments: input.attachments === null ? null : structuredClone(input.attachments) })) ?? null;
+    if (parcel.attachments !== null)
+      parcel.attachments = structuredClone(parcel.attachments, { transfer: (parcel.transfers ?? []) as ArrayBuffer[] });
+    const copied =
+      inputs?.map((input) => ({ ...input, attachments: input.attachments === null ? null : structuredClone(input.attachments) })) ?? null;
     this.dropInputs(task);
     return { ...parcel, inputs: copied };
   }
@@ -666,7 +680,12 @@ export abstract class Environment extends Ledger implements Backend {
   stats(): BackendStats {
     const running = Math.max(0, Atomics.load(this.control, P.Running));
     const threads = Atomics.load(this.control, P.Live);
-    return { threads, busy: Math.min(running, this.memory.busyWorkers()), queued: Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged, running };
+    return {
+      threads,
+      busy: Math.min(running, this.memory.busyWorkers()),
+      queued: Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged,
+      running,
+    };
   }
 }
 

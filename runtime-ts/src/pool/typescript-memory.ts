@@ -65,9 +65,10 @@ export const enum Flag {
   Arena = 8,
   /** The result is in the arena, in the region of the worker that ran the task. */
   ResultArena = 16,
-  /** From here on: number of inputs that follow the payload inline, each with its length in 4 bytes before it. */
-  InputsShift = 8,
 }
+
+/** From this bit on the flags hold the number of inputs that follow the payload inline, each with its length in a byte before it. */
+export const INPUTS_SHIFT = 8;
 
 export const enum State {
   Free = 0,

@@ -32,6 +32,7 @@ export function parcelTransfers(message: ParcelMessage): unknown[] {
   // The bytes have been made for this parcel. Buffer pools never appear here, see takeParcel.
   transfers.push(message.bytes.buffer);
   // Inputs may be needed again: their buffers are copied, but a port can only be moved.
-  for (const input of message.inputs ?? []) for (const item of input.attachments ?? []) if (item instanceof MessagePort) transfers.push(item);
+  for (const input of message.inputs ?? [])
+    for (const item of input.attachments ?? []) if (item instanceof MessagePort) transfers.push(item);
   return transfers;
 }

@@ -265,7 +265,12 @@ export class Queues {
     this.lock = new QueueLock(memory.control, self);
     this.outside = new SharedQueue(memory, 0, OUTSIDE_CAPACITY, this.lock);
     this.nested = new SharedQueue(memory, SharedQueue.bytes(OUTSIDE_CAPACITY), NESTED_CAPACITY, this.lock);
-    this.nestedAsync = new SharedQueue(memory, SharedQueue.bytes(OUTSIDE_CAPACITY) + SharedQueue.bytes(NESTED_CAPACITY), NESTED_CAPACITY, this.lock);
+    this.nestedAsync = new SharedQueue(
+      memory,
+      SharedQueue.bytes(OUTSIDE_CAPACITY) + SharedQueue.bytes(NESTED_CAPACITY),
+      NESTED_CAPACITY,
+      this.lock,
+    );
   }
 
   recover(): void {

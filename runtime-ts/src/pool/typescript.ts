@@ -148,7 +148,9 @@ class TypeScriptPool extends Environment {
   private readonly indexes: (number | undefined)[] = [];
 
   private freeIndex(): number {
-    const used = new Set(this.workers.map((worker) => (worker === undefined || worker.stopped ? undefined : this.indexes[worker.environment])));
+    const used = new Set(
+      this.workers.map((worker) => (worker === undefined || worker.stopped ? undefined : this.indexes[worker.environment])),
+    );
     let index = 0;
     while (used.has(index)) index++;
     return index;
@@ -197,7 +199,13 @@ class TypeScriptPool extends Environment {
       const end = owner === 0 ? this.freshSlot : first + memory.slotCount(owner);
       for (let base = first * SLOT_WORDS; base < end * SLOT_WORDS; base += SLOT_WORDS) {
         const at = slots[base + S.ResultAt]!;
-        if (stateOf(Atomics.load(slots, base + S.State)) === State.Done && (slots[base + S.Flags]! & Flag.ResultArena) !== 0 && at >= start && at < start + bytes) return true;
+        if (
+          stateOf(Atomics.load(slots, base + S.State)) === State.Done &&
+          (slots[base + S.Flags]! & Flag.ResultArena) !== 0 &&
+          at >= start &&
+          at < start + bytes
+        )
+          return true;
       }
     }
     return false;
@@ -309,7 +317,10 @@ class TypeScriptPool extends Environment {
   /** The encoded error in the slot if it fits, else nothing: the message of what V8 says is short. */
   private writeError(base: number, error: unknown): number {
     const writer = new ByteWriter(new Uint8Array(1024));
-    encodeError(writer, error instanceof Error ? Object.assign(new Error(error.message), { code: (error as NodeJS.ErrnoException).code, stack: "" }) : error);
+    encodeError(
+      writer,
+      error instanceof Error ? Object.assign(new Error(error.message), { code: (error as NodeJS.ErrnoException).code, stack: "" }) : error,
+    );
     if (writer.length > INLINE_BYTES || writer.attachments !== null) return 0;
     this.memory.slotBytes.set(writer.bytes.subarray(0, writer.length), inlineStart(base));
     return writer.length;
@@ -352,8 +363,10 @@ class TypeScriptPool extends Environment {
 
   private failPending(): void {
     const { startError } = this;
-    const payload = startError === undefined ? null : { bytes: startError.bytes, start: 0, end: startError.length, attachments: startError.attachments };
-    for (const task of [...this.unsettled()]) if (task.settlement === 0 && task.queued) this.giveUp(task, Settlement.Crashed, Infinity, payload);
+    const payload =
+      startError === undefined ? null : { bytes: startError.bytes, start: 0, end: startError.length, attachments: startError.attachments };
+    for (const task of [...this.unsettled()])
+      if (task.settlement === 0 && task.queued) this.giveUp(task, Settlement.Crashed, Infinity, payload);
     this.failedStarts = 0;
   }
 
@@ -395,7 +408,8 @@ class TypeScriptPool extends Environment {
         break;
       case "warmed":
         this.warming.get(message.id)?.waitFor.delete(worker.environment);
-        if (message.error !== undefined || this.warming.get(message.id)?.waitFor.size === 0) this.warming.get(message.id)?.done(message.error);
+        if (message.error !== undefined || this.warming.get(message.id)?.waitFor.size === 0)
+          this.warming.get(message.id)?.done(message.error);
         break;
       case "failed":
         this.startError = message.error;
@@ -532,10 +546,12 @@ class TypeScriptPool extends Environment {
     this.closed = true;
     const ending = this.workers.filter((worker) => worker !== undefined);
     this.hold();
-    await Promise.all(ending.map(async (worker) => {
-      void worker.thread.terminate();
-      await worker.exited;
-    }));
+    await Promise.all(
+      ending.map(async (worker) => {
+        void worker.thread.terminate();
+        await worker.exited;
+      }),
+    );
     this.unhold();
     this.stopTimers();
   }

@@ -23,6 +23,7 @@ import {
   Flag,
   generationOf,
   INLINE_BYTES,
+  INPUTS_SHIFT,
   Mode,
   P,
   PoolMemory,
@@ -137,17 +138,20 @@ export class WorkerEnvironment extends Environment {
     this.turns--;
     if (this.ended) return;
     this.poll();
-    const slot = this.claim();
-    if (slot >= 0) {
-      this.run(slot);
-      if (this.turns > 0) return;
-      this.batch = Math.min(MOST_TURNS, this.batch * 2);
-      this.schedule(this.batch);
-    } else if (this.turns === 0) {
+    let slot = this.claim();
+    // The last turn of a batch looks on for a while: nothing is left of the job before it.
+    while (slot < 0 && this.turns === 0) {
       this.batch = 1;
-      if (this.idle() || this.search()) this.schedule(1);
-      else this.sleep();
+      if (this.idle()) return this.schedule(1);
+      if (!this.search()) return this.sleep();
+      this.poll();
+      slot = this.claim();
     }
+    if (slot < 0) return;
+    this.run(slot);
+    if (this.turns > 0) return;
+    this.batch = Math.min(MOST_TURNS, this.batch * 2);
+    this.schedule(this.batch);
   };
 
   /** Spins until a task turns up; false when none has. */
@@ -281,7 +285,7 @@ export class WorkerEnvironment extends Environment {
       memory.freePayload(base);
     } else {
       payload = this.copyOut(base, slots[base + S.Length]!);
-      if (flags >> Flag.InputsShift !== 0) inputs = this.inlineInputs(base, flags >> Flag.InputsShift);
+      if (flags >> INPUTS_SHIFT !== 0) inputs = this.inlineInputs(base, flags >> INPUTS_SHIFT);
     }
     this.depth++;
     let settlement: Settlement | 0;
@@ -407,7 +411,10 @@ export class WorkerEnvironment extends Environment {
       encodeError(failure, error);
       if (failure.length > INLINE_BYTES) {
         failure.reset();
-        encodeError(failure, Object.assign(new ParallelError("The task's result can't be sent to the thread that called it."), { stack: "" }));
+        encodeError(
+          failure,
+          Object.assign(new ParallelError("The task's result can't be sent to the thread that called it."), { stack: "" }),
+        );
       }
       this.copyResult(slot * SLOT_WORDS, failure, failure.length);
       return false;
@@ -557,7 +564,12 @@ export class WorkerEnvironment extends Environment {
   private refuseOwnAsync(asked: Task): void {
     if (asked.settlement !== 0 || asked.slot < 0) return;
     const word = this.running.get(asked.slot);
-    if (word === undefined || generationOf(word) !== generationOf(asked.word) || stateOf(Atomics.load(this.slots, asked.slot * SLOT_WORDS + S.State)) !== State.Running) return;
+    if (
+      word === undefined ||
+      generationOf(word) !== generationOf(asked.word) ||
+      stateOf(Atomics.load(this.slots, asked.slot * SLOT_WORDS + S.State)) !== State.Running
+    )
+      return;
     throw new ParallelError(
       "get() would wait forever: the task is asynchronous and runs on this very thread, whose event loop stands still meanwhile. Use `await` instead.",
     );
