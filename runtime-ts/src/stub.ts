@@ -6,6 +6,7 @@ import { registerClass, type PrivateAccessors } from "./codec";
 import { knownManifests } from "./known-manifests";
 import { lazyClasses } from "./lazy-classes";
 import { findManifest } from "./loader";
+import { CHUNK_FOLDER } from "./manifest";
 import type { ParallelOptions } from "./options";
 import { resolveOptions } from "./options";
 import type { StubMeta } from "./stub-meta";
@@ -15,14 +16,20 @@ export type { StubMeta } from "./stub-meta";
 
 export { revival } from "./codec";
 
+const IN_CHUNK_FOLDER = new RegExp(`[\\\\/]${CHUNK_FOLDER}[\\\\/][^\\\\/]+$`);
+
 /** One emitted module with stubs, or one chunk. */
 export class StubModule {
   private found: string | undefined;
+  /** Chunks lie in the folder of the manifest; the program's files never do. */
+  private readonly inChunk: boolean;
 
   constructor(
     private readonly location: string,
     private readonly key: string,
-  ) {}
+  ) {
+    this.inChunk = IN_CHUNK_FOLDER.test(location);
+  }
 
   /** Absolute path of the manifest. Looked for on first use: a module that is only loaded touches no file. */
   get manifest(): string {
@@ -52,7 +59,7 @@ export class StubModule {
   class(constructor: Function, id: string, accessors?: PrivateAccessors): void {
     // Only a thunk has no prototype.
     if (constructor.prototype === undefined) lazyClasses.push({ thunk: constructor as () => Function, id });
-    else registerClass(constructor, id, accessors);
+    else registerClass(constructor, id, accessors, this.inChunk ? "chunk" : "program");
   }
 }
 

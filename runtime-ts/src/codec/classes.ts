@@ -48,21 +48,44 @@ export class ClassEntry {
 }
 
 const byPrototype = new Map<object, ClassEntry>();
-const byId = new Map<string, ClassEntry>();
+/**
+ * By id, apart for the program and for chunks: on the program's own thread (the inline backend, `local`) a class exists twice, and what a task decodes
+ * has to be of its chunk's class, what the program decodes of its own.
+ */
+const registered = { program: new Map<string, ClassEntry>(), chunk: new Map<string, ClassEntry>() };
+export type Side = keyof typeof registered;
+let decodingSide: Side = "program";
 /** Changes with every registration, since one may add to the chains of others. */
 let version = 0;
 let unknownClassHook: ((id: string) => Function | undefined) | undefined;
+
+/** Runs `decode` for code of a side. */
+export function decodingFor<T>(side: Side, decode: () => T): T {
+  const outer = decodingSide;
+  decodingSide = side;
+  try {
+    return decode();
+  } finally {
+    decodingSide = outer;
+  }
+}
+
+function known(id: string): ClassEntry | undefined {
+  const { program, chunk } = registered;
+  return decodingSide === "program" ? (program.get(id) ?? chunk.get(id)) : (chunk.get(id) ?? program.get(id));
+}
 
 /**
  * Makes instances of a class travel as such. Registering an id again (a module evaluated twice) makes the newer class the one that is revived;
  * instances of the older still encode.
  * @param id the same in every isolate; includes which manifest it belongs to when ids of several may meet
  * @param accessors only for classes that declare `#private` fields themselves
+ * @param side whose code defines it
  */
-export function registerClass(constructor: Function, id: string, accessors?: PrivateAccessors): void {
+export function registerClass(constructor: Function, id: string, accessors?: PrivateAccessors, side: Side = "program"): void {
   const entry = new ClassEntry(constructor, id, accessors);
   byPrototype.set(entry.prototype, entry);
-  byId.set(id, entry);
+  registered[side].set(id, entry);
   version++;
 }
 
@@ -77,13 +100,13 @@ export function classById(id: string): Function | undefined {
 
 /** @internal */
 export function entryById(id: string): ClassEntry | undefined {
-  const known = byId.get(id);
-  if (known !== undefined || unknownClassHook === undefined) return known;
-  const found = unknownClassHook(id);
-  if (found === undefined) return undefined;
-  // loading the class's chunk has usually registered it; if not, the hook's answer is enough for classes without private fields
-  if (byId.get(id) === undefined) registerClass(found, id);
-  return byId.get(id);
+  const found = known(id);
+  if (found !== undefined || unknownClassHook === undefined) return found;
+  const answer = unknownClassHook(id);
+  if (answer === undefined) return undefined;
+  // Loading the class's chunk has usually registered it; if not, the hook's answer is enough for classes without private fields.
+  if (known(id) === undefined) registerClass(answer, id);
+  return known(id);
 }
 
 /** Sets who is asked for a class that is not registered (the loader, which has the chunk that defines it). */

@@ -3,7 +3,7 @@
  *
  * A task id may carry a variant before it: `map:` calls the function for each item of a list, `stream:` drives a generator.
  */
-import { decodeCall, encodeError, encodeValue } from "../codec";
+import { HANDLE_BRAND, decodeCall, decodingFor, encodeError, encodeValue } from "../codec";
 import { knownManifests } from "../known-manifests";
 import { runInside, type JobContext } from "../inside";
 import type { LoadedTask } from "../loader";
@@ -60,8 +60,13 @@ export class Executor implements JobExecutor {
       }
       const result = this.start(task, job, payload, inputs);
       if (isThenable(result)) {
-        this.finish(job, result);
-        return 0;
+        // A handle that has settled (`AsyncHandle.of(…)`, or one that the task has waited for) needs no turn of the event loop.
+        if (!isSettledHandle(result)) {
+          this.finish(job, result);
+          return 0;
+        }
+        encodeValue(this.host.writer(), result.get());
+        return Settlement.Fulfilled;
       }
       encodeValue(this.host.writer(), result);
       return Settlement.Fulfilled;
@@ -88,7 +93,7 @@ export class Executor implements JobExecutor {
   /** Decodes and calls. What comes back may be a promise. */
   private start(runnable: Runnable, job: number, payload: Encoded, inputs: readonly Encoded[] | null): unknown {
     const { task, fn } = runnable.loaded!;
-    const values = decodeCall(payload, inputs);
+    const values = decodingFor("chunk", () => decodeCall(payload, inputs));
     let at = 0;
     const receiver = task.receiver ? values[at++] : undefined;
     const captures = values.slice(at, (at += task.captures.length));
@@ -152,6 +157,10 @@ export class Executor implements JobExecutor {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+function isSettledHandle(value: object): value is { get(): unknown } {
+  return (value as Record<symbol, unknown>)[HANDLE_BRAND] === true && (value as { isReady(): boolean }).isReady();
 }
 
 /** Calls `fn` for each item; goes on asynchronously from the first result that is a promise. */
