@@ -9,7 +9,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 export const ROOT = path.resolve(__dirname, "..", "..");
-export const RUNTIME = path.join(ROOT, "dist", "runtime-ts", "src");
+/** The compiled runtime under test; another build of it can be named in the environment. */
+export const RUNTIME = process.env["TEST_RUNTIME"] ?? path.join(ROOT, "dist", "runtime-ts", "src");
 
 /** Key of the manifests written here. */
 export const KEY = "test";

@@ -259,9 +259,10 @@ class TypeScriptPool extends Environment {
   private startFailed(worker: PoolWorker): void {
     this.failedStarts++;
     this.read(worker);
-    if (this.startError !== undefined || worker.error === undefined) return;
+    if (this.startError !== undefined) return;
     const writer = new ByteWriter(new Uint8Array(1024));
-    encodeError(writer, worker.error);
+    // Its error arrives on the event loop, which stands still while the caller is blocked.
+    encodeError(writer, worker.error ?? new Error("The pool's worker threads end before they have started."));
     this.startError = takeParcel(writer, true);
   }
 
