@@ -2,8 +2,9 @@
  * Builds everything into dist/:
  *
  * 1. TypeScript to CommonJS (incremental, so that a second build takes a second or two)
- * 2. the ES module wrappers of the entry points
- * 3. the native backend, where cargo is on the PATH
+ * 2. each worker entry into one file
+ * 3. the ES module wrappers of the entry points
+ * 4. the native backend, where cargo is on the PATH
  *
  * A type error fails the build, but after the other steps have run: they do not depend on it.
  */
@@ -11,6 +12,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { entries, writeWrapper } from "./lib/entries.mjs";
 import { binOf, root, runNode } from "./lib/project.mjs";
+import { bundleWorkers } from "./lib/worker-bundles.mjs";
 
 const projects = ["runtime-ts", "transformer"];
 let status = 0;
@@ -24,6 +26,8 @@ for (const project of projects) {
     },
   );
 }
+
+bundleWorkers();
 
 for (const entry of entries()) {
   try {
@@ -50,7 +54,7 @@ function prune() {
       continue;
     }
     for (const name of fs.readdirSync(output, { recursive: true })) {
-      const match = /^(.*?)\.(?:d\.ts|js|js\.map)$/.exec(name);
+      const match = /^(.*?)(?:\.bundle)?\.(?:d\.ts|js|js\.map)$/.exec(name);
       if (match && !fs.existsSync(path.join(root, project, "src", `${match[1]}.ts`))) fs.rmSync(path.join(output, name));
     }
   }

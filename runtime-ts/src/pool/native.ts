@@ -1,17 +1,17 @@
 /**
  * The native backend's root: starts and stops the threads that the pool in Rust asks for. Everything about tasks is in native-environment.ts and in Rust.
  */
-import { join } from "node:path";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { decodeValue, encodeError } from "../codec";
 import type { BindingRoot } from "../../../runtime-native";
+import { workerFile } from "../worker/entry-file";
 import type { NativeWorkerStart } from "../worker/native-start";
 import type { Backend, BackendOptions, Encoded, TaskSink, Ticket } from "./backend";
 import { Settlement } from "./backend";
 import { engineIsV8, findBinding, loadBinding } from "./native-binding";
 import { NativeEnvironment } from "./native-environment";
 
-const WORKER_FILE = join(__dirname, "../worker/native-worker.js");
+const WORKER_FILE = workerFile("native-worker");
 
 /** Kinds of service, as in runtime-native/src/binding/control.rs. */
 const STOP = 1;

@@ -5,10 +5,10 @@
  * replaces workers, passes on what only a message can carry, and enforces time limits. It does all of these from its event loop and from inside
  * `block`. What it can't do is any of them while the program computes; tasks that have been queued run on meanwhile.
  */
-import * as path from "node:path";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { ByteWriter } from "../codec/byte-writer";
 import { decodeValue, encodeError } from "../codec";
+import { workerFile } from "../worker/entry-file";
 import { type Backend, type BackendOptions, Settlement } from "./backend";
 import { type Parcel, takeParcel } from "./ledger";
 import { arenaBytes, arenaRegion } from "./typescript-arena";
@@ -570,4 +570,4 @@ function isPort(item: unknown): boolean {
   return typeof item === "object" && item !== null && item.constructor.name === "MessagePort";
 }
 
-const WORKER_FILE = path.join(__dirname, "..", "worker", "typescript-worker.js");
+const WORKER_FILE = workerFile("typescript-worker");

@@ -19,6 +19,7 @@ import { Executor } from "./executor";
 import type { WorkerHost } from "./host";
 import { NativeChunkStore } from "./native-chunks";
 import type { NativeWorkerStart } from "./native-start";
+import { provideOwnCopy } from "./own-copy";
 import { installSyncStdio } from "./stdio";
 
 /** Words of the header, as in runtime-native/src/binding/worker_side.rs. */
@@ -243,6 +244,7 @@ class NativeWorker implements WorkerHost {
 const start = workerData as NativeWorkerStart;
 try {
   installSyncStdio();
+  provideOwnCopy();
   new NativeWorker(loadBinding(), start);
 } catch (error) {
   start.line.postMessage(error instanceof Error ? error : new Error(String(error)));

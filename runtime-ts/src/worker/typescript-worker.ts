@@ -11,6 +11,7 @@ import { environmentLoader } from "../environment";
 import { FsChunkStore } from "../loader";
 import type { WorkerStart } from "../pool/typescript";
 import { Executor } from "./executor";
+import { provideOwnCopy } from "./own-copy";
 import { installSyncStdio } from "./stdio";
 import { WorkerEnvironment } from "./typescript-loop";
 
@@ -27,6 +28,7 @@ function fatal(error: unknown): void {
 
 try {
   installSyncStdio();
+  provideOwnCopy();
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", fatal);
   process.on("exit", (code) => environment.crash(code, (writer) => encodeValue(writer, code)));

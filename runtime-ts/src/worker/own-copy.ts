@@ -1,0 +1,30 @@
+/**
+ * One copy of the package in a worker.
+ *
+ * The worker's entry is one file with the whole runtime in it (scripts/lib/worker-bundles.mjs). A package that a task uses may require `makeparallel` itself; it has
+ * to get that same runtime, whose backend is the pool that the worker belongs to, and not load a second one that would start a pool of its own.
+ */
+import { join } from "node:path";
+
+/** Makes `require` and `import` of the package's entry points find what this file holds; loaded when they do. */
+export function provideOwnCopy(): void {
+  if (!__filename.endsWith(".bundle.js")) return;
+  provide("index.js", () => require("../index") as object);
+  provide("stub.js", () => require("../stub") as object);
+}
+
+function provide(name: string, load: () => object): void {
+  const filename = join(__dirname, "..", name);
+  const module = {
+    id: filename,
+    filename,
+    path: join(__dirname, ".."),
+    loaded: true,
+    children: [],
+    paths: [],
+    get exports() {
+      return load();
+    },
+  };
+  require.cache[filename] = module as unknown as NodeModule;
+}
