@@ -27,12 +27,16 @@ export function shuffled(items, random) {
   return result;
 }
 
+/** Warm-up lasts at least this long, in ms: every library's workers have started by then, and V8 has optimised what is hot. */
+export const WARM_UP_MS = 1000;
+
 /**
- * Runs `action` some times to warm up, then `samples` times.
+ * Runs `action` to warm up, `warmUp` times and for a second at least, then `samples` times.
  * @returns the median duration in µs
  */
 export async function medianTime(action, { warmUp, samples }) {
-  for (let i = 0; i < warmUp; i++) await action();
+  const until = performance.now() + WARM_UP_MS;
+  for (let i = 0; i < warmUp || performance.now() < until; i++) await action();
   const values = [];
   for (let i = 0; i < samples; i++) {
     const start = performance.now();

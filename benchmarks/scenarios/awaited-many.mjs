@@ -1,11 +1,11 @@
 import { ours, peers, ratio } from "../lib/libraries.mjs";
 import { medianTime } from "../lib/statistics.mjs";
 
-const inFlight = 20_000;
+const inFlight = 10_000;
 
 export default {
   id: "awaited-many",
-  title: "awaited, 20,000 in flight",
+  title: "awaited, 10,000 in flight",
   unit: "µs a task",
   libraries: [ours, ...peers],
   async measure({ open, quick }) {

@@ -30,15 +30,19 @@ let running: JobContext | undefined;
 /** The job that an async task's continuations belong to. */
 const continued = new AsyncLocalStorage<JobContext>();
 
-/** Runs `body` as the synchronous part of a job. */
-export function runInside<T>(context: JobContext, isAsync: boolean, body: () => T): T {
+/**
+ * Makes a job the one whose synchronous part runs. No callback: this stands on the way of every task.
+ * @returns what to restore afterwards
+ */
+export function enterTask(context: JobContext | undefined): JobContext | undefined {
   const outer = running;
   running = context;
-  try {
-    return isAsync ? continued.run(context, body) : body();
-  } finally {
-    running = outer;
-  }
+  return outer;
+}
+
+/** Runs `body` so that what it goes on with asynchronously belongs to the job too. */
+export function runContinued<T>(context: JobContext, body: () => T): T {
+  return continued.run(context, body);
 }
 
 function current(): JobContext | undefined {

@@ -59,15 +59,14 @@ let decodingSide: Side = "program";
 let version = 0;
 let unknownClassHook: ((id: string) => Function | undefined) | undefined;
 
-/** Runs `decode` for code of a side. */
-export function decodingFor<T>(side: Side, decode: () => T): T {
+/**
+ * From now on values are decoded for code of a side.
+ * @returns the side before
+ */
+export function decodeFor(side: Side): Side {
   const outer = decodingSide;
   decodingSide = side;
-  try {
-    return decode();
-  } finally {
-    decodingSide = outer;
-  }
+  return outer;
 }
 
 function known(id: string): ClassEntry | undefined {

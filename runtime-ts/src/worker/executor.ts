@@ -3,9 +3,9 @@
  *
  * A task id may carry a variant before it: `map:` calls the function for each item of a list, `stream:` drives a generator.
  */
-import { HANDLE_BRAND, decodeCall, decodingFor, encodeError, encodeValue } from "../codec";
+import { HANDLE_BRAND, decodeCall, decodeFor, encodeError, encodeValue } from "../codec";
 import { knownManifests } from "../known-manifests";
-import { runInside, type JobContext } from "../inside";
+import { enterTask, runContinued, type JobContext, type TaskInfo } from "../inside";
 import type { LoadedTask } from "../loader";
 import type { Encoded, TaskKey } from "../pool/backend";
 import { Settlement } from "../pool/backend";
@@ -93,24 +93,25 @@ export class Executor implements JobExecutor {
   /** Decodes and calls. What comes back may be a promise. */
   private start(runnable: Runnable, job: number, payload: Encoded, inputs: readonly Encoded[] | null): unknown {
     const { task, fn } = runnable.loaded!;
-    const values = decodingFor("chunk", () => decodeCall(payload, inputs));
-    let at = 0;
-    const receiver = task.receiver ? values[at++] : undefined;
-    const captures = values.slice(at, (at += task.captures.length));
-    const args = at === 0 ? values : values.slice(at);
-    const context = this.context(job, runnable);
-    const isAsync = task.async || runnable.variant !== "call";
+    const side = decodeFor("chunk");
+    let values: unknown[];
+    try {
+      values = decodeCall(payload, inputs);
+    } finally {
+      decodeFor(side);
+    }
+    const context = new RunningJob(this.host, job, runnable);
+    const outer = enterTask(context);
     let result: unknown;
     try {
-      result = runInside(context, isAsync, () => {
-        const call: Function = task.factory ? fn.apply(receiver, captures) : fn;
-        if (runnable.variant === "map") return mapItems(call, args[0] as Iterable<unknown>);
-        if (runnable.variant === "stream") return runStream(call, receiver, args, context);
-        return call.apply(receiver, args);
-      });
+      const plain = !task.receiver && !task.factory && runnable.variant === "call";
+      if (!task.async && runnable.variant === "call") result = plain ? fn.apply(undefined, values) : call(runnable, values, context);
+      else result = runContinued(context, () => (plain ? (fn.apply(undefined, values) as unknown) : call(runnable, values, context)));
     } catch (error) {
       context.ended = true;
       throw error;
+    } finally {
+      enterTask(outer);
     }
     if (!isThenable(result)) {
       context.ended = true;
@@ -119,17 +120,6 @@ export class Executor implements JobExecutor {
     const end = (): void => void (context.ended = true);
     result.then(end, end);
     return result;
-  }
-
-  private context(job: number, { key, loaded }: Runnable): JobContext {
-    const { host } = this;
-    return {
-      info: { id: key.id, name: loaded!.task.name, worker: host.workerIndex },
-      isCancelled: () => host.isCancelled(job),
-      progress: (fraction) => host.progress(job, fraction),
-      signal: undefined,
-      ended: false,
-    };
   }
 
   private finish(job: number, result: PromiseLike<unknown>): void {
@@ -153,6 +143,44 @@ export class Executor implements JobExecutor {
     encodeError(writer, error);
     return Settlement.Rejected;
   }
+}
+
+/** The job of one run, as the functions for use inside a task see it. */
+class RunningJob implements JobContext {
+  signal: AbortController | undefined = undefined;
+  ended = false;
+
+  constructor(
+    private readonly host: WorkerHost,
+    private readonly job: number,
+    private readonly runnable: Runnable,
+  ) {}
+
+  get info(): TaskInfo {
+    const { key, loaded } = this.runnable;
+    return { id: key.id, name: loaded!.task.name, worker: this.host.workerIndex };
+  }
+
+  isCancelled(): boolean {
+    return this.host.isCancelled(this.job);
+  }
+
+  progress(fraction: number): void {
+    this.host.progress(this.job, fraction);
+  }
+}
+
+/** The general way: a receiver, captures, a variant. */
+function call({ loaded, variant }: Runnable, values: unknown[], context: JobContext): unknown {
+  const { task, fn } = loaded!;
+  let at = 0;
+  const receiver = task.receiver ? values[at++] : undefined;
+  const captures = values.slice(at, (at += task.captures.length));
+  const args = at === 0 ? values : values.slice(at);
+  const callee: Function = task.factory ? fn.apply(receiver, captures) : fn;
+  if (variant === "map") return mapItems(callee, args[0] as Iterable<unknown>);
+  if (variant === "stream") return runStream(callee, receiver, args, context);
+  return callee.apply(receiver, args);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
