@@ -28,10 +28,12 @@ pub enum ChunkFault {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Source and code cache of a chunk. The hash is checked on the very bytes that are given out.
@@ -49,7 +51,14 @@ pub fn read(path: &str, sha256: &str) -> Result<(SharedBytes, Option<SharedBytes
         return Err(ChunkFault::Changed(actual));
     }
     let source = Arc::new(bytes.into_boxed_slice());
-    chunks.insert(path.into(), Chunk { sha256: actual, source: Arc::clone(&source), code_cache: None });
+    chunks.insert(
+        path.into(),
+        Chunk {
+            sha256: actual,
+            source: Arc::clone(&source),
+            code_cache: None,
+        },
+    );
     Ok((source, None))
 }
 
@@ -73,7 +82,9 @@ mod tests {
         let name = path.to_str().unwrap();
         fs::write(&path, b"(function(){})").unwrap();
         let wrong = "0".repeat(64);
-        let Err(ChunkFault::Changed(actual)) = read(name, &wrong) else { panic!("a wrong hash was accepted") };
+        let Err(ChunkFault::Changed(actual)) = read(name, &wrong) else {
+            panic!("a wrong hash was accepted")
+        };
         let (source, cache) = read(name, &actual).unwrap();
         assert_eq!((&source[..], cache.is_none()), (&b"(function(){})"[..], true));
         fs::remove_file(&path).unwrap();

@@ -69,9 +69,17 @@ impl Mailbox {
 
     /// Hands over a settled task whose owner is not blocked on it.
     pub fn deliver(&self, task: Arc<Task>, settlement: Settlement) {
-        self.outbox.push(task);
+        self.outbox.push([task]);
         // Failures wake the loop in any case: an unhandled one must be reported.
         if self.listening.load(Ordering::SeqCst) || settlement != Settlement::Fulfilled {
+            self.wake_loop();
+        }
+    }
+
+    /// Hands over tasks that have failed together, the first cause first.
+    pub fn deliver_failed(&self, tasks: Vec<Arc<Task>>) {
+        if !tasks.is_empty() {
+            self.outbox.push(tasks);
             self.wake_loop();
         }
     }

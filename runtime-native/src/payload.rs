@@ -110,12 +110,19 @@ pub struct Payload {
 
 impl Payload {
     pub fn copy_of(source: &[u8]) -> Self {
-        Self { bytes: Bytes::copy_of(source), attachments: None }
+        Self {
+            bytes: Bytes::copy_of(source),
+            attachments: None,
+        }
     }
 
     /// Whether it is bytes that can be copied from and nothing else.
     pub fn plain(&self) -> Option<&[u8]> {
-        if self.attachments.is_some() { None } else { self.bytes.as_slice() }
+        if self.attachments.is_some() {
+            None
+        } else {
+            self.bytes.as_slice()
+        }
     }
 }
 
@@ -136,7 +143,10 @@ mod tests {
 
     #[test]
     fn a_dropped_backing_store_can_be_found_again() {
-        drop(Payload { bytes: Bytes::Empty, attachments: Some(Box::new(vec![Attachment::Moved(BackingStore([7, 8]))])) });
+        drop(Payload {
+            bytes: Bytes::Empty,
+            attachments: Some(Box::new(vec![Attachment::Moved(BackingStore([7, 8]))])),
+        });
         let dead: Vec<[usize; 2]> = take_dead_stores().into_iter().map(BackingStore::into_words).collect();
         assert!(dead.contains(&[7, 8]));
     }

@@ -111,7 +111,10 @@ impl Pool {
 
     /// Whether one more worker would help: there is queued work, nobody is free for it, and the limit is not reached.
     pub fn wants_worker(&self) -> bool {
-        if self.worker_count.load(Ordering::Relaxed) >= self.threads || self.sleep.idle_count() != 0 || self.sleep.is_anybody_searching() {
+        if self.worker_count.load(Ordering::Relaxed) >= self.threads
+            || self.sleep.idle_count() != 0
+            || self.sleep.is_anybody_searching()
+        {
             return false;
         }
         let starting = self.workers.read().iter().filter(|worker| !worker.is_ready()).count();
@@ -120,7 +123,12 @@ impl Pool {
 
     /// The next entry for a worker without a job. It may be stale.
     pub fn find_for_idle(&self, worker: &Worker) -> Option<Arc<Task>> {
-        worker.pinned.pop().or_else(|| worker.nested.pop()).or_else(|| self.injector.pop()).or_else(|| self.steal(worker))
+        worker
+            .pinned
+            .pop()
+            .or_else(|| worker.nested.pop())
+            .or_else(|| self.injector.pop())
+            .or_else(|| self.steal(worker))
     }
 
     pub fn has_work_for_idle(&self, worker: &Worker) -> bool {
@@ -129,7 +137,10 @@ impl Pool {
 
     /// The next entry for a worker that waits inside a job: nested tasks only, so that no stranger's time-out can take that job down.
     pub fn find_for_waiting(&self, worker: &Worker, may_steal: bool) -> Option<Arc<Task>> {
-        worker.nested.pop().or_else(|| if may_steal { self.steal(worker) } else { None })
+        worker
+            .nested
+            .pop()
+            .or_else(|| if may_steal { self.steal(worker) } else { None })
     }
 
     pub fn has_nested(&self) -> bool {
@@ -141,7 +152,12 @@ impl Pool {
         if !self.injector.is_empty() {
             self.sleep.tell_idle();
         }
-        let left = self.workers.read().iter().find(|worker| !worker.nested.is_empty()).cloned();
+        let left = self
+            .workers
+            .read()
+            .iter()
+            .find(|worker| !worker.nested.is_empty())
+            .cloned();
         if let Some(owner) = left {
             self.sleep.tell_any(&owner);
         }
@@ -156,8 +172,16 @@ impl Pool {
     // Settling
 
     /// Settles a task if `allowed` accepts its phase, and tells whom it concerns. False when another was faster.
-    pub fn settle(&self, task: Arc<Task>, settlement: Settlement, allowed: impl Fn(Phase) -> bool, payload: impl FnOnce() -> Payload) -> bool {
-        let Some((before, marks)) = task.settle(settlement, allowed, || (payload(), 0)) else { return false };
+    pub fn settle(
+        &self,
+        task: Arc<Task>,
+        settlement: Settlement,
+        allowed: impl Fn(Phase) -> bool,
+        payload: impl FnOnce() -> Payload,
+    ) -> bool {
+        let Some((before, marks)) = task.settle(settlement, allowed, || (payload(), 0)) else {
+            return false;
+        };
         self.announce(task, settlement, before, marks, true);
         true
     }
@@ -182,31 +206,60 @@ impl Pool {
     /// A task that waits for others does so in vain.
     pub fn fail_dependent(&self, task: Arc<Task>, position: u32) {
         let outcome = || (Payload::default(), position);
-        if let Some((before, marks)) = task.settle(Settlement::DependencyFailed, |phase| phase == Phase::Waiting, outcome) {
+        if let Some((before, marks)) =
+            task.settle(Settlement::DependencyFailed, |phase| phase == Phase::Waiting, outcome)
+        {
             self.announce(task, Settlement::DependencyFailed, before, marks, true);
         }
     }
 
     /// Everything that follows from a settlement: dependents, the owner, the timer.
+    ///
+    /// Tasks that fail because this one did are handed over together with it, in one step: whoever waits for them only takes its error into account
+    /// if nobody has been told of it before.
     fn announce(&self, task: Arc<Task>, settlement: Settlement, before: Word, marks: Word, deliver: bool) {
-        // A list instead of recursion: a chain of dependents may be long.
+        let owner = Arc::clone(&task.owner);
         let mut failed = Vec::new();
-        self.announce_one(task, settlement, before, marks, deliver, &mut failed);
+        self.follow_up(&task, settlement, before, marks, &mut failed);
+        let mut awaited = marks.is_awaited();
+        let mut batch = Vec::new();
+        if deliver && !awaited {
+            if failed.is_empty() {
+                // Nearly always.
+                owner.deliver(task, settlement);
+                return;
+            }
+            batch.push(task);
+        } else {
+            drop(task);
+        }
+        // A list instead of recursion: a chain of dependents may be long.
         while let Some((dependent, position)) = failed.pop() {
             let outcome = || (Payload::default(), position);
-            if let Some((before, marks)) = dependent.settle(Settlement::DependencyFailed, |phase| phase == Phase::Waiting, outcome) {
-                self.announce_one(dependent, Settlement::DependencyFailed, before, marks, true, &mut failed);
+            if let Some((before, marks)) =
+                dependent.settle(Settlement::DependencyFailed, |phase| phase == Phase::Waiting, outcome)
+            {
+                self.follow_up(&dependent, Settlement::DependencyFailed, before, marks, &mut failed);
+                awaited |= marks.is_awaited();
+                if !marks.is_awaited() {
+                    batch.push(dependent);
+                }
             }
+        }
+        // Dependents have the same owner: a task can only wait for tasks of its own environment.
+        owner.deliver_failed(batch);
+        if awaited {
+            owner.unpark();
         }
     }
 
-    fn announce_one(
+    /// What concerns others than the owner.
+    fn follow_up(
         &self,
-        task: Arc<Task>,
+        task: &Task,
         settlement: Settlement,
         before: Word,
         marks: Word,
-        deliver: bool,
         failed: &mut Vec<(Arc<Task>, u32)>,
     ) {
         if before.phase() == Phase::Queued {
@@ -224,14 +277,6 @@ impl Pool {
                 }
             }
         }
-        let owner = Arc::clone(&task.owner);
-        if marks.is_awaited() {
-            // Its own reference first, so that the record is freed by the owner.
-            drop(task);
-            owner.unpark();
-        } else if deliver {
-            owner.deliver(task, settlement);
-        }
     }
 
     // Stopping
@@ -247,7 +292,14 @@ impl Pool {
             if grace.is_zero() {
                 self.stop_overdue(&worker, job);
             } else {
-                TIMER.after(grace, Action::Overdue { pool: Arc::downgrade(self), worker, job });
+                TIMER.after(
+                    grace,
+                    Action::Overdue {
+                        pool: Arc::downgrade(self),
+                        worker,
+                        job,
+                    },
+                );
             }
         }
     }
@@ -336,7 +388,12 @@ impl Pool {
         }
         // Nobody is left to take these.
         while let Some(task) = worker.nested.pop() {
-            self.settle(task, Settlement::Cancelled, |phase| phase == Phase::Queued, Payload::default);
+            self.settle(
+                task,
+                Settlement::Cancelled,
+                |phase| phase == Phase::Queued,
+                Payload::default,
+            );
         }
         // It may have been the one that was to take what is queued.
         self.pass_on();

@@ -29,6 +29,12 @@ pub struct Queue {
     lazy_count: AtomicUsize,
 }
 
+impl Default for Queue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Queue {
     pub fn new() -> Self {
         Self {
@@ -65,7 +71,9 @@ impl Queue {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ordinary.is_empty() && self.urgent_count.load(Ordering::SeqCst) == 0 && self.lazy_count.load(Ordering::SeqCst) == 0
+        self.ordinary.is_empty()
+            && self.urgent_count.load(Ordering::SeqCst) == 0
+            && self.lazy_count.load(Ordering::SeqCst) == 0
     }
 
     fn push_ranked(ranked: &Ranked, count: &AtomicUsize, task: Arc<Task>) {
@@ -102,9 +110,20 @@ mod tests {
     fn higher_priority_first_and_first_in_first_out_within_one() {
         let owner = Mailbox::for_tests();
         let queue = Queue::new();
-        for (slot, priority) in [0.0, 5.0, -1.0, 5.0, 0.0, 0.5, -1.0, -2.5, -0.0, f64::MAX].into_iter().enumerate() {
-            let plan = Plan { priority, ..Plan::new(slot as u32, 0) };
-            queue.push(Arc::new(Task::new(Arc::clone(&owner), plan, Payload::default(), Phase::Queued)));
+        for (slot, priority) in [0.0, 5.0, -1.0, 5.0, 0.0, 0.5, -1.0, -2.5, -0.0, f64::MAX]
+            .into_iter()
+            .enumerate()
+        {
+            let plan = Plan {
+                priority,
+                ..Plan::new(slot as u32, 0)
+            };
+            queue.push(Arc::new(Task::new(
+                Arc::clone(&owner),
+                plan,
+                Payload::default(),
+                Phase::Queued,
+            )));
         }
         let order: Vec<u32> = std::iter::from_fn(|| queue.pop()).map(|task| task.plan.slot).collect();
         assert_eq!(order, [9, 1, 3, 5, 0, 4, 8, 2, 6, 7]);

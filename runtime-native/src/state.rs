@@ -93,7 +93,10 @@ impl Word {
 
     /// Worker id and job number; only meaningful when the phase is (or was) Running.
     pub fn runner(self) -> (u32, u32) {
-        ((self.0 >> WORKER_SHIFT) as u32 & (MAX_WORKERS - 1), (self.0 >> JOB_SHIFT) as u32)
+        (
+            (self.0 >> WORKER_SHIFT) as u32 & (MAX_WORKERS - 1),
+            (self.0 >> JOB_SHIFT) as u32,
+        )
     }
 }
 
@@ -111,13 +114,15 @@ impl State {
 
     /// Waiting → Queued. False when the task has been settled meanwhile.
     pub fn enqueue(&self) -> bool {
-        self.step(|word| (word.phase() == Phase::Waiting).then_some((word.0 & MARKS) | Phase::Queued as u64)).is_some()
+        self.step(|word| (word.phase() == Phase::Waiting).then_some((word.0 & MARKS) | Phase::Queued as u64))
+            .is_some()
     }
 
     /// Queued → Running. False for a stale queue entry: claimed by another, or cancelled.
     pub fn claim(&self, worker: u32, job: u32) -> bool {
         let runner = (u64::from(worker) << WORKER_SHIFT) | (u64::from(job) << JOB_SHIFT);
-        self.step(|word| (word.phase() == Phase::Queued).then_some((word.0 & MARKS) | Phase::Running as u64 | runner)).is_some()
+        self.step(|word| (word.phase() == Phase::Queued).then_some((word.0 & MARKS) | Phase::Running as u64 | runner))
+            .is_some()
     }
 
     /// → Settling, from a phase that `allowed` accepts. Gives the word before it to the one winner.
@@ -129,7 +134,10 @@ impl State {
     ///
     /// AcqRel: releases the outcome to whoever loads the word; acquires what the setters of the marks did before.
     pub fn finish_settle(&self, settlement: Settlement) -> Word {
-        Word(self.0.swap(Phase::Settled as u64 | ((settlement as u64) << SETTLEMENT_SHIFT), Ordering::AcqRel))
+        Word(self.0.swap(
+            Phase::Settled as u64 | ((settlement as u64) << SETTLEMENT_SHIFT),
+            Ordering::AcqRel,
+        ))
     }
 
     /// Sets the mark of a blocked owner. If the word says Settled, it came too late and the outcome is there.
@@ -152,7 +160,10 @@ impl State {
         let mut current = self.0.load(Ordering::Acquire);
         loop {
             let target = next(Word(current))?;
-            match self.0.compare_exchange_weak(current, target, Ordering::AcqRel, Ordering::Acquire) {
+            match self
+                .0
+                .compare_exchange_weak(current, target, Ordering::AcqRel, Ordering::Acquire)
+            {
                 Ok(before) => return Some(Word(before)),
                 Err(seen) => current = seen,
             }
@@ -172,7 +183,10 @@ mod tests {
         assert!(state.claim(MAX_WORKERS - 1, u32::MAX));
         assert!(!state.claim(1, 1));
         assert_eq!(state.load().runner(), (MAX_WORKERS - 1, u32::MAX));
-        assert_eq!(state.begin_settle(|phase| phase == Phase::Running).unwrap().runner(), (MAX_WORKERS - 1, u32::MAX));
+        assert_eq!(
+            state.begin_settle(|phase| phase == Phase::Running).unwrap().runner(),
+            (MAX_WORKERS - 1, u32::MAX)
+        );
         assert_eq!(state.load().phase(), Phase::Settling);
     }
 
@@ -185,7 +199,10 @@ mod tests {
         state.begin_settle(|_| true).unwrap();
         let before = state.finish_settle(Settlement::Fulfilled);
         assert!(before.is_awaited() && before.is_linked());
-        assert_eq!((state.load().phase(), state.load().settlement()), (Phase::Settled, Some(Settlement::Fulfilled)));
+        assert_eq!(
+            (state.load().phase(), state.load().settlement()),
+            (Phase::Settled, Some(Settlement::Fulfilled))
+        );
     }
 
     #[test]
@@ -194,7 +211,11 @@ mod tests {
         state.begin_settle(|phase| phase == Phase::Queued).unwrap();
         state.finish_settle(Settlement::Cancelled);
         assert_eq!(state.mark_awaited().phase(), Phase::Settled);
-        assert!(state.begin_settle(|phase| phase != Phase::Settled && phase != Phase::Settling).is_none());
+        assert!(
+            state
+                .begin_settle(|phase| phase != Phase::Settled && phase != Phase::Settling)
+                .is_none()
+        );
     }
 
     #[test]
@@ -206,7 +227,9 @@ mod tests {
                 .map(|settlement| {
                     let state = Arc::clone(&state);
                     thread::spawn(move || {
-                        let won = state.begin_settle(|phase| phase != Phase::Settled && phase != Phase::Settling).is_some();
+                        let won = state
+                            .begin_settle(|phase| phase != Phase::Settled && phase != Phase::Settling)
+                            .is_some();
                         if won {
                             state.finish_settle(settlement);
                         }
@@ -214,7 +237,15 @@ mod tests {
                     })
                 })
                 .collect();
-            assert_eq!(threads.into_iter().filter(|_| true).map(|thread| thread.join().unwrap()).filter(|won| *won).count(), 1);
+            assert_eq!(
+                threads
+                    .into_iter()
+                    .filter(|_| true)
+                    .map(|thread| thread.join().unwrap())
+                    .filter(|won| *won)
+                    .count(),
+                1
+            );
         }
     }
 }

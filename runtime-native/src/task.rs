@@ -30,7 +30,14 @@ pub struct Plan {
 
 impl Plan {
     pub fn new(slot: u32, index: i32) -> Self {
-        Self { slot, index, priority: 0.0, grace: Duration::ZERO, inputs: Vec::new(), pinned: None }
+        Self {
+            slot,
+            index,
+            priority: 0.0,
+            grace: Duration::ZERO,
+            inputs: Vec::new(),
+            pinned: None,
+        }
     }
 }
 
@@ -118,16 +125,31 @@ impl Task {
     /// Tries to become the one that settles it, and settles it. `outcome` is only made when that succeeds.
     ///
     /// Gives the state before, and the state's marks at the moment of publication.
-    pub fn settle(&self, settlement: Settlement, allowed: impl Fn(Phase) -> bool, outcome: impl FnOnce() -> (Payload, u32)) -> Option<(Word, Word)> {
+    pub fn settle(
+        &self,
+        settlement: Settlement,
+        allowed: impl Fn(Phase) -> bool,
+        outcome: impl FnOnce() -> (Payload, u32),
+    ) -> Option<(Word, Word)> {
         let before = self.state.begin_settle(allowed)?;
         let (payload, detail) = outcome();
-        let elapsed = if before.phase() == Phase::Running { self.elapsed() } else { 0.0 };
+        let elapsed = if before.phase() == Phase::Running {
+            self.elapsed()
+        } else {
+            0.0
+        };
         if before.phase() != Phase::Running {
             // SAFETY: `begin_settle` has moved the task from Waiting or Queued, so nobody can claim it any more and nobody did.
             drop(unsafe { self.take_payload() });
         }
         // SAFETY: this thread has won `begin_settle`, and Settled has not been published yet.
-        unsafe { *self.outcome.get() = Outcome { payload, detail, elapsed } };
+        unsafe {
+            *self.outcome.get() = Outcome {
+                payload,
+                detail,
+                elapsed,
+            }
+        };
         Some((before, self.state.finish_settle(settlement)))
     }
 
@@ -204,6 +226,8 @@ impl Task {
         if !self.progress_is_news.load(Ordering::Relaxed) {
             return None;
         }
-        self.progress_is_news.swap(false, Ordering::AcqRel).then(|| f64::from_bits(self.progress.load(Ordering::Relaxed)))
+        self.progress_is_news
+            .swap(false, Ordering::AcqRel)
+            .then(|| f64::from_bits(self.progress.load(Ordering::Relaxed)))
     }
 }

@@ -21,13 +21,19 @@ pub enum Action {
     /// The task's time limit.
     Expire(Weak<Task>),
     /// The end of a cancelled job's grace.
-    Overdue { pool: Weak<Pool>, worker: Arc<Worker>, job: u32 },
+    Overdue {
+        pool: Weak<Pool>,
+        worker: Arc<Worker>,
+        job: u32,
+    },
 }
 
 impl Action {
     fn is_moot(&self) -> bool {
         match self {
-            Self::Expire(task) => task.upgrade().is_none_or(|task| task.state.load().phase() == Phase::Settled),
+            Self::Expire(task) => task
+                .upgrade()
+                .is_none_or(|task| task.state.load().phase() == Phase::Settled),
             Self::Overdue { worker, job, .. } => !worker.is_open(*job),
         }
     }
@@ -85,14 +91,21 @@ pub struct Timer {
 }
 
 pub static TIMER: Timer = Timer {
-    schedule: Mutex::new(Schedule { entries: BinaryHeap::new(), pushed: 0, moot: 0, started: false }),
+    schedule: Mutex::new(Schedule {
+        entries: BinaryHeap::new(),
+        pushed: 0,
+        moot: 0,
+        started: false,
+    }),
     changed: Condvar::new(),
 };
 
 impl Timer {
     pub fn after(&'static self, delay: Duration, action: Action) {
         // A deadline beyond what the clock can express is none.
-        let Some(at) = Instant::now().checked_add(delay) else { return };
+        let Some(at) = Instant::now().checked_add(delay) else {
+            return;
+        };
         let mut schedule = self.schedule.lock();
         let order = schedule.pushed;
         schedule.pushed += 1;
@@ -100,7 +113,10 @@ impl Timer {
         schedule.entries.push(Reverse(Entry { at, order, action }));
         if !schedule.started {
             // A process that cannot start one more thread keeps its tasks without time limits; the next deadline tries again.
-            schedule.started = thread::Builder::new().name("makeparallel-timer".into()).spawn(|| self.run()).is_ok();
+            schedule.started = thread::Builder::new()
+                .name("makeparallel-timer".into())
+                .spawn(|| self.run())
+                .is_ok();
         }
         drop(schedule);
         if is_next {

@@ -21,7 +21,11 @@ pub fn job_slot(job: u32) -> usize {
 /// The number after `job` in the same slot; never 0, and positive as an `i32`.
 pub fn next_job(job: u32) -> u32 {
     let next = job.wrapping_add(1 << SLOT_BITS) & 0x7fff_ffff;
-    if next >> SLOT_BITS == 0 { next | (1 << SLOT_BITS) } else { next }
+    if next >> SLOT_BITS == 0 {
+        next | (1 << SLOT_BITS)
+    } else {
+        next
+    }
 }
 
 /// By slot: the job that is open there, and the job that was last cancelled there. JavaScript reads the second directly.
@@ -32,7 +36,10 @@ pub struct JobFlags {
 
 impl JobFlags {
     fn new() -> Self {
-        Self { open: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS], cancelled: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS] }
+        Self {
+            open: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS],
+            cancelled: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS],
+        }
     }
 
     pub fn cancelled(&self) -> &[AtomicU32; MAX_OPEN_JOBS] {
@@ -122,14 +129,16 @@ impl Worker {
     /// Opens a job. Its own thread only.
     pub fn open_job(&self, job: u32) {
         self.flags.open[job_slot(job)].store(job, Ordering::Relaxed);
-        self.running.store(self.running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.running
+            .store(self.running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Closes a job. Its own thread only. Afterwards it must not take another before [`Worker::is_doomed`] has been asked.
     pub fn close_job(&self, job: u32) {
         // SeqCst: against `condemn`, which does its store and load the other way round: at least one of the two sees the other.
         self.flags.open[job_slot(job)].store(0, Ordering::SeqCst);
-        self.running.store(self.running.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        self.running
+            .store(self.running.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
     }
 
     /// Sets the flag that the job polls.
@@ -143,11 +152,17 @@ impl Worker {
 
     /// Decides that the worker ends because of this job, unless the job has ended itself. True when it was decided now.
     pub fn condemn(&self, job: u32) -> bool {
-        if !self.is_open(job) || self.doom.compare_exchange(SOUND, SUSPECT, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        if !self.is_open(job)
+            || self
+                .doom
+                .compare_exchange(SOUND, SUSPECT, Ordering::SeqCst, Ordering::SeqCst)
+                .is_err()
+        {
             return false;
         }
         let condemned = self.is_open(job);
-        self.doom.store(if condemned { CONDEMNED } else { SOUND }, Ordering::SeqCst);
+        self.doom
+            .store(if condemned { CONDEMNED } else { SOUND }, Ordering::SeqCst);
         condemned
     }
 

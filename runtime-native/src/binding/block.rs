@@ -44,16 +44,26 @@ pub unsafe extern "C" fn block(env: sys::napi_env, info: sys::napi_callback_info
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [slot, ms, depth]: [_; 3]| {
-            let Some(task) = port.task(index(env, slot)?) else { return from_int(env, Waited::Settled as i32) };
+            let Some(task) = port.task(index(env, slot)?) else {
+                return from_int(env, Waited::Settled as i32);
+            };
             let deadline = duration(env, ms)?.and_then(|limit| Instant::now().checked_add(limit));
             let waited = if task.state.mark_awaited().phase() == Phase::Settled {
                 Waited::Settled
             } else {
                 let waited = wait(port, &task, deadline)?;
                 // Settled in the last moment: then its settler has left it to us.
-                if waited != Waited::Settled && task.state.unmark_awaited().phase() == Phase::Settled { Waited::Settled } else { waited }
+                if waited != Waited::Settled && task.state.unmark_awaited().phase() == Phase::Settled {
+                    Waited::Settled
+                } else {
+                    waited
+                }
             };
-            let records = if waited == Waited::Settled { report_one(port, index(env, depth)?, &task)? } else { 0 };
+            let records = if waited == Waited::Settled {
+                report_one(port, index(env, depth)?, &task)?
+            } else {
+                0
+            };
             from_int(env, waited as i32 + 16 * records)
         })
     }
@@ -106,7 +116,8 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> H
         Some(Arc::clone(awaited))
     } else if side.depth.get() < MAX_HELP_DEPTH {
         // Others' tasks only while the stack is flat: they are not what this wait is for.
-        port.pool.find_for_waiting(&side.worker, side.depth.get() < MAX_HELP_DEPTH / 8)
+        port.pool
+            .find_for_waiting(&side.worker, side.depth.get() < MAX_HELP_DEPTH / 8)
     } else {
         None
     };
@@ -144,7 +155,8 @@ fn park(port: &Port, side: Option<&WorkerSide>, task: &Arc<Task>, deadline: Opti
                 && !pool.is_closing()
                 && !worker.is_doomed();
             if worth {
-                port.parker.park_timeout(left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH }));
+                port.parker
+                    .park_timeout(left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH }));
             }
             pool.sleep.retract_waiting(worker);
             if turning {

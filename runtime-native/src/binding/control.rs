@@ -40,7 +40,11 @@ pub unsafe extern "C" fn keep_alive(env: sys::napi_env, info: sys::napi_callback
 /// A callback for `value::function`.
 pub unsafe extern "C" fn backlog(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: a callback made by `function`.
-    unsafe { enter(env, info, |port, []: [_; 0]| from_number(env, f64::from(port.mailbox.outbox.len()))) }
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            from_number(env, f64::from(port.mailbox.outbox.len()))
+        })
+    }
 }
 
 /// `stats() → [threads, busy, queued, running]`.
@@ -54,7 +58,12 @@ pub unsafe extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info
             let workers = port.pool.workers();
             let running: Vec<u32> = workers.iter().map(|worker| worker.running()).collect();
             let busy = running.iter().filter(|count| **count > 0).count();
-            let figures = [workers.len() as f64, busy as f64, f64::from(port.pool.queued()), running.iter().sum::<u32>().into()];
+            let figures = [
+                workers.len() as f64,
+                busy as f64,
+                f64::from(port.pool.queued()),
+                running.iter().sum::<u32>().into(),
+            ];
             let mut values = Vec::with_capacity(figures.len());
             for figure in figures {
                 values.push(from_number(env, figure)?);
@@ -70,7 +79,11 @@ pub unsafe extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info
 /// A callback for `value::function`.
 pub unsafe extern "C" fn queued(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: a callback made by `function`.
-    unsafe { enter(env, info, |port, []: [_; 0]| from_number(env, f64::from(port.pool.queued()))) }
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            from_number(env, f64::from(port.pool.queued()))
+        })
+    }
 }
 
 /// `wantsWorker() → 1 when one more worker would help`.
@@ -79,7 +92,11 @@ pub unsafe extern "C" fn queued(env: sys::napi_env, info: sys::napi_callback_inf
 /// A callback for `value::function`.
 pub unsafe extern "C" fn wants_worker(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: a callback made by `function`.
-    unsafe { enter(env, info, |port, []: [_; 0]| from_int(env, i32::from(port.pool.wants_worker()))) }
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            from_int(env, i32::from(port.pool.wants_worker()))
+        })
+    }
 }
 
 /// `addWorker() → id of a worker that is about to be started, or -1`.
@@ -88,7 +105,11 @@ pub unsafe extern "C" fn wants_worker(env: sys::napi_env, info: sys::napi_callba
 /// A callback for `value::function`.
 pub unsafe extern "C" fn add_worker(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: a callback made by `function`.
-    unsafe { enter(env, info, |port, []: [_; 0]| from_int(env, port.pool.add_worker().map_or(-1, |worker| worker.id as i32))) }
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            from_int(env, port.pool.add_worker().map_or(-1, |worker| worker.id as i32))
+        })
+    }
 }
 
 /// `removeWorker(id) → 1 when it was there and never arrived at its work, else 0`: its thread has ended, was not started, or is being stopped.
@@ -135,7 +156,10 @@ pub unsafe extern "C" fn retire(env: sys::napi_env, info: sys::napi_callback_inf
     unsafe {
         enter(env, info, |port: &Port, [least]: [_; 1]| {
             let least = number(env, least)?;
-            let retires = port.worker.as_ref().is_some_and(|side| port.pool.retire(&side.worker, least));
+            let retires = port
+                .worker
+                .as_ref()
+                .is_some_and(|side| port.pool.retire(&side.worker, least));
             from_int(env, i32::from(retires))
         })
     }

@@ -71,9 +71,18 @@ impl Engine {
             make_buffer: symbol!(MakeBuffer, MAKE_BUFFER),
             get_shared_store: symbol!(GetStore, ["_ZN2v817SharedArrayBuffer15GetBackingStoreEv"]),
             make_shared_buffer: symbol!(MakeBuffer, MAKE_SHARED_BUFFER),
-            data: symbol!(unsafe extern "C" fn(usize) -> *const u8, ["_ZNK2v812BackingStore4DataEv"]),
-            byte_length: symbol!(unsafe extern "C" fn(usize) -> usize, ["_ZNK2v812BackingStore10ByteLengthEv"]),
-            is_shared: symbol!(unsafe extern "C" fn(usize) -> bool, ["_ZNK2v812BackingStore8IsSharedEv"]),
+            data: symbol!(
+                unsafe extern "C" fn(usize) -> *const u8,
+                ["_ZNK2v812BackingStore4DataEv"]
+            ),
+            byte_length: symbol!(
+                unsafe extern "C" fn(usize) -> usize,
+                ["_ZNK2v812BackingStore10ByteLengthEv"]
+            ),
+            is_shared: symbol!(
+                unsafe extern "C" fn(usize) -> bool,
+                ["_ZNK2v812BackingStore8IsSharedEv"]
+            ),
         })
     }
 
@@ -105,6 +114,7 @@ impl Engine {
         let mut buffer = ptr::null_mut();
         // SAFETY: the caller's promise; `buffer` is an ArrayBuffer, here and below.
         check(unsafe { sys::napi_create_arraybuffer(env, 32, &mut data, &mut buffer) })?;
+        // SAFETY: as said above.
         let store = unsafe { self.store_of(buffer) };
         // SAFETY: a store that was just given out.
         let (address, length) = unsafe { ((self.data)(store.0[0]), (self.byte_length)(store.0[0])) };
@@ -113,9 +123,12 @@ impl Engine {
             store.into_words();
             return Ok(false);
         }
+        // SAFETY: as said above.
         check(unsafe { sys::napi_detach_arraybuffer(env, buffer) })?;
+        // SAFETY: as said above.
         let moved = unsafe { self.buffer_of(store) };
         let (mut moved_data, mut moved_length) = (ptr::null_mut(), 0);
+        // SAFETY: as said above.
         check(unsafe { sys::napi_get_arraybuffer_info(env, moved, &mut moved_data, &mut moved_length) })?;
         Ok(moved_data == data && moved_length == 32)
     }
@@ -177,7 +190,11 @@ impl Engine {
         // SAFETY: the first word of the shared pointer is the `BackingStore*`; nobody writes to memory that no isolate owns.
         unsafe {
             let (data, length) = ((self.data)(store.0[0]), (self.byte_length)(store.0[0]));
-            if length == 0 { &[] } else { std::slice::from_raw_parts(data, length) }
+            if length == 0 {
+                &[]
+            } else {
+                std::slice::from_raw_parts(data, length)
+            }
         }
     }
 }

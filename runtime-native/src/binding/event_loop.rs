@@ -92,7 +92,11 @@ impl LoopWaker for EventLoop {
             (Channel::Open(handle), Some(uv)) => drop(unsafe { (uv.async_send)(*handle) }),
             // SAFETY: as above; a full queue or a closing function only loses a wake that nobody waits for.
             (Channel::Fallback(function), _) => unsafe {
-                sys::napi_call_threadsafe_function(*function, ptr::null_mut(), sys::ThreadsafeFunctionCallMode::nonblocking);
+                sys::napi_call_threadsafe_function(
+                    *function,
+                    ptr::null_mut(),
+                    sys::ThreadsafeFunctionCallMode::nonblocking,
+                );
             },
             _ => {}
         }
@@ -112,15 +116,24 @@ impl EventLoop {
         match &*LIBUV {
             // SAFETY: the caller's promise, for both.
             Some(uv) if status == sys::Status::napi_ok => unsafe { Self::open_async(env, callback, uv, uv_loop) },
+            // SAFETY: as said above.
             _ => unsafe { Self::open_fallback(env, callback) },
         }
     }
 
-    unsafe fn open_async(env: sys::napi_env, callback: sys::napi_value, uv: &Libuv, uv_loop: Loop) -> Outcome<Arc<Self>> {
+    unsafe fn open_async(
+        env: sys::napi_env,
+        callback: sys::napi_value,
+        uv: &Libuv,
+        uv_loop: Loop,
+    ) -> Outcome<Arc<Self>> {
         let mut reference = ptr::null_mut();
         // SAFETY: `open`'s contract.
         check(unsafe { sys::napi_create_reference(env, callback, 1, &mut reference) })?;
-        let waker = Arc::new(Self { channel: Mutex::new(Channel::Closed), uv_loop });
+        let waker = Arc::new(Self {
+            channel: Mutex::new(Channel::Closed),
+            uv_loop,
+        });
         // SAFETY: libuv tells the size of its own handle type; `u64`s are as aligned as any of its fields.
         let words = unsafe { (uv.handle_size)(UV_ASYNC) }.div_ceil(8);
         let handle: Handle = Box::into_raw(vec![0_u64; words].into_boxed_slice()).cast();
@@ -129,7 +142,12 @@ impl EventLoop {
         if failed {
             return Err(super::value::Fault::Message("libuv refuses one more handle".into()));
         }
-        let context = Box::new(Context { env, callback: reference, waker: Arc::clone(&waker), cleanup: Mutex::new(ptr::null_mut()) });
+        let context = Box::new(Context {
+            env,
+            callback: reference,
+            waker: Arc::clone(&waker),
+            cleanup: Mutex::new(ptr::null_mut()),
+        });
         let context = Box::into_raw(context);
         // SAFETY: `void* data` is the first field of every libuv handle.
         unsafe { *handle.cast::<*mut Context>() = context };
@@ -150,23 +168,48 @@ impl EventLoop {
         let mut function = ptr::null_mut();
         // SAFETY: `open`'s contract, for all three calls.
         check(unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, &mut name) })?;
+        // SAFETY: as said above.
         check(unsafe {
             sys::napi_create_threadsafe_function(
-                env, callback, ptr::null_mut(), name, 0, 1, ptr::null_mut(), None, ptr::null_mut(), None, &mut function,
+                env,
+                callback,
+                ptr::null_mut(),
+                name,
+                0,
+                1,
+                ptr::null_mut(),
+                None,
+                ptr::null_mut(),
+                None,
+                &mut function,
             )
         })?;
+        // SAFETY: as said above.
         check(unsafe { sys::napi_unref_threadsafe_function(env, function) })?;
-        Ok(Arc::new(Self { channel: Mutex::new(Channel::Fallback(function)), uv_loop: ptr::null_mut() }))
+        Ok(Arc::new(Self {
+            channel: Mutex::new(Channel::Fallback(function)),
+            uv_loop: ptr::null_mut(),
+        }))
     }
 
     /// Whether the pending wakes keep the process alive. On the loop's own thread only.
     pub fn set_ref(&self, env: sys::napi_env, keep_alive: bool) {
         match (&*self.channel.lock(), &*LIBUV) {
             // SAFETY: an open handle, on its own thread.
-            (Channel::Open(handle), Some(uv)) => unsafe { if keep_alive { (uv.make_ref)(*handle) } else { (uv.make_unref)(*handle) } },
+            (Channel::Open(handle), Some(uv)) => unsafe {
+                if keep_alive {
+                    (uv.make_ref)(*handle)
+                } else {
+                    (uv.make_unref)(*handle)
+                }
+            },
             // SAFETY: as above.
             (Channel::Fallback(function), _) => unsafe {
-                if keep_alive { sys::napi_ref_threadsafe_function(env, *function) } else { sys::napi_unref_threadsafe_function(env, *function) };
+                if keep_alive {
+                    sys::napi_ref_threadsafe_function(env, *function)
+                } else {
+                    sys::napi_unref_threadsafe_function(env, *function)
+                };
             },
             _ => {}
         }
@@ -175,7 +218,9 @@ impl EventLoop {
     /// Whether something other than this channel keeps the loop alive: timers, sockets, whatever tasks have left. On the loop's own thread only.
     /// `kept` says whether the channel itself is currently made to.
     pub fn has_other_work(&self, kept: bool) -> bool {
-        let (Channel::Open(handle), Some(uv)) = (&*self.channel.lock(), &*LIBUV) else { return false };
+        let (Channel::Open(handle), Some(uv)) = (&*self.channel.lock(), &*LIBUV) else {
+            return false;
+        };
         // SAFETY: an open handle and its loop, on their own thread.
         unsafe {
             (uv.make_unref)(*handle);
@@ -231,7 +276,8 @@ unsafe extern "C" fn on_wake(handle: Handle) {
     // SAFETY: set in `open_async`; alive until the handle is closed, after which libuv calls no more.
     let context = unsafe { &**handle.cast::<*mut Context>() };
     let env = context.env;
-    let (mut scope, mut receiver, mut callback, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    let (mut scope, mut receiver, mut callback, mut result) =
+        (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: called by the environment's own loop, on its thread. While it is being torn down the calls fail and nothing happens.
     unsafe {
         if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
@@ -268,7 +314,10 @@ unsafe extern "C" fn on_closed(handle: Handle) {
         }
         if let Some(uv) = &*LIBUV {
             let words = (uv.handle_size)(UV_ASYNC).div_ceil(8);
-            drop(Box::from_raw(ptr::slice_from_raw_parts_mut(handle.cast::<u64>(), words)));
+            drop(Box::from_raw(ptr::slice_from_raw_parts_mut(
+                handle.cast::<u64>(),
+                words,
+            )));
         }
     }
 }

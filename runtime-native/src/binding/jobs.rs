@@ -46,7 +46,9 @@ pub enum Alive {
 }
 
 fn side(port: &Port) -> Outcome<&WorkerSide> {
-    port.worker.as_ref().ok_or_else(|| Fault::Message("makeparallel: not a worker".into()))
+    port.worker
+        .as_ref()
+        .ok_or_else(|| Fault::Message("makeparallel: not a worker".into()))
 }
 
 /// Values that are the same for all jobs of one call of the loop.
@@ -71,7 +73,9 @@ impl Calls {
 
 /// Runs a queue entry, if it is not stale.
 pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) -> Alive {
-    let Some((job, task)) = side.open(&port.pool, entry) else { return Alive::Yes };
+    let Some((job, task)) = side.open(&port.pool, entry) else {
+        return Alive::Yes;
+    };
     // SAFETY: `open` has claimed it on this thread.
     let payload = unsafe { task.take_payload() };
     let mut flags = 0;
@@ -118,7 +122,11 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) 
         0 => side.set_pending(job, depth > 0),
         1 | 2 => {
             let payload = take_result(side);
-            let settlement = if settlement == 1 { Settlement::Fulfilled } else { Settlement::Rejected };
+            let settlement = if settlement == 1 {
+                Settlement::Fulfilled
+            } else {
+                Settlement::Rejected
+            };
             side.settle(&port.pool, job, settlement, payload);
         }
         // The executor never throws, so JavaScript has been stopped; if it goes on nevertheless, the job is lost but the worker is not.
@@ -258,7 +266,8 @@ fn search(port: &Port, side: &WorkerSide) -> Option<Arc<Task>> {
 /// Sleeps until there is something to do, natively at first. Some: it is to go on sleeping in the event loop.
 fn sleep(port: &Port, side: &WorkerSide) -> Option<Left> {
     let (pool, worker) = (&port.pool, &side.worker);
-    let must_not_sleep = || pool.has_work_for_idle(worker) || pool.is_closing() || worker.is_doomed() || worker.is_retired();
+    let must_not_sleep =
+        || pool.has_work_for_idle(worker) || pool.is_closing() || worker.is_doomed() || worker.is_retired();
     // Timers and sockets that a task has left need the loop at once.
     let in_loop_at_once = port.event_loop.has_other_work(true);
     if !in_loop_at_once {
@@ -308,7 +317,9 @@ pub unsafe extern "C" fn inputs(env: sys::napi_env, info: sys::napi_callback_inf
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [job]: [_; 1]| {
-            let Some(task) = side(port)?.find(int(env, job)? as u32) else { return Ok(nothing()) };
+            let Some(task) = side(port)?.find(int(env, job)? as u32) else {
+                return Ok(nothing());
+            };
             let mut values = Vec::new();
             for input in &task.plan.inputs {
                 // All inputs were fulfilled before the task was queued.
@@ -347,7 +358,11 @@ pub unsafe extern "C" fn complete(env: sys::napi_env, info: sys::napi_callback_i
             let side = side(port)?;
             let payload = take_result(side);
             let job = int(env, job)? as u32;
-            let settlement = if int(env, settlement)? == 1 { Settlement::Fulfilled } else { Settlement::Rejected };
+            let settlement = if int(env, settlement)? == 1 {
+                Settlement::Fulfilled
+            } else {
+                Settlement::Rejected
+            };
             side.settle(&port.pool, job, settlement, payload);
             Ok(nothing())
         })
@@ -382,7 +397,10 @@ pub unsafe extern "C" fn is_cancelled(env: sys::napi_env, info: sys::napi_callba
     unsafe {
         enter(env, info, |port, [job]: [_; 1]| {
             let task = side(port)?.find(int(env, job)? as u32);
-            from_int(env, i32::from(task.is_some_and(|task| task.state.load().settlement().is_some())))
+            from_int(
+                env,
+                i32::from(task.is_some_and(|task| task.state.load().settlement().is_some())),
+            )
         })
     }
 }
@@ -399,8 +417,17 @@ pub unsafe extern "C" fn crash(env: sys::napi_env, info: sys::napi_callback_info
             let count = side.open_count();
             let mut copy = Vec::new();
             if is_present(env, bytes)? {
-                let (mut kind, mut size, mut data, mut buffer, mut offset) = (0, 0, ptr::null_mut(), ptr::null_mut(), 0);
-                check(sys::napi_get_typedarray_info(env, bytes, &mut kind, &mut size, &mut data, &mut buffer, &mut offset))?;
+                let (mut kind, mut size, mut data, mut buffer, mut offset) =
+                    (0, 0, ptr::null_mut(), ptr::null_mut(), 0);
+                check(sys::napi_get_typedarray_info(
+                    env,
+                    bytes,
+                    &mut kind,
+                    &mut size,
+                    &mut data,
+                    &mut buffer,
+                    &mut offset,
+                ))?;
                 let length = index(env, length)?.min(size);
                 if length > 0 {
                     copy.extend_from_slice(std::slice::from_raw_parts(data.cast::<u8>(), length));
@@ -416,7 +443,8 @@ pub unsafe extern "C" fn crash(env: sys::napi_env, info: sys::napi_callback_info
 
 /// Lets asynchronous jobs that were started by helping go on while the job that helps is still blocked.
 pub fn pump(port: &Port, side: &WorkerSide) {
-    let (mut scope, mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    let (mut scope, mut function, mut receiver, mut result) =
+        (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     port.event_loop.turn();
     // SAFETY: on the port's thread, inside of a call from JavaScript.
     unsafe {

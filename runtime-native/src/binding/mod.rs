@@ -69,7 +69,12 @@ unsafe fn open_port(
     breathe: sys::napi_value,
     run: Option<(sys::napi_value, sys::napi_value)>,
 ) -> Outcome<sys::napi_value> {
-    let Parts { pool, worker, parker, unparker } = parts;
+    let Parts {
+        pool,
+        worker,
+        parker,
+        unparker,
+    } = parts;
     // SAFETY: the caller's promise, in the whole function.
     unsafe {
         let event_loop = EventLoop::open(env, on_wake)?;
@@ -85,11 +90,22 @@ unsafe fn open_port(
                 let (header, header_buffer) = Area::new(env, header::WORDS * 4)?;
                 let (job_area, job_buffer) = Area::new(env, AREA_BYTES)?;
                 let (result, result_buffer) = Area::new(env, AREA_BYTES)?;
-                properties.extend([(c"header", header_buffer), (c"jobArea", job_buffer), (c"result", result_buffer)]);
+                properties.extend([
+                    (c"header", header_buffer),
+                    (c"jobArea", job_buffer),
+                    (c"result", result_buffer),
+                ]);
                 if let Some(flags) = cancelled_flags(env, &worker) {
                     properties.push((c"cancelled", flags));
                 }
-                Some(WorkerSide::new(worker, header, job_area, result, reference(env, run)?, reference(env, pump)?))
+                Some(WorkerSide::new(
+                    worker,
+                    header,
+                    job_area,
+                    result,
+                    reference(env, run)?,
+                    reference(env, pump)?,
+                ))
             }
             _ => None,
         };
@@ -117,7 +133,10 @@ unsafe fn open_port(
         value::check(sys::napi_add_env_cleanup_hook(env, Some(on_env_end), port.cast()))?;
         let mut object = ptr::null_mut();
         value::check(sys::napi_create_object(env, &mut object))?;
-        for (name, callback) in if is_worker { WORKER_FUNCTIONS } else { ROOT_FUNCTIONS }.iter().chain(FUNCTIONS) {
+        for (name, callback) in if is_worker { WORKER_FUNCTIONS } else { ROOT_FUNCTIONS }
+            .iter()
+            .chain(FUNCTIONS)
+        {
             properties.push((name, value::function(env, name, port, Some(*callback))?));
         }
         for (name, value) in properties {
@@ -224,7 +243,13 @@ unsafe fn cancelled_flags(env: sys::napi_env, worker: &Worker) -> Option<sys::na
 /// @param onWake called on the event loop when there is news: drain, and look for services
 /// @param breathe a function that does nothing
 #[napi(ts_return_type = "BindingRoot")]
-pub fn open_pool<'env>(env: &'env Env, threads: u32, is_v8: bool, on_wake: Function<'env, (), ()>, breathe: Function<'env, (), ()>) -> Result<Object<'env>> {
+pub fn open_pool<'env>(
+    env: &'env Env,
+    threads: u32,
+    is_v8: bool,
+    on_wake: Function<'env, (), ()>,
+    breathe: Function<'env, (), ()>,
+) -> Result<Object<'env>> {
     pin::pin_library();
     let pool = registry::open(threads);
     let parker = Parker::new();
@@ -234,7 +259,18 @@ pub fn open_pool<'env>(env: &'env Env, threads: u32, is_v8: bool, on_wake: Funct
         if is_v8 {
             Engine::prepare(env.raw());
         }
-        let object = open_port(env.raw(), Parts { pool, worker: None, parker, unparker }, on_wake.raw(), breathe.raw(), None)?;
+        let object = open_port(
+            env.raw(),
+            Parts {
+                pool,
+                worker: None,
+                parker,
+                unparker,
+            },
+            on_wake.raw(),
+            breathe.raw(),
+            None,
+        )?;
         Object::from_napi_value(env.raw(), object)
     }
 }
@@ -254,12 +290,28 @@ pub fn attach_worker<'env>(
     on_wake: Function<'env, (), ()>,
     breathe: Function<'env, (), ()>,
 ) -> Result<Option<Object<'env>>> {
-    let Some((pool, worker)) = registry::find(pool).and_then(|pool| pool.worker(id).map(|worker| (pool, worker))) else { return Ok(None) };
-    let Some((parker, unparker)) = worker.attach() else { return Ok(None) };
+    let Some((pool, worker)) = registry::find(pool).and_then(|pool| pool.worker(id).map(|worker| (pool, worker)))
+    else {
+        return Ok(None);
+    };
+    let Some((parker, unparker)) = worker.attach() else {
+        return Ok(None);
+    };
     // SAFETY: called by JavaScript on this thread, with functions of this environment.
     unsafe {
-        let parts = Parts { pool, worker: Some(worker), parker, unparker };
-        let object = open_port(env.raw(), parts, on_wake.raw(), breathe.raw(), Some((run.raw(), pump.raw())))?;
+        let parts = Parts {
+            pool,
+            worker: Some(worker),
+            parker,
+            unparker,
+        };
+        let object = open_port(
+            env.raw(),
+            parts,
+            on_wake.raw(),
+            breathe.raw(),
+            Some((run.raw(), pump.raw())),
+        )?;
         Object::from_napi_value(env.raw(), object).map(Some)
     }
 }
@@ -274,7 +326,8 @@ pub struct BindingTaskKey {
 /// The index of a task in a pool; the same key gives the same index in all its environments.
 #[napi]
 pub fn register_task(pool: u32, manifest: String, id: String) -> Result<u32> {
-    let pool = registry::find(pool).ok_or_else(|| napi::Error::from_reason("makeparallel: the pool has been closed"))?;
+    let pool =
+        registry::find(pool).ok_or_else(|| napi::Error::from_reason("makeparallel: the pool has been closed"))?;
     Ok(pool.keys.register((manifest, id)))
 }
 

@@ -55,13 +55,19 @@ impl Port {
         if slot >= table.len() {
             table.resize_with(slot + 1, Entry::default);
         }
-        table[slot] = Entry { task: Some(task), retained: false };
+        table[slot] = Entry {
+            task: Some(task),
+            retained: false,
+        };
     }
 
     /// Whether `task` still occupies its slot, so that its settlement has not been reported.
     pub fn owns(&self, task: &Arc<Task>) -> bool {
         let table = self.table.borrow();
-        table.get(task.plan.slot as usize).and_then(|entry| entry.task.as_ref()).is_some_and(|entry| Arc::ptr_eq(entry, task))
+        table
+            .get(task.plan.slot as usize)
+            .and_then(|entry| entry.task.as_ref())
+            .is_some_and(|entry| Arc::ptr_eq(entry, task))
     }
 
     /// Forgets a reported task unless it is retained. True when the slot stays occupied.
@@ -79,7 +85,8 @@ impl Port {
 
     /// Whether JavaScript can still run here. False when the environment is being terminated.
     pub fn breathe(&self) -> bool {
-        let (mut scope, mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let (mut scope, mut function, mut receiver, mut result) =
+            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         // SAFETY: on the environment's own thread, inside of a call from JavaScript.
         unsafe {
             if sys::napi_open_handle_scope(self.env, &mut scope) != sys::Status::napi_ok {
@@ -87,7 +94,8 @@ impl Port {
             }
             let alive = sys::napi_get_reference_value(self.env, self.breathe, &mut function) == sys::Status::napi_ok
                 && sys::napi_get_global(self.env, &mut receiver) == sys::Status::napi_ok
-                && sys::napi_call_function(self.env, receiver, function, 0, ptr::null(), &mut result) == sys::Status::napi_ok;
+                && sys::napi_call_function(self.env, receiver, function, 0, ptr::null(), &mut result)
+                    == sys::Status::napi_ok;
             sys::napi_close_handle_scope(self.env, scope);
             alive
         }

@@ -26,7 +26,12 @@ pub unsafe extern "C" fn push(env: sys::napi_env, info: sys::napi_callback_info)
             let length = length.min(port.out.length);
             // The out-area has at least `length` bytes and is only written to by this thread.
             let payload = Payload::copy_of(std::slice::from_raw_parts(port.out.start, length));
-            let task = Arc::new(Task::new(Arc::clone(&port.mailbox), Plan::new(slot as u32, task), payload, Phase::Queued));
+            let task = Arc::new(Task::new(
+                Arc::clone(&port.mailbox),
+                Plan::new(slot as u32, task),
+                payload,
+                Phase::Queued,
+            ));
             port.enter(slot, Arc::clone(&task));
             port.pool.submit(task);
             from_int(env, wants_worker(port))
@@ -56,42 +61,67 @@ fn wants_worker(port: &Port) -> i32 {
 pub unsafe extern "C" fn push_with(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
-        enter(env, info, |port, [slot, task, bytes, length, attachments, transfers, priority, timeout, grace, after, inputs, pinned]: [_; 12]| {
-            let slot = index(env, slot)?;
-            let payload = if is_present(env, bytes)? {
-                transit::payload_of(env, bytes, index(env, length)?, attachments, transfers)?
-            } else {
-                Payload::default()
-            };
-            let priority = number(env, priority)?;
-            let timeout = transit::duration(env, timeout)?;
-            let pinned = int(env, pinned)?;
-            let after: Vec<_> = ints(env, after)?.into_iter().map(|slot| usize::try_from(slot).ok().and_then(|slot| port.task(slot))).collect();
-            let mut arguments = Vec::new();
-            for position in ints(env, inputs)? {
-                if let Some(Some(input)) = after.get(position.max(0) as usize) {
-                    input.share_outcome();
-                    arguments.push(Arc::clone(input));
+        enter(
+            env,
+            info,
+            |port,
+             [
+                slot,
+                task,
+                bytes,
+                length,
+                attachments,
+                transfers,
+                priority,
+                timeout,
+                grace,
+                after,
+                inputs,
+                pinned,
+            ]: [_; 12]| {
+                let slot = index(env, slot)?;
+                let payload = if is_present(env, bytes)? {
+                    transit::payload_of(env, bytes, index(env, length)?, attachments, transfers)?
+                } else {
+                    Payload::default()
+                };
+                let priority = number(env, priority)?;
+                let timeout = transit::duration(env, timeout)?;
+                let pinned = int(env, pinned)?;
+                let after: Vec<_> = ints(env, after)?
+                    .into_iter()
+                    .map(|slot| usize::try_from(slot).ok().and_then(|slot| port.task(slot)))
+                    .collect();
+                let mut arguments = Vec::new();
+                for position in ints(env, inputs)? {
+                    if let Some(Some(input)) = after.get(position.max(0) as usize) {
+                        input.share_outcome();
+                        arguments.push(Arc::clone(input));
+                    }
                 }
-            }
-            let plan = Plan {
-                priority: if priority.is_nan() { 0.0 } else { priority },
-                grace: transit::duration(env, grace)?.unwrap_or(Duration::MAX),
-                inputs: arguments,
-                pinned: u32::try_from(pinned).ok(),
-                ..Plan::new(slot as u32, int(env, task)?)
-            };
-            let waits = after.iter().any(Option::is_some);
-            let phase = if waits { Phase::Waiting } else { Phase::Queued };
-            let task = Arc::new(Task::new(Arc::clone(&port.mailbox), plan, payload, phase));
-            task.timed.store(timeout.is_some(), Ordering::Relaxed);
-            port.enter(slot, Arc::clone(&task));
-            if let Some(timeout) = timeout {
-                TIMER.after(timeout, Action::Expire(Arc::downgrade(&task)));
-            }
-            if waits { wait_for(port, task, &after) } else { port.pool.submit(task) }
-            from_int(env, wants_worker(port))
-        })
+                let plan = Plan {
+                    priority: if priority.is_nan() { 0.0 } else { priority },
+                    grace: transit::duration(env, grace)?.unwrap_or(Duration::MAX),
+                    inputs: arguments,
+                    pinned: u32::try_from(pinned).ok(),
+                    ..Plan::new(slot as u32, int(env, task)?)
+                };
+                let waits = after.iter().any(Option::is_some);
+                let phase = if waits { Phase::Waiting } else { Phase::Queued };
+                let task = Arc::new(Task::new(Arc::clone(&port.mailbox), plan, payload, phase));
+                task.timed.store(timeout.is_some(), Ordering::Relaxed);
+                port.enter(slot, Arc::clone(&task));
+                if let Some(timeout) = timeout {
+                    TIMER.after(timeout, Action::Expire(Arc::downgrade(&task)));
+                }
+                if waits {
+                    wait_for(port, task, &after)
+                } else {
+                    port.pool.submit(task)
+                }
+                from_int(env, wants_worker(port))
+            },
+        )
     }
 }
 
@@ -121,8 +151,17 @@ pub unsafe extern "C" fn phase(env: sys::napi_env, info: sys::napi_callback_info
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [slot]: [_; 1]| {
-            let phase = port.task(index(env, slot)?).map_or(Phase::Settled, |task| task.state.load().phase());
-            from_int(env, if phase == Phase::Settling { Phase::Running } else { phase } as i32)
+            let phase = port
+                .task(index(env, slot)?)
+                .map_or(Phase::Settled, |task| task.state.load().phase());
+            from_int(
+                env,
+                if phase == Phase::Settling {
+                    Phase::Running
+                } else {
+                    phase
+                } as i32,
+            )
         })
     }
 }
@@ -173,4 +212,3 @@ pub unsafe extern "C" fn forget(env: sys::napi_env, info: sys::napi_callback_inf
         })
     }
 }
-

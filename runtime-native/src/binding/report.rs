@@ -36,7 +36,11 @@ impl Writer {
     fn new(port: &Port, depth: usize) -> Outcome<Self> {
         let area = port.reports.borrow().get(depth).cloned();
         let area = area.ok_or_else(|| Fault::Message("makeparallel: no such report area".into()))?;
-        Ok(Self { area, used: 0, count: 0 })
+        Ok(Self {
+            area,
+            used: 0,
+            count: 0,
+        })
     }
 
     fn has_room(&self, bytes: usize) -> bool {
@@ -48,7 +52,9 @@ impl Writer {
         // SAFETY: there is room for the header and the bytes; `used` is a multiple of 8, and so aligned; only this thread uses the area.
         unsafe {
             let start = self.area.start.add(self.used);
-            start.cast::<[i32; 4]>().write([slot as i32, kind, detail as i32, bytes.len() as i32]);
+            start
+                .cast::<[i32; 4]>()
+                .write([slot as i32, kind, detail as i32, bytes.len() as i32]);
             start.add(16).cast::<f64>().write(number);
             start.add(HEADER).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
@@ -64,7 +70,9 @@ impl Writer {
 
     /// Reports a settled task, which then leaves its slot unless it is retained or its outcome is still to be fetched.
     fn settled(&mut self, port: &Port, task: &Task) {
-        let Some((settlement, outcome)) = task.outcome() else { return };
+        let Some((settlement, outcome)) = task.outcome() else {
+            return;
+        };
         let slot = task.plan.slot as usize;
         let plain = outcome.payload.plain().filter(|bytes| bytes.len() <= MAX_REPORTED);
         let kept = match plain {
@@ -72,7 +80,13 @@ impl Writer {
             None => port.table.borrow().get(slot).is_some_and(|entry| entry.retained),
         };
         let kind = settlement as i32 | if kept { KEPT } else { 0 } | if plain.is_none() { FETCH } else { 0 };
-        self.write(task.plan.slot, kind, outcome.detail, outcome.elapsed, plain.unwrap_or_default());
+        self.write(
+            task.plan.slot,
+            kind,
+            outcome.detail,
+            outcome.elapsed,
+            plain.unwrap_or_default(),
+        );
     }
 }
 
@@ -113,7 +127,10 @@ pub unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info
                 // The stack gives the newest first, and the backlog is popped from its end.
             }
             while let Some(task) = backlog.last() {
-                let length = task.outcome().and_then(|(_, outcome)| outcome.payload.plain()).map_or(0, <[u8]>::len);
+                let length = task
+                    .outcome()
+                    .and_then(|(_, outcome)| outcome.payload.plain())
+                    .map_or(0, <[u8]>::len);
                 if !writer.has_room(HEADER + length.min(MAX_REPORTED)) {
                     break;
                 }
@@ -154,10 +171,14 @@ pub unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info)
     unsafe {
         enter(env, info, |port, [slot]: [_; 1]| {
             let slot = index(env, slot)?;
-            let Some(task) = port.task(slot) else { return Ok(nothing()) };
+            let Some(task) = port.task(slot) else {
+                return Ok(nothing());
+            };
             port.leave(slot);
             if task.is_shared() {
-                let Some((_, outcome)) = task.outcome() else { return Ok(nothing()) };
+                let Some((_, outcome)) = task.outcome() else {
+                    return Ok(nothing());
+                };
                 transit::deliver_copy(env, &outcome.payload)
             } else if task.state.load().phase() == Phase::Settled {
                 // Settled, not shared, on the owner's thread, and no reference from `outcome` is alive.
@@ -177,7 +198,9 @@ pub unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_inf
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [slot, grace, depth]: [_; 3]| {
-            let Some(task) = port.task(index(env, slot)?) else { return from_int(env, 0) };
+            let Some(task) = port.task(index(env, slot)?) else {
+                return from_int(env, 0);
+            };
             let grace = transit::duration(env, grace)?.unwrap_or(std::time::Duration::MAX);
             if port.pool.cancel(&task, grace).is_none() {
                 return from_int(env, 0);
@@ -197,10 +220,16 @@ pub unsafe extern "C" fn fail(env: sys::napi_env, info: sys::napi_callback_info)
         enter(env, info, |port, [length]: [_; 1]| {
             let length = index(env, length)?.min(port.out.length);
             let bytes = std::slice::from_raw_parts(port.out.start, length);
-            let tasks: Vec<_> = port.table.borrow().iter().filter_map(|entry| entry.task.clone()).collect();
+            let tasks: Vec<_> = port
+                .table
+                .borrow()
+                .iter()
+                .filter_map(|entry| entry.task.clone())
+                .collect();
             for task in tasks {
                 let waits = |phase| matches!(phase, Phase::Waiting | Phase::Queued);
-                port.pool.settle(task, Settlement::Crashed, waits, || Payload::copy_of(bytes));
+                port.pool
+                    .settle(task, Settlement::Crashed, waits, || Payload::copy_of(bytes));
             }
             Ok(nothing())
         })

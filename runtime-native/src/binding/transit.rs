@@ -28,7 +28,12 @@ unsafe fn buffer_bytes<'call>(env: sys::napi_env, buffer: sys::napi_value) -> Ou
     // SAFETY: the caller's promise.
     check(unsafe { sys::napi_get_arraybuffer_info(env, buffer, &mut data, &mut length) })?;
     // SAFETY: `length` bytes at `data` belong to the buffer.
-    Ok(if length == 0 { &[] } else { unsafe { slice::from_raw_parts(data.cast(), length) } })
+    Ok(if length == 0 {
+        &[]
+    } else {
+        // SAFETY: as said above.
+        unsafe { slice::from_raw_parts(data.cast(), length) }
+    })
 }
 
 /// Takes an ArrayBuffer's memory away from this isolate. None when it can't be moved and should be copied.
@@ -39,6 +44,7 @@ unsafe fn take_store(env: sys::napi_env, buffer: sys::napi_value) -> Option<Back
     let engine = Engine::get()?;
     // SAFETY: the caller's promise, for both.
     let store = unsafe { engine.store_of(buffer) };
+    // SAFETY: as said above.
     if unsafe { sys::napi_detach_arraybuffer(env, buffer) } == sys::Status::napi_ok {
         return Some(store);
     }
@@ -62,13 +68,23 @@ pub unsafe fn payload_of(
 ) -> Outcome<Payload> {
     let (mut kind, mut size, mut data, mut buffer, mut offset) = (0, 0, ptr::null_mut(), ptr::null_mut(), 0);
     // SAFETY: the caller's promise, here and below.
-    check(unsafe { sys::napi_get_typedarray_info(env, view, &mut kind, &mut size, &mut data, &mut buffer, &mut offset) })?;
+    check(unsafe {
+        sys::napi_get_typedarray_info(env, view, &mut kind, &mut size, &mut data, &mut buffer, &mut offset)
+    })?;
     if length > size {
-        return Err(Fault::Message("makeparallel: a payload is longer than its buffer".into()));
+        return Err(Fault::Message(
+            "makeparallel: a payload is longer than its buffer".into(),
+        ));
     }
+    // SAFETY: as said above.
     let attachments = unsafe { attachments_of(env, attachments, transfers) }?;
     let movable = length >= MOVE_FROM && offset == 0;
-    let bytes = match if movable { unsafe { take_store(env, buffer) } } else { None } {
+    let bytes = match if movable {
+        // SAFETY: as said above.
+        unsafe { take_store(env, buffer) }
+    } else {
+        None
+    } {
         Some(store) => Bytes::Store(store, length),
         // SAFETY: `size` bytes at `data`, which includes the view's offset, belong to the view.
         None if length > 0 => Bytes::copy_of(unsafe { slice::from_raw_parts(data.cast(), length) }),
@@ -77,33 +93,52 @@ pub unsafe fn payload_of(
     Ok(Payload { bytes, attachments })
 }
 
-unsafe fn attachments_of(env: sys::napi_env, attachments: sys::napi_value, transfers: sys::napi_value) -> Outcome<Option<Box<Vec<Attachment>>>> {
+// A payload holds a thin pointer to the rare attachments; the lint wants the list itself there, which is three words.
+#[allow(clippy::box_collection)]
+unsafe fn attachments_of(
+    env: sys::napi_env,
+    attachments: sys::napi_value,
+    transfers: sys::napi_value,
+) -> Outcome<Option<Box<Vec<Attachment>>>> {
     // SAFETY: `payload_of`'s contract, in the whole function.
     if !unsafe { is_present(env, attachments) }? {
         return Ok(None);
     }
+    // SAFETY: as said above.
     let moved = if unsafe { is_present(env, transfers) }? {
+        // SAFETY: as said above.
         let count = unsafe { array_length(env, transfers) }?;
-        (0..count).map(|at| unsafe { element(env, transfers, at) }).collect::<Outcome<Vec<_>>>()?
+        (0..count)
+            // SAFETY: as said above.
+            .map(|at| unsafe { element(env, transfers, at) })
+            .collect::<Outcome<Vec<_>>>()?
     } else {
         Vec::new()
     };
+    // SAFETY: as said above.
     let count = unsafe { array_length(env, attachments) }?;
     let mut result = Vec::with_capacity(count as usize);
     for at in 0..count {
+        // SAFETY: as said above.
         let value = unsafe { element(env, attachments, at) }?;
+        // SAFETY: as said above.
         result.push(if unsafe { is_array_buffer(env, value) } {
             let moves = moved.iter().any(|other| {
                 let mut same = false;
+                // SAFETY: as said above.
                 unsafe { sys::napi_strict_equals(env, value, *other, &mut same) };
                 same
             });
+            // SAFETY: as said above.
             unsafe { array_buffer_attachment(env, value, moves) }?
         } else {
             let Some(engine) = Engine::get() else {
-                return Err(Fault::Message("makeparallel: this runtime has no way to share a SharedArrayBuffer with the native backend".into()));
+                return Err(Fault::Message(
+                    "makeparallel: this runtime has no way to share a SharedArrayBuffer with the native backend".into(),
+                ));
             };
             // The codec attaches nothing but buffers for this backend (`Writer.hostObjects`).
+            // SAFETY: as said above.
             Attachment::Shared(unsafe { engine.shared_store_of(value) })
         });
     }
@@ -115,9 +150,11 @@ unsafe fn array_buffer_attachment(env: sys::napi_env, buffer: sys::napi_value, m
     if moves && let Some(store) = unsafe { take_store(env, buffer) } {
         return Ok(Attachment::Moved(store));
     }
+    // SAFETY: as said above.
     let copy = Attachment::Copied(unsafe { buffer_bytes(env, buffer) }?.into());
     if moves {
         // Same meaning without the means. One that can't be detached stays as it is.
+        // SAFETY: as said above.
         unsafe { sys::napi_detach_arraybuffer(env, buffer) };
     }
     Ok(copy)
@@ -131,17 +168,31 @@ pub unsafe fn deliver(env: sys::napi_env, payload: Payload) -> Outcome<sys::napi
     let length = payload.bytes.len();
     // SAFETY: the caller's promise, in the whole function.
     let buffer = match payload.bytes {
+        // SAFETY: as said above.
         Bytes::Store(store, _) => unsafe { own(store) }?,
+        // SAFETY: as said above.
         bytes => unsafe { new_array_buffer(env, bytes.as_slice().unwrap_or_default()) }?,
     };
     let attachments = match payload.attachments {
         Some(attachments) => {
-            let values: Outcome<Vec<_>> = attachments.into_iter().map(|attachment| unsafe { attachment_value(env, attachment) }).collect();
+            let values: Outcome<Vec<_>> = attachments
+                .into_iter()
+                // SAFETY: as said above.
+                .map(|attachment| unsafe { attachment_value(env, attachment) })
+                .collect();
+            // SAFETY: as said above.
             unsafe { new_array(env, &values?) }?
         }
+        // SAFETY: as said above.
         None => unsafe { null(env) }?,
     };
-    unsafe { new_array(env, &[buffer, super::value::from_number(env, length as f64)?, attachments]) }
+    // SAFETY: as said above.
+    unsafe {
+        new_array(
+            env,
+            &[buffer, super::value::from_number(env, length as f64)?, attachments],
+        )
+    }
 }
 
 /// As [`deliver`], for a payload that others read too: everything but shared memory is copied.
@@ -151,25 +202,38 @@ pub unsafe fn deliver(env: sys::napi_env, payload: Payload) -> Outcome<sys::napi
 pub unsafe fn deliver_copy(env: sys::napi_env, payload: &Payload) -> Outcome<sys::napi_value> {
     // SAFETY: the caller's promise, in the whole function.
     let bytes = match &payload.bytes {
+        // SAFETY: as said above.
         Bytes::Store(store, length) => &unsafe { stored(store) }?[..*length],
         bytes => bytes.as_slice().unwrap_or_default(),
     };
+    // SAFETY: as said above.
     let buffer = unsafe { new_array_buffer(env, bytes) }?;
     let attachments = match &payload.attachments {
         Some(attachments) => {
             let values: Outcome<Vec<_>> = attachments
                 .iter()
                 .map(|attachment| match attachment {
+                    // SAFETY: as said above.
                     Attachment::Moved(store) => unsafe { new_array_buffer(env, stored(store)?) },
+                    // SAFETY: as said above.
                     Attachment::Copied(bytes) => unsafe { new_array_buffer(env, bytes) },
+                    // SAFETY: as said above.
                     Attachment::Shared(store) => unsafe { share(store) },
                 })
                 .collect();
+            // SAFETY: as said above.
             unsafe { new_array(env, &values?) }?
         }
+        // SAFETY: as said above.
         None => unsafe { null(env) }?,
     };
-    unsafe { new_array(env, &[buffer, super::value::from_number(env, bytes.len() as f64)?, attachments]) }
+    // SAFETY: as said above.
+    unsafe {
+        new_array(
+            env,
+            &[buffer, super::value::from_number(env, bytes.len() as f64)?, attachments],
+        )
+    }
 }
 
 /// Frees the memory of buffers that nobody has received, by making garbage of them in this isolate.
@@ -185,7 +249,11 @@ pub unsafe fn bury_dead_stores(env: sys::napi_env) {
             if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
                 return;
             }
-            if engine.is_shared(&store) { engine.shared_buffer_of(store) } else { engine.buffer_of(store) };
+            if engine.is_shared(&store) {
+                engine.shared_buffer_of(store)
+            } else {
+                engine.buffer_of(store)
+            };
             sys::napi_close_handle_scope(env, scope);
         }
     }
@@ -194,10 +262,13 @@ pub unsafe fn bury_dead_stores(env: sys::napi_env) {
 unsafe fn attachment_value(env: sys::napi_env, attachment: Attachment) -> Outcome<sys::napi_value> {
     // SAFETY: `deliver`'s contract, for all of them.
     match attachment {
+        // SAFETY: as said above.
         Attachment::Moved(store) => unsafe { own(store) },
+        // SAFETY: as said above.
         Attachment::Copied(bytes) => unsafe { new_array_buffer(env, &bytes) },
         Attachment::Shared(store) => {
             let engine = engine()?;
+            // SAFETY: as said above.
             Ok(unsafe { engine.shared_buffer_of(store) })
         }
     }

@@ -41,7 +41,16 @@ pub unsafe fn enter<const N: usize>(
     let mut arguments = [ptr::null_mut(); N];
     let mut data = ptr::null_mut();
     // SAFETY: the parameters come from Node; the array has room for `count`; missing arguments are filled with undefined.
-    unsafe { sys::napi_get_cb_info(env, info, &mut count, arguments.as_mut_ptr(), ptr::null_mut(), &mut data) };
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            arguments.as_mut_ptr(),
+            ptr::null_mut(),
+            &mut data,
+        )
+    };
     // SAFETY: `data` is the port that `function` was given; it lives until the environment's cleanup, after which no JavaScript runs.
     let port = unsafe { &*data.cast::<Port>() };
     let fault = match catch_unwind(AssertUnwindSafe(|| body(port, arguments))) {
@@ -67,11 +76,23 @@ pub unsafe fn throw(env: sys::napi_env, message: &str) {
 ///
 /// # Safety
 /// Common contract; `port` must outlive the environment's JavaScript.
-pub unsafe fn function(env: sys::napi_env, name: &CStr, port: *const Port, callback: sys::napi_callback) -> Outcome<sys::napi_value> {
+pub unsafe fn function(
+    env: sys::napi_env,
+    name: &CStr,
+    port: *const Port,
+    callback: sys::napi_callback,
+) -> Outcome<sys::napi_value> {
     let mut value = ptr::null_mut();
     // SAFETY: common contract; the name is NUL-terminated.
     check(unsafe {
-        sys::napi_create_function(env, name.as_ptr(), name.to_bytes().len() as isize, callback, port.cast_mut().cast::<c_void>(), &mut value)
+        sys::napi_create_function(
+            env,
+            name.as_ptr(),
+            name.to_bytes().len() as isize,
+            callback,
+            port.cast_mut().cast::<c_void>(),
+            &mut value,
+        )
     })?;
     Ok(value)
 }
@@ -163,8 +184,12 @@ pub unsafe fn ints(env: sys::napi_env, array: sys::napi_value) -> Outcome<Vec<i3
     if !unsafe { is_present(env, array) }? {
         return Ok(Vec::new());
     }
+    // SAFETY: as said above.
     let length = unsafe { array_length(env, array) }?;
-    (0..length).map(|position| unsafe { int(env, element(env, array, position)?) }).collect()
+    (0..length)
+        // SAFETY: as said above.
+        .map(|position| unsafe { int(env, element(env, array, position)?) })
+        .collect()
 }
 
 /// # Safety
@@ -174,6 +199,7 @@ pub unsafe fn new_array(env: sys::napi_env, values: &[sys::napi_value]) -> Outco
     // SAFETY: common contract, here and below.
     check(unsafe { sys::napi_create_array_with_length(env, values.len(), &mut array) })?;
     for (position, value) in values.iter().enumerate() {
+        // SAFETY: as said above.
         check(unsafe { sys::napi_set_element(env, array, position as u32, *value) })?;
     }
     Ok(array)
@@ -211,7 +237,14 @@ impl Area {
         let mut reference = ptr::null_mut();
         // SAFETY: common contract, for both calls. The reference is never deleted: it ends with the environment.
         check(unsafe { sys::napi_create_arraybuffer(env, length, &mut data, &mut buffer) })?;
+        // SAFETY: as said above.
         check(unsafe { sys::napi_create_reference(env, buffer, 1, &mut reference) })?;
-        Ok((Self { start: data.cast(), length }, buffer))
+        Ok((
+            Self {
+                start: data.cast(),
+                length,
+            },
+            buffer,
+        ))
     }
 }

@@ -72,7 +72,14 @@ pub enum Asleep {
 }
 
 impl WorkerSide {
-    pub fn new(worker: Arc<Worker>, header: Area, job_area: Area, result: Area, run: sys::napi_ref, pump: sys::napi_ref) -> Self {
+    pub fn new(
+        worker: Arc<Worker>,
+        header: Area,
+        job_area: Area,
+        result: Area,
+        run: sys::napi_ref,
+        pump: sys::napi_ref,
+    ) -> Self {
         Self {
             worker,
             header,
@@ -106,17 +113,27 @@ impl WorkerSide {
         }
         pool.note_dequeued();
         self.free.borrow_mut().pop();
-        self.open.borrow_mut()[job_slot(job)] = Some(OpenJob { job, task: Arc::clone(&task), pending: None });
+        self.open.borrow_mut()[job_slot(job)] = Some(OpenJob {
+            job,
+            task: Arc::clone(&task),
+            pending: None,
+        });
         Some((job, task))
     }
 
     pub fn find(&self, job: u32) -> Option<Arc<Task>> {
-        self.open.borrow()[job_slot(job)].as_ref().filter(|open| open.job == job).map(|open| Arc::clone(&open.task))
+        self.open.borrow()[job_slot(job)]
+            .as_ref()
+            .filter(|open| open.job == job)
+            .map(|open| Arc::clone(&open.task))
     }
 
     /// An open job goes on asynchronously.
     pub fn set_pending(&self, job: u32, inside: bool) {
-        if let Some(open) = self.open.borrow_mut()[job_slot(job)].as_mut().filter(|open| open.job == job) {
+        if let Some(open) = self.open.borrow_mut()[job_slot(job)]
+            .as_mut()
+            .filter(|open| open.job == job)
+        {
             open.pending = Some(inside);
             self.pending.set(self.pending.get() + 1);
             self.pending_inside.set(self.pending_inside.get() + u32::from(inside));

@@ -92,7 +92,9 @@ impl Sleep {
         if self.waiting.load(Ordering::SeqCst) != 0 {
             let mut sleepers = self.sleepers.lock();
             let position = sleepers.waiting.iter().rposition(|entry| entry.id == owner.id);
-            let chosen = position.map(|position| sleepers.waiting.remove(position)).or_else(|| sleepers.waiting.pop());
+            let chosen = position
+                .map(|position| sleepers.waiting.remove(position))
+                .or_else(|| sleepers.waiting.pop());
             self.waiting.store(sleepers.waiting.len() as u32, Ordering::SeqCst);
             drop(sleepers);
             if let Some(worker) = chosen {
