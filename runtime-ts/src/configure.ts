@@ -5,7 +5,7 @@ import { writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { inspect } from "node:util";
 import type { ResourceLimits } from "node:worker_threads";
-import { SHARE_ENV } from "node:worker_threads";
+import type { SHARE_ENV } from "node:worker_threads";
 import { ParallelError } from "./errors";
 import { checkMs } from "./options";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";

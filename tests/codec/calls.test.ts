@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-explicit-any, prefer-rest-params -- decoded values have no static type; an arguments object is tested */
+/* eslint-disable prefer-rest-params -- decoded values have no static type; an arguments object is tested */
 /** Calls: receiver, captures and arguments in one payload; handles and parallel functions in it. */
 import {
   HANDLE_BRAND,

@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- decoded values have no static type */
 /** Instances of registered classes. The accessors and the revival checks are what the transformer writes into such classes. */
 import { classById, decodeValue, encodeValue, onUnknownClass, registerClass, revival } from "../../dist/runtime-ts/src/codec";
 import { newWriter, payloadOf, roundTrip } from "./support";

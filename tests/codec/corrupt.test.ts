@@ -1,4 +1,3 @@
-/* eslint-disable no-sparse-arrays -- holes are what is tested */
 /** Bytes that no encoder has written give an Error: no hang, no crash, no allocation out of proportion. */
 import { decodeCall, decodeValue, encodeValue, registerClass } from "../../dist/runtime-ts/src/codec";
 import { newWriter, payloadOf, roundTrip } from "./support";

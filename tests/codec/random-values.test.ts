@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- constructors of many kinds */
 /** Random graphs against structured clone. The seed is printed by the failing test's name; every run tries the same ones. */
 import { expectSameGraph, roundTrip } from "./support";
 

@@ -1,4 +1,3 @@
-/* eslint-disable no-sparse-arrays -- holes are what is tested */
 /** What cannot cross is refused with its path; nothing has been detached, and the next payload is unharmed. */
 import { EventEmitter } from "node:events";
 import { createServer, Socket } from "node:net";

@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/no-explicit-any, no-sparse-arrays -- holes are what is tested, and decoded values have no static type */
 /** Whatever structured clone carries comes out of a payload as it comes out of structured clone. */
 import { runInNewContext } from "node:vm";
 import { expectSameGraph, roundTrip, roundTripCall } from "./support";

@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- decoded values have no static type */
 /**
  * Round trips through a payload, and a comparison of object graphs that is stricter than jest's.
  */

@@ -1,7 +1,6 @@
-import { conformance, type Tools } from "../support/conformance";
+import { conformance } from "../support/conformance";
 
 declare function sleep(ms: number): Promise<void>;
-declare const mp: Tools["mp"];
 
 const tasks = {
   range: function* (n: number) {

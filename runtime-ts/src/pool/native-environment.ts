@@ -119,7 +119,13 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
     if ((++this.pushes & (BACKLOG_CHECK - 1)) === 0 && options === undefined && this.port.backlog() > BACKLOG_LIMIT) this.deliver();
     if (options !== undefined || writer.bytes !== this.home.home || writer.attachments !== null) {
-      return this.pushUnusual(index, writer, sink, options ?? NO_OPTIONS, options?.after === undefined ? USUAL : { after: this.slotsOf(options.after), pinned: -1 });
+      return this.pushUnusual(
+        index,
+        writer,
+        sink,
+        options ?? NO_OPTIONS,
+        options?.after === undefined ? USUAL : { after: this.slotsOf(options.after), pinned: -1 },
+      );
     }
     const slot = this.occupy(sink);
     const ticket = this.tickets[slot]!;
@@ -251,7 +257,8 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
           if ((kind & FETCH) !== 0) encoded = encodedOf(this.port.take(slot)!);
           this.settled(slot, (kind & KEPT) !== 0);
           const settlement = (kind & SETTLEMENT) as Settlement;
-          if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Rejected && settlement !== Settlement.Crashed) encoded = null;
+          if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Rejected && settlement !== Settlement.Crashed)
+            encoded = null;
           sink.settle(settlement, encoded, number, detail);
         }
       } catch (error) {

@@ -239,7 +239,6 @@ class NativePool extends NativeEnvironment<BindingRoot> {
             return;
           }
           try {
-            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever loading the chunk has thrown
             reject(decodeValue(payload!));
           } catch (error) {
             reject(error as Error);

@@ -105,8 +105,8 @@ export class Executor implements JobExecutor {
     let result: unknown;
     try {
       const plain = !task.receiver && !task.factory && runnable.variant === "call";
-      if (!task.async && runnable.variant === "call") result = plain ? fn.apply(undefined, values) : call(runnable, values, context);
-      else result = runContinued(context, () => (plain ? (fn.apply(undefined, values) as unknown) : call(runnable, values, context)));
+      if (!task.async && runnable.variant === "call") result = plain ? fn(...values) : call(runnable, values, context);
+      else result = runContinued(context, () => (plain ? (fn(...values) as unknown) : call(runnable, values, context)));
     } catch (error) {
       context.ended = true;
       throw error;

@@ -80,7 +80,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` assigns to `{name}`, a variable of the function around it",
     fix: "Return the new value from the function and assign it where the result arrives.",
     why: "The function runs in another thread on a copy. The assignment could never reach the original.",
-    example: "let count = 0;\nlist.forEach(() => parallel(() => { count++; }));\n",
+    example: "let count = 0;\nlist.forEach(() =>\n  parallel(() => {\n    count++;\n  }),\n);\n",
   },
   MP1006: {
     severity: "error",
@@ -120,7 +120,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` assigns to `{name}`, a variable of the module",
     fix: "Return the new value and assign it where the result arrives.",
     why: "Every worker has its own copy of the module's variables. The program would never see the assignment.",
-    example: "let total = 0;\nexport const add = parallel((n: number) => { total += n; });\n",
+    example: "let total = 0;\nexport const add = parallel((n: number) => {\n  total += n;\n});\n",
   },
   MP1011: {
     severity: "error",
@@ -128,7 +128,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` changes `{name}`, an object of the module",
     fix: "Return what should be added and change `{name}` where the result arrives, or pass shared memory as an argument.",
     why: "Every worker has its own copy of the module's objects. The program would never see the change.",
-    example: "const results: number[] = [];\nexport const run = parallel((n: number) => { results.push(n * n); });\n",
+    example: "const results: number[] = [];\nexport const run = parallel((n: number) => {\n  results.push(n * n);\n});\n",
   },
   MP1012: {
     severity: "error",
@@ -136,7 +136,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` assigns to `this.{name}`",
     fix: "Return the new value and assign it where the result arrives.",
     why: "The instance travels as a copy. The original would not change.",
-    example: "class Counter {\n  count = 0;\n  @parallel async add(n: number) { this.count += n; }\n}\n",
+    example: "class Counter {\n  count = 0;\n  @parallel async add(n: number) {\n    this.count += n;\n  }\n}\n",
   },
   MP1013: {
     severity: "error",
@@ -144,7 +144,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`@parallel` can't mark {what}",
     fix: "Mark a method, or wrap a function with `parallel(...)`.",
     why: "Constructors, accessors, fields and classes are used without a call that could return a handle.",
-    example: "class C {\n  @parallel get size() { return 1; }\n}\n",
+    example: "class C {\n  @parallel get size() {\n    return 1;\n  }\n}\n",
   },
   MP1014: {
     severity: "error",
@@ -152,7 +152,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` is neither `async` nor declared to return a `Promise` or an `AsyncHandle`",
     fix: "Make it `async`, or write the return type `AsyncHandle<...>` and return `AsyncHandle.of(value)`.",
     why: "Callers get a handle from the stub. Without one of these the type that they see would be wrong.",
-    example: "/** @parallel */\nexport function fibonacci(n: number): number { return n; }\n",
+    example: "/** @parallel */\nexport function fibonacci(n: number): number {\n  return n;\n}\n",
   },
   MP1015: {
     severity: "error",
@@ -168,7 +168,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` is a method of a class that is declared inside a function",
     fix: "Move the class to the top level of the module.",
     why: "The worker needs the class itself, and one inside a function is a new class each time that the function runs.",
-    example: "function make() {\n  return class { @parallel async run() { return 1; } };\n}\n",
+    example: "function make() {\n  return class {\n    @parallel async run() {\n      return 1;\n    }\n  };\n}\n",
   },
   MP1017: {
     severity: "error",
@@ -184,7 +184,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` uses the private name `{name}` of a class that is declared inside a function",
     fix: "Move the class to the top level of the module.",
     why: "Code that uses private names must stay inside the class, and a class inside a function is a new class each time that the function runs.",
-    example: "function make() {\n  return class {\n    #x = 1;\n    read() { return parallel(() => this.#x); }\n  };\n}\n",
+    example: "function make() {\n  return class {\n    #x = 1;\n    read() {\n      return parallel(() => this.#x);\n    }\n  };\n}\n",
   },
   MP2001: {
     severity: "warning",
@@ -192,7 +192,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` changes `{name}`, but what it has is a copy",
     fix: "Return the result instead, or pass shared memory (`share`, `sharedArray`).",
     why: "Captured objects travel by value. The original stays as it is.",
-    example: "function collect() {\n  const seen: string[] = [];\n  return parallel((s: string) => { seen.push(s); });\n}\n",
+    example: "function collect() {\n  const seen: string[] = [];\n  return parallel((s: string) => {\n    seen.push(s);\n  });\n}\n",
   },
   MP2002: {
     severity: "warning",
@@ -200,7 +200,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "{task} reads `{name}`, which is assigned elsewhere in the program; each worker has its own copy",
     fix: "Pass it as an argument, or silence this with `// @parallel-ignore MP2002`.",
     why: "The worker evaluates the module's declaration, and never sees a later assignment.",
-    example: "let level = 1;\nexport function setLevel(n: number) { level = n; }\nexport const work = parallel((n: number) => n * level);\n",
+    example: "let level = 1;\nexport function setLevel(n: number) {\n  level = n;\n}\nexport const work = parallel((n: number) => n * level);\n",
   },
   MP2003: {
     severity: "warning",
@@ -224,7 +224,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "{task} reads `{name}`, which is changed elsewhere in the program; each worker has its own copy",
     fix: "Pass it as an argument, or silence this with `// @parallel-ignore MP2005`.",
     why: "",
-    example: "const users: string[] = [];\nexport function addUser(name: string) { users.push(name); }\nexport const count = parallel(() => users.length);\n",
+    example: "const users: string[] = [];\nexport function addUser(name: string) {\n  users.push(name);\n}\nexport const count = parallel(() => users.length);\n",
   },
   MP2006: {
     severity: "warning",
@@ -232,7 +232,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     message: "`{task}` changes `this.{name}`, but the instance is a copy",
     fix: "Return the result and change the instance where it arrives.",
     why: "",
-    example: "class Log {\n  lines: string[] = [];\n  @parallel async add(line: string) { this.lines.push(line); }\n}\n",
+    example: "class Log {\n  lines: string[] = [];\n  @parallel async add(line: string) {\n    this.lines.push(line);\n  }\n}\n",
   },
   MP2007: {
     severity: "warning",

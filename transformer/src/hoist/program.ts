@@ -52,10 +52,7 @@ export function programEdits(
   const location = format.module === "esm" ? "import.meta.url" : "__filename";
   // Before the program's own statements: a call of `main()` among them may already send instances. After its imports, whose order stays.
   if (needed.length > 0) edits.push(insertion(afterImports(module, edits), "statements", `\n${registrations(needed).join("\n")}\n`));
-  const tail = [
-    preamble(location, format.manifestKey, slots.all),
-    ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : []),
-  ];
+  const tail = [preamble(location, format.manifestKey, slots.all), ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : [])];
   edits.push(insertion(module.text.length, "statements", `\n${tail.join("\n")}\n`));
   return sortEdits(edits);
 }
