@@ -39,6 +39,10 @@ export function pushSite(): PushSite {
 const OWN_FOLDER = __dirname + path.sep;
 
 const FRAME = /^\s+at /;
+/** The line above a place of call. */
+const CALLED = /^\s+--- .* was called here ---$/;
+/** Places of calls in one stack: an error that passes through deep recursion of nested tasks would grow with each level. */
+const MOST_CALLS = 8;
 
 function framesOf(stack: string): string[] {
   return stack.split("\n").filter((line) => FRAME.test(line) && !line.includes(OWN_FOLDER));
@@ -78,7 +82,8 @@ export function addPushSite(error: unknown, site: PushSite | undefined, name: st
     const all = mapStack(stack).split("\n");
     const lines = own ? all.filter((line) => !FRAME.test(line)) : withoutCallers(all);
     const frames = site === undefined ? [] : framesOf(site.stack ?? "").map(mapFrame);
-    if (frames.length > 0) lines.push(`    --- ${name} was called here ---`, ...frames);
+    const calls = all.reduce((count, line) => (CALLED.test(line) ? count + 1 : count), 0);
+    if (frames.length > 0 && calls < MOST_CALLS) lines.push(`    --- ${name} was called here ---`, ...frames);
     Object.defineProperty(error, "stack", { value: lines.join("\n"), configurable: true, writable: true, enumerable: false });
   } catch {
     // A frozen error, or one whose `stack` is the program's own business, stays as it is.

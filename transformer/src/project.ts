@@ -198,6 +198,7 @@ export class Project {
     if (sites.length > 0) {
       finder.ofModule(module);
       finder.ofUnits(reached);
+      finder.widen(module);
       for (const { specifier, node, included } of module.bareImports) if (!included) report.add("MP3001", node, { specifier });
     }
     const classes = finder.finish();
@@ -243,6 +244,10 @@ export class Project {
     const asks: ClassInfo[] = [];
     for (const info of classes) {
       if (info.module === module) continue;
+      if (info.widened) {
+        asks.push(info);
+        continue;
+      }
       const found = this.importOf(module, info);
       const isMarked = Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
       const selfRegistering = !found || isMarked || info.guarded || privateState(info.module, info.node).length > 0;

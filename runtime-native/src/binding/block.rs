@@ -34,6 +34,8 @@ enum Waited {
     Service = 2,
     /// This environment or its pool is ending.
     Ending = 3,
+    /// The awaited task is queued, but this worker holds as many jobs as it can: the nested calls are too deep.
+    TooDeep = 4,
 }
 
 /// `block(slot, ms, depth) → Waited`, plus 16 when a record was written.
@@ -80,6 +82,7 @@ fn wait(port: &Port, task: &Arc<Task>, deadline: Option<Instant>) -> Outcome<Wai
             match help(port, side, calls, task) {
                 Helped::Yes => continue,
                 Helped::Stopped => return Ok(Waited::Ending),
+                Helped::Full => return Ok(Waited::TooDeep),
                 Helped::No => {}
             }
         }
@@ -103,6 +106,7 @@ enum Helped {
     Yes,
     No,
     Stopped,
+    Full,
 }
 
 fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> Helped {
@@ -113,8 +117,11 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> H
         return Helped::Stopped;
     }
     let next = if awaited.state.load().phase() == Phase::Queued && awaited.plan.pinned.is_none() {
+        if side.is_full() {
+            return Helped::Full;
+        }
         Some(Arc::clone(awaited))
-    } else if side.depth.get() < MAX_HELP_DEPTH {
+    } else if !side.is_full() && side.depth.get() < MAX_HELP_DEPTH {
         // Others' tasks only while the stack is flat: they are not what this wait is for.
         port.pool
             .find_for_waiting(&side.worker, side.depth.get() < MAX_HELP_DEPTH / 8)

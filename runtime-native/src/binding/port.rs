@@ -96,6 +96,13 @@ impl Port {
                 && sys::napi_get_global(self.env, &mut receiver) == sys::Status::napi_ok
                 && sys::napi_call_function(self.env, receiver, function, 0, ptr::null(), &mut result)
                     == sys::Status::napi_ok;
+            // A plain exception (the stack is nearly full, say) is no end: only a stopped isolate throws without a value.
+            let alive = alive || {
+                let mut kind = 0;
+                sys::napi_get_and_clear_last_exception(self.env, &mut result) == sys::Status::napi_ok
+                    && sys::napi_typeof(self.env, result, &mut kind) == sys::Status::napi_ok
+                    && kind == sys::ValueType::napi_object
+            };
             sys::napi_close_handle_scope(self.env, scope);
             alive
         }

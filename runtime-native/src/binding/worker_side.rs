@@ -175,6 +175,11 @@ impl WorkerSide {
         MAX_OPEN_JOBS - self.free.borrow().len()
     }
 
+    /// No further job can be opened; nothing must be taken from a queue then.
+    pub fn is_full(&self) -> bool {
+        self.free.borrow().is_empty()
+    }
+
     pub fn set_header(&self, word: usize, value: i32) {
         debug_assert!(word < header::WORDS);
         // SAFETY: the area has `WORDS` words, is aligned as all array buffers are, and only this thread uses it.

@@ -100,9 +100,12 @@ export function classById(id: string): Function | undefined {
 /** @internal */
 export function entryById(id: string): ClassEntry | undefined {
   const found = known(id);
-  if (found !== undefined || unknownClassHook === undefined) return found;
+  if (unknownClassHook === undefined) return found;
+  // A chunk's code needs the class of its own side, whose base classes it knows; the program's is the second best.
+  const otherSide = decodingSide === "chunk" && !registered.chunk.has(id);
+  if (found !== undefined && !otherSide) return found;
   const answer = unknownClassHook(id);
-  if (answer === undefined) return undefined;
+  if (answer === undefined) return found;
   // Loading the class's chunk has usually registered it; if not, the hook's answer is enough for classes without private fields.
   if (known(id) === undefined) registerClass(answer, id);
   return known(id);

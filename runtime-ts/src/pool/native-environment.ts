@@ -26,6 +26,7 @@ const WAITED = 15;
 const SETTLED = 0;
 const TIME_OUT = 1;
 const SERVICE = 2;
+const TOO_DEEP = 4;
 const ONE_RECORD = 16;
 
 /** What is known of a slot. */
@@ -38,6 +39,22 @@ const BACKLOG_CHECK = 1024;
 const BACKLOG_LIMIT = 4096;
 
 const NO_OPTIONS: PushOptions = {};
+
+/** Nested waits from which on the stack may be near its end. */
+const DEEP = 16;
+/** Words of stack that running a task and telling a sink may take, and more. */
+const ROOM: undefined[] = new Array<undefined>(8192).fill(undefined);
+
+/**
+ * Throws where the stack has no room for as many arguments as `ROOM` has words. Recursion would not tell: how large its frames are depends on what V8
+ * has made of it.
+ * @throws RangeError
+ */
+function ensureStack(): void {
+  noop(...ROOM);
+}
+
+function noop(..._values: unknown[]): void {}
 
 /** Memory of one depth of nested deliveries. */
 class Reports {
@@ -298,6 +315,8 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     const slot = ticket & SLOT_MASK;
     for (let left = ms; this.isPending(ticket); left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now())) {
       const { depth } = this;
+      // A record that has been taken must be told to its sink. Where the stack could end in between, this call fails before it takes anything.
+      if (depth > DEEP) ensureStack();
       const reports = this.reportsOf(depth);
       this.depth = depth + 1;
       let result: number;
@@ -311,6 +330,8 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       if (waited === TIME_OUT) return !this.isPending(ticket);
       if (waited === SERVICE) this.serve();
       else if (waited === SETTLED) this.deliver();
+      else if (waited === TOO_DEEP)
+        throw new RangeError("Maximum call stack size exceeded: this worker waits in thousands of nested parallel calls.");
       else throw this.ending();
     }
     return true;

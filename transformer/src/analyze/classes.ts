@@ -25,6 +25,8 @@ export interface ClassInfo {
   readonly node: ts.ClassLikeDeclaration;
   readonly id: string;
   guarded: boolean;
+  /** No task names it; an instance may reach one all the same, where something that is named is expected. Its own module registers it. */
+  widened?: boolean;
 }
 
 /** How deep types are followed from a signature. */
@@ -101,6 +103,66 @@ export class ClassFinder {
         if (initializer) this.constructed(module, initializer);
       }
     }
+  }
+
+  /**
+   * Adds the classes that no task names, but whose instances tasks may get: those beside a class that was found, those that the module imports, and those that
+   * extend or implement what was found, in the modules that the given one can reach by imports.
+   */
+  widen(from: Module): void {
+    const named = new Set(this.found.keys());
+    for (const [binding, record] of from.imports) {
+      if (binding.references.every((use) => use.erased)) continue;
+      const target = this.modules.target(from, binding);
+      if (target?.kind === "declared") this.add(target.module, target.binding, 1);
+      else if (target?.kind === "namespace" && this.modules.follow(from, record.specifier, record.kind)) this.ofModule(target.module);
+    }
+    if (this.found.size > 0) {
+      const reachable = this.reachable(from);
+      for (let size = -1; size !== this.found.size; ) {
+        size = this.found.size;
+        for (const module of new Set([...this.found.values()].map((info) => info.module))) this.ofModule(module);
+        for (const module of reachable) this.addDerived(module);
+      }
+    }
+    for (const info of this.found.values()) if (!named.has(info.id)) info.widened = true;
+  }
+
+  private reachable(from: Module): Module[] {
+    const seen = new Set<Module>([from]);
+    for (const module of seen) {
+      for (const record of module.imports.values()) {
+        const other = this.modules.follow(module, record.specifier, record.kind);
+        if (other) seen.add(other);
+      }
+      for (const passed of this.modules.followedFrom(module)) seen.add(passed);
+    }
+    return [...seen].filter((module) => /\b(?:extends|implements)\b/.test(module.text));
+  }
+
+  private addDerived(module: Module): void {
+    for (const unit of module.units) {
+      if (unit.kind !== "declaration") continue;
+      for (const binding of unit.bindings) {
+        const info = classInfo(module, binding);
+        if (!info || this.found.has(info.id)) continue;
+        const base = this.base(info);
+        if ((base && this.found.has(base.id)) || this.implementsNamed(info)) this.add(module, binding, 1);
+      }
+    }
+  }
+
+  /** Whether it implements an interface that has been met on the way from a signature. */
+  private implementsNamed({ module, node }: ClassInfo): boolean {
+    const { ts } = module;
+    const clauses = (node.heritageClauses ?? []).filter((clause) => clause.token === ts.SyntaxKind.ImplementsKeyword);
+    return clauses.some((clause) =>
+      clause.types.some(({ expression }) => {
+        const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
+        const target = binding && binding.scope.kind === "module" ? this.modules.target(module, binding) : undefined;
+        return target?.kind === "declared" && this.visited.has(target.binding);
+      }),
+    );
   }
 
   private add(module: Module, binding: Binding, depth: number): void {
