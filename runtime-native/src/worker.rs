@@ -10,7 +10,7 @@ use crate::mailbox::LoopWaker;
 use crate::queue::Queue;
 
 /// Jobs that one worker can have open at a time: running, blocked in nested waits, or asynchronously pending.
-pub const MAX_OPEN_JOBS: usize = 4096;
+pub const MAX_OPEN_JOBS: usize = 2048;
 const SLOT_BITS: u32 = MAX_OPEN_JOBS.trailing_zeros();
 
 /// A job number is the slot that it occupies and a count, so that a flag which comes too late hits nobody else.

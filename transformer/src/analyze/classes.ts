@@ -119,7 +119,7 @@ export class ClassFinder {
     }
     if (this.found.size > 0) {
       const reachable = this.reachable(from);
-      for (let size = -1; size !== this.found.size; ) {
+      for (let size = -1; size !== this.found.size;) {
         size = this.found.size;
         for (const module of new Set([...this.found.values()].map((info) => info.module))) this.ofModule(module);
         for (const module of reachable) this.addDerived(module);
