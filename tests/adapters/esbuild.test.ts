@@ -334,3 +334,40 @@ test("platform browser is refused with a way out", async () => {
   expect(built.code).toBe(1);
   expect(esbuildErrors(built)).toContain(`platform: "node"`);
 });
+
+test("a class that no task names and whose code can't be bundled is left out, and the build goes on", async () => {
+  const workspace = project("optional-class", {
+    "src/shape.ts": "export abstract class Shape { abstract area(): number; }\n",
+    "src/odd.ts": `import { side } from "virtual:settings";
+import { Shape } from "./shape";
+export class Odd extends Shape { area() { return side; } }
+`,
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { Odd } from "./odd";
+import { Shape } from "./shape";
+class Square extends Shape { area() { return 9; } }
+const area = parallel((shape: Shape) => shape.area());
+const failed = (error: Error) => error.message.includes("src/odd.ts#Odd");
+void (async () => console.log(await area(new Square()), await area(new Odd()).then(() => "no error", failed)))();
+`,
+  });
+  const settings = `{ name: "settings", setup(build) {
+    build.onResolve({ filter: /^virtual:/ }, ({ path }) => ({ path, namespace: "virtual" }));
+    build.onLoad({ filter: /.*/, namespace: "virtual" }, () => ({ contents: "export const side = 7;" }));
+  } }`;
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/main.cjs" }`,
+    `makeparallel(), ${settings}`,
+  );
+  expect(await run(workspace, "out/main.cjs")).toBe("9 true");
+
+  // A task that needs it by name still fails the build.
+  workspace.write("src/main.ts", workspace.read("src/main.ts").replace("(shape: Shape) =>", "(shape: Shape | Odd) =>"));
+  const named = await esbuildBuild(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/main.cjs", logLevel: "silent" }`,
+    `makeparallel(), ${settings}`,
+  );
+  expect(esbuildErrors(named)).toMatch(/src\/odd.ts:1: .*virtual:settings/);
+});

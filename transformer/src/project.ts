@@ -102,7 +102,10 @@ export class Project {
       for (const info of analysis.classes) {
         const known = classes.get(info.id);
         if (!known || known.module !== info.module) classes.set(info.id, info);
-        else known.guarded ||= info.guarded;
+        else {
+          known.guarded ||= info.guarded;
+          if (!info.widened) known.widened = false;
+        }
       }
     }
     return planSlices({

@@ -117,7 +117,7 @@ export class ClassFinder {
       if (target?.kind === "declared") this.add(target.module, target.binding, 1);
       else if (target?.kind === "namespace" && this.modules.follow(from, record.specifier, record.kind)) this.ofModule(target.module);
     }
-    if (this.found.size > 0) {
+    if (this.found.size > 0 || this.visited.size > 0) {
       const reachable = this.reachable(from);
       for (let size = -1; size !== this.found.size;) {
         size = this.found.size;
@@ -128,41 +128,75 @@ export class ClassFinder {
     for (const info of this.found.values()) if (!named.has(info.id)) info.widened = true;
   }
 
+  /** Modules whose text extends or implements something, among those that the given one reaches by static imports. */
   private reachable(from: Module): Module[] {
     const seen = new Set<Module>([from]);
     for (const module of seen) {
-      for (const record of module.imports.values()) {
-        const other = this.modules.follow(module, record.specifier, record.kind);
+      for (const { specifier, kind } of module.staticImports) {
+        const other = this.modules.follow(module, specifier, kind);
         if (other) seen.add(other);
       }
-      for (const passed of this.modules.followedFrom(module)) seen.add(passed);
+      for (const passed of this.modules.followedFrom(module)) if (!passed.opaque) seen.add(passed);
     }
     return [...seen].filter((module) => /\b(?:extends|implements)\b/.test(module.text));
   }
 
-  private addDerived(module: Module): void {
-    for (const unit of module.units) {
-      if (unit.kind !== "declaration") continue;
-      for (const binding of unit.bindings) {
-        const info = classInfo(module, binding);
-        if (!info || this.found.has(info.id)) continue;
-        const base = this.base(info);
-        if ((base && this.found.has(base.id)) || this.implementsNamed(info)) this.add(module, binding, 1);
-      }
-    }
+  /** @returns whether anything was met that was not known before */
+  private addDerived(module: Module): boolean {
+    const { ts } = module;
+    let met = false;
+    const add = (binding: Binding): void => {
+      for (const part of binding.parts ?? [])
+        for (const inner of part.bindings.values()) if (inner.kind === "class" || inner.parts || inner.kind === "type") add(inner);
+      if (this.visited.has(binding)) return;
+      const info = classInfo(module, binding);
+      const extended = binding.declarations.filter((declaration) => ts.isInterfaceDeclaration(declaration));
+      const base = info && this.base(info);
+      const isDerived = base !== undefined && this.found.has(base.id);
+      if (!isDerived && ![...(info ? [info.node] : []), ...extended].some((node) => this.inheritsNamed(module, node))) return;
+      if (info) this.add(module, binding, 1);
+      else this.visit(module, binding, 1);
+      met = true;
+    };
+    for (const binding of module.scopes.module.bindings.values()) if (!module.imports.has(binding)) add(binding);
+    return met;
   }
 
-  /** Whether it implements an interface that has been met on the way from a signature. */
-  private implementsNamed({ module, node }: ClassInfo): boolean {
+  /** Whether a class implements, or an interface extends, what has been met on the way from a signature. */
+  private inheritsNamed(module: Module, node: ts.ClassLikeDeclaration | ts.InterfaceDeclaration): boolean {
     const { ts } = module;
-    const clauses = (node.heritageClauses ?? []).filter((clause) => clause.token === ts.SyntaxKind.ImplementsKeyword);
-    return clauses.some((clause) =>
-      clause.types.some(({ expression }) => {
-        const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
-        const target = binding && binding.scope.kind === "module" ? this.modules.target(module, binding) : undefined;
-        return target?.kind === "declared" && this.visited.has(target.binding);
-      }),
+    return (node.heritageClauses ?? []).some(
+      (clause) =>
+        (clause.token === ts.SyntaxKind.ImplementsKeyword || ts.isInterfaceDeclaration(node)) &&
+        clause.types.some(({ expression }) => {
+          const target = this.targetOf(module, expression);
+          return target !== undefined && this.visited.has(target.binding);
+        }),
     );
+  }
+
+  /** What a heritage clause names: `Shape`, `shapes.Shape`, `Namespace.Shape`. */
+  private targetOf(module: Module, written: ts.Expression): { module: Module; binding: Binding } | undefined {
+    const { ts } = module;
+    const expression = unwrap(ts, written);
+    if (ts.isPropertyAccessExpression(expression)) {
+      const member = expression.name.text;
+      const left = unwrap(ts, expression.expression);
+      const name = ts.isIdentifier(left) ? module.scopes.byNode.get(left)?.binding : undefined;
+      const target = name && name.scope.kind === "module" ? this.modules.target(module, name) : undefined;
+      if (target?.kind === "namespace") {
+        const exported = this.modules.exported(target.module, member);
+        return exported?.kind === "declared" ? exported : undefined;
+      }
+      const outer = target?.kind === "declared" ? target : this.targetOf(module, left);
+      const inner = outer?.binding.parts?.map((part) => part.bindings.get(member)).find((binding) => binding !== undefined);
+      return outer && inner && { module: outer.module, binding: inner };
+    }
+    const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
+    if (!binding) return undefined;
+    if (binding.scope.kind === "namespace") return { module, binding };
+    const target = binding.scope.kind === "module" ? this.modules.target(module, binding) : undefined;
+    return target?.kind === "declared" ? target : undefined;
   }
 
   private add(module: Module, binding: Binding, depth: number): void {
@@ -275,27 +309,11 @@ export class ClassFinder {
     return chain;
   }
 
-  private base(info: ClassInfo): ClassInfo | undefined {
-    const { module, node } = info;
+  private base({ module, node }: ClassInfo): ClassInfo | undefined {
     const { ts } = module;
     const heritage = node.heritageClauses?.find((clause) => clause.token === ts.SyntaxKind.ExtendsKeyword)?.types[0];
-    if (!heritage) return undefined;
-    let expression = unwrap(ts, heritage.expression);
-    let member: string | undefined;
-    if (ts.isPropertyAccessExpression(expression)) {
-      member = expression.name.text;
-      expression = unwrap(ts, expression.expression);
-    }
-    const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
-    if (binding?.scope.kind === "namespace") return this.known(classInfo(module, binding));
-    let target = binding && binding.scope.kind === "module" ? this.modules.target(module, binding) : undefined;
-    if (target?.kind === "namespace" && member !== undefined) target = this.modules.exported(target.module, member);
-    if (target?.kind !== "declared") return undefined;
-    const inner =
-      member === undefined
-        ? undefined
-        : target.binding.parts?.map((part) => part.bindings.get(member)).find((found) => found?.kind === "class");
-    return this.known(classInfo(target.module, inner ?? target.binding));
+    const target = heritage && this.targetOf(module, heritage.expression);
+    return target && this.known(classInfo(target.module, target.binding));
   }
 
   private known(info: ClassInfo | undefined): ClassInfo | undefined {

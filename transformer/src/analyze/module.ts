@@ -104,6 +104,18 @@ export class Module {
     return /\.[cm]?jsx?$/i.test(this.file) ? "jsx" : "ts";
   }
 
+  /** Every module that its static imports and re-exports name, type-only ones and bare ones too. */
+  get staticImports(): { specifier: string; kind: ImportRecord["kind"] }[] {
+    const found = new Map<string, { specifier: string; kind: ImportRecord["kind"] }>();
+    const add = (specifier: string, kind: ImportRecord["kind"] = "import"): void =>
+      void found.set(`${kind} ${specifier}`, { specifier, kind });
+    for (const { specifier, kind } of this.imports.values()) add(specifier, kind);
+    for (const { specifier } of this.bareImports) add(specifier);
+    for (const record of this.exports.values()) if (record.kind !== "local") add(record.specifier);
+    for (const specifier of this.stars) add(specifier);
+    return [...found.values()];
+  }
+
   /** References in a node's range that are emitted, in source order. */
   references(node: ts.Node): Reference[] {
     return referencesWithin(this.scopes, node.getStart(this.source), node.end).filter((reference) => !reference.erased);

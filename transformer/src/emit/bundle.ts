@@ -17,6 +17,7 @@ import { withComputedImports } from "./computed-imports";
 import { Externals } from "./externals";
 import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
+import { withoutFailingClasses } from "./optional-classes";
 import { CLASS_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
 import { locateInSource } from "./messages";
 import { finishMap } from "./source-maps";
@@ -78,9 +79,13 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   });
   const result = await build.catch((error: unknown) => {
     const { errors } = error as Partial<esbuild.BuildFailure>;
+    const failed = new Set(errors?.flatMap((message) => slices.sliceOfMessage(message) ?? []));
+    const fewer = errors && withoutFailingClasses(original, failed);
+    if (fewer) return fewer;
     if (errors) for (const message of errors) locateInSource(message, slices.fileOfSource, options.root);
     throw error;
   });
+  if ("classes" in result) return bundleChunks(result, options, ts);
   for (const message of result.warnings) locateInSource(message, slices.fileOfSource, options.root);
 
   const outputs = new Map(result.outputFiles.map((file) => [path.basename(file.path), file]));

@@ -25,6 +25,8 @@ export interface SlicePlugin {
   plugin: esbuild.Plugin;
   /** The real file behind a source that esbuild's metafile or map names, if it is a slice. */
   fileOfSource(source: string): string | undefined;
+  /** The slice that a message of esbuild's is about. */
+  sliceOfMessage(message: esbuild.PartialMessage): string | undefined;
 }
 
 export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: Externals): SlicePlugin {
@@ -71,6 +73,9 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
     fileOfSource(source) {
       // Modules with a map of their own are named as that map names them.
       return source.startsWith(`${SLICE}:`) ? virtual.get(source.slice(SLICE.length + 1))?.file : byRelativePath.get(source);
+    },
+    sliceOfMessage({ location }) {
+      return location?.file?.startsWith(`${SLICE}:`) ? virtual.get(location.file.slice(SLICE.length + 1))?.id : undefined;
     },
   };
 }

@@ -76,7 +76,7 @@ class Planner {
       if (!group) continue;
       const name = info.binding === info.root ? localName(info.binding) : classExport(info.id);
       this.demand(group, name, name);
-      plan.classes.set(info.id, { module: group.id, export: name });
+      plan.classes.set(info.id, { module: group.id, export: name, ...(info.widened && { optional: true as const }) });
     }
 
     const all = new Set(this.groups.values());
