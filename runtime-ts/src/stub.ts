@@ -10,7 +10,7 @@ import { CHUNK_FOLDER } from "./manifest";
 import type { ParallelOptions } from "./options";
 import { resolveOptions } from "./options";
 import type { StubMeta } from "./stub-meta";
-import { makeParallelFunction, StubTask } from "./task";
+import { makeParallelFunction, markStub, StubTask } from "./task";
 
 export type { StubMeta } from "./stub-meta";
 
@@ -53,6 +53,11 @@ export class StubModule {
       const task = new StubTask(this, id, meta, options === undefined ? undefined : resolveOptions(options));
       return makeParallelFunction(task, captures);
     };
+  }
+
+  /** Makes a stub that is a function of the program's own (a tagged declaration's, a method's) usable as the parallel function that it stands for. */
+  tagged<F extends Function>(stub: F): F {
+    return markStub(stub);
   }
 
   /** Makes instances of a class travel with their prototype. A thunk is for a class of another module, which may not be evaluated yet. */

@@ -39,6 +39,9 @@ export interface TaskHome {
 
 const NO_VALUES: readonly unknown[] = [];
 
+/** Set while a stub is asked which task it stands for, instead of being called: see {@link markStub}. */
+let question: { answer: { task: StubTask; captures: readonly unknown[] | undefined } | undefined } | undefined;
+
 /** The caller's side of one hoisted function. */
 export class StubTask {
   /** The backend that `index` belongs to: after a shutdown there is a new one. */
@@ -64,6 +67,10 @@ export class StubTask {
     captures: readonly unknown[] | undefined,
     args: ArrayLike<unknown>,
   ): AsyncHandle<unknown> | StreamHandle<unknown> {
+    if (question !== undefined) {
+      question.answer = { task: this, captures };
+      return undefined as never;
+    }
     if ((this.meta.flags & FLAG_GENERATOR) !== 0) return StreamHandle.start(this, this.options, receiver, captures, args);
     if (tasksAreTraced()) return traceTask(this.id, this.name, () => this.queue(receiver, captures, args));
     return this.queue(receiver, captures, args);
@@ -345,26 +352,60 @@ interface Internals {
 
 const internals = new WeakMap<Function, Internals>();
 
+/** Stubs that are functions of the program's own: a tagged declaration's, a method's. */
+const marked = new WeakSet<Function>();
+
+/**
+ * Makes the stub of a tagged declaration or of a method known as the parallel function that it is: it can be an argument, and has the members of one. What
+ * the program itself has set on it, or sets later, wins.
+ * @returns the stub
+ */
+export function markStub<F extends Function>(stub: F): F {
+  if (Object.isExtensible(stub)) Object.setPrototypeOf(stub, prototype);
+  marked.add(stub);
+  return stub;
+}
+
+/** The stub's body is the one place that has the task, its options and the captured locals: it is called, but queues nothing. */
+function ask(stub: Function): Internals | undefined {
+  const before = question;
+  const asked: NonNullable<typeof question> = (question = { answer: undefined });
+  try {
+    Reflect.apply(stub, undefined, []);
+  } finally {
+    question = before;
+  }
+  const { answer } = asked;
+  return answer && { task: answer.task, captures: answer.captures && (() => answer.captures as readonly unknown[]) };
+}
+
+/** An inherited member that is read-only could not be assigned on a stub either. */
+const OVERRIDABLE = { writable: true, configurable: true };
+
 const prototype: object = Object.create(Function.prototype, {
   with: {
+    ...OVERRIDABLE,
     value: function (this: Function, options: ParallelOptions) {
       const { task, captures } = internalsOf(this);
       return makeParallelFunction(new StubTask(task.home, task.id, task.meta, resolveOptions(options, task.options)), captures);
     },
   },
   map: {
+    ...OVERRIDABLE,
     value: function (this: Function, items: MapItems<unknown>, options?: MapOptions) {
       const { task, captures } = internalsOf(this);
       return MapHandle.start(task, captures?.(), items, options);
     },
   },
   local: {
+    ...OVERRIDABLE,
     value: function (this: Function, ...args: unknown[]) {
       const { task, captures } = internalsOf(this);
       return runLocally(task, captures?.(), args);
     },
   },
   warm: {
+    ...OVERRIDABLE,
     value: async function (this: Function) {
       const backend = currentBackend();
       await backend.warm(internalsOf(this).task.indexIn(backend));
@@ -373,6 +414,9 @@ const prototype: object = Object.create(Function.prototype, {
   id: {
     get: function (this: Function) {
       return internalsOf(this).task.id;
+    },
+    set: function (this: Function, value: unknown) {
+      Object.defineProperty(this, "id", { value, writable: true, enumerable: true, configurable: true });
     },
   },
   [PARALLEL_BRAND]: {
@@ -403,7 +447,7 @@ export function reviveFunction({ manifest, id, meta, captures, options }: Parall
 }
 
 function internalsOf(fn: Function): Internals {
-  const found = internals.get(fn);
+  const found = internals.get(fn) ?? (marked.has(fn) ? ask(fn) : undefined);
   if (found === undefined) throw new TypeError("This is no parallel function: its members can only be used on the function itself.");
   return found;
 }

@@ -37,7 +37,7 @@ export type EditPart = string | { start: number; end: number };
  *
  * Edits never overlap, except that an edit may lie wholly inside a moved range of another edit's `parts`: it then applies to what moves.
  * Sorted by `start`, an outer edit before those inside it. Insertions, `start === end`:
- * - `statements` goes into the innermost statement list (source file or function body) that contains the position: before the first of its statements
+ * - `statements` goes into the innermost statement list (source file, block or namespace) that contains the position: before the first of its statements
  *   that starts at or after it. The file's first insertion is at 0 or right after the shebang or the prologue directives, its last at the end of the text.
  * - `members` goes to the end of the class whose closing brace is at `start`.
  */

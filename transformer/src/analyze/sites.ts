@@ -61,6 +61,10 @@ export function functionOf(site: TaskSite): FunctionLike | undefined {
   return isFunctionLike(ts, site.fn) ? site.fn : site.named;
 }
 
+export function methodsOf(sites: readonly TaskSite[]): MethodSite[] {
+  return sites.filter((site): site is MethodSite => site.kind === "method");
+}
+
 export function findSites(module: Module, report: Reporter): TaskSite[] {
   const finder = new SiteFinder(module, report);
   const sites = finder.find();

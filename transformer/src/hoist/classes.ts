@@ -217,7 +217,7 @@ export function methodsInSlice(
     const stub = stubMember(site, slots, options, name.getText());
     statements.push(
       take(`[${written}]`),
-      `Object.defineProperty(${home}, ${written}, { value: { ${stub} }[${written}], writable: true, configurable: true });`,
+      `Object.defineProperty(${home}, ${written}, { value: __mp_m().tagged({ ${stub} }[${written}]), writable: true, configurable: true });`,
     );
   }
   edits.push(insertion(node.end - 1, "members", `; ${members.join(" ")} static { ${statements.join(" ")} } `));

@@ -8,7 +8,7 @@ import type { SliceModule, SlicePlan, TaskRecord } from "../core";
 import type { Graph } from "../analyze/graph";
 import { localName, type Module, type Unit } from "../analyze/module";
 import type { Modules, Target } from "../analyze/resolve";
-import type { MethodSite, TaskSite } from "../analyze/sites";
+import type { TaskSite } from "../analyze/sites";
 import type { ClassInfo } from "../analyze/classes";
 import type { Hoisted } from "../analyze/captures";
 import { classExport, taskExport } from "./classes";
@@ -226,8 +226,4 @@ function outsideImport(unit: Unit): { text: string; inPlace: boolean } {
   if (record.name === "*") clause = `* as ${name}`;
   else if (record.name === "default" && ts.isImportClause(record.node)) clause = name;
   return { text: `import ${clause} from ${from}${attributes};`, inPlace: false };
-}
-
-export function methodsOf(sites: readonly TaskSite[]): MethodSite[] {
-  return sites.filter((site): site is MethodSite => site.kind === "method");
 }

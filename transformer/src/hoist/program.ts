@@ -12,7 +12,8 @@ import type { Module } from "../analyze/module";
 import type { TaskSite } from "../analyze/sites";
 import { contains } from "../analyze/syntax";
 import { BLANK_HELPER, classEdits, insertion } from "./classes";
-import { INTERNAL_IMPORT, preamble, remove, siteEdits, Slots, sortEdits } from "./stubs";
+import { INTERNAL_IMPORT, markingCall, markingInBlock, markingInClass, preamble, remove, siteEdits, Slots, sortEdits } from "./stubs";
+import { methodsOf } from "../analyze/sites";
 
 /** A class of another module that this file registers. */
 export interface ClassImport {
@@ -36,6 +37,15 @@ export function programEdits(
   const shown = sites.filter((site) => !isRemoved(site.kind === "wrapper" ? site.call : site.fn));
   const edits: Edit[] = [];
   for (const site of shown) edits.push(...siteEdits(site, hoisted(site), slots));
+  for (const site of shown) if (site.kind === "tag") edits.push(...markingInBlock(site));
+  const owners = new Set(shown.flatMap((site) => (site.kind === "method" ? [site.owner] : [])));
+  for (const owner of owners)
+    edits.push(
+      ...markingInClass(
+        owner,
+        methodsOf(shown).filter((site) => site.owner === owner),
+      ),
+    );
   for (const info of classes) edits.push(...classEdits(module, info));
   const gone = [...removed, ...shown.flatMap(markRanges), ...shown.flatMap(parameterRanges)];
   edits.push(...importEdits(module, gone));
@@ -50,8 +60,12 @@ export function programEdits(
   const needed = classImports.filter(({ specifier, name }) => name !== undefined || !stays(specifier));
   edits.push(insertion(headPosition(module), "statements", `${INTERNAL_IMPORT} `));
   const location = format.module === "esm" ? "import.meta.url" : "__filename";
-  // Before the program's own statements: a call of `main()` among them may already send instances. After its imports, whose order stays.
-  if (needed.length > 0) edits.push(insertion(afterImports(module, edits), "statements", `\n${registrations(needed).join("\n")}\n`));
+  // Before the program's own statements: a call of `main()` among them may already send instances or functions. After its imports, whose order stays.
+  const marks = shown.flatMap((site) =>
+    site.kind === "tag" && site.fn.name && site.fn.parent === module.source ? [markingCall(site.fn.name.text)] : [],
+  );
+  const early = [...registrations(needed), ...marks];
+  if (early.length > 0) edits.push(insertion(afterImports(module, edits), "statements", `\n${early.join("\n")}\n`));
   const tail = [preamble(location, format.manifestKey, slots.all), ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : [])];
   edits.push(insertion(module.text.length, "statements", `\n${tail.join("\n")}\n`));
   return sortEdits(edits);

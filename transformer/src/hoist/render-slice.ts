@@ -9,16 +9,16 @@ import type { Edit, SliceModule } from "../core";
 import type { Hoisted } from "../analyze/captures";
 import type { Binding } from "../analyze/bindings";
 import { DEFAULT_NAME, EXPORT_EQUALS_NAME, localName, type Module, type Unit } from "../analyze/module";
-import type { MethodSite, TaskSite } from "../analyze/sites";
+import { type MethodSite, methodsOf, type TagSite, type TaskSite } from "../analyze/sites";
 import { removedRanges } from "../analyze/captures";
 import { contains, isFunctionLike, modifier } from "../analyze/syntax";
 import { BLANK_HELPER, classEdits, classExport, insertion, methodsInSlice, taskExport } from "./classes";
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
-import { methodsOf, type PlanInput, SELF_NAME, type SliceImport } from "./plan";
+import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
 import { placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
-import { INTERNAL_IMPORT, preamble, rangeOf, remove, siteEdits, Slots, sortEdits } from "./stubs";
+import { INTERNAL_IMPORT, markingInSlice, type NameOf, preamble, rangeOf, remove, siteEdits, Slots, sortEdits } from "./stubs";
 
 export function renderGroup(
   input: PlanInput,
@@ -107,7 +107,9 @@ class SliceWriter {
     edits.push(...placeEdits(module).filter((edit) => parts.some((part) => part.pos <= edit.start && edit.end <= part.end)));
     const renames = new Map(tasks.flatMap((unit) => [...(input.hoisted(unit.site as TaskSite) as Hoisted).renames]));
     const nameOf = (binding: { name: string }): string => renames.get(binding as never) ?? binding.name;
-    for (const site of shown) if (site.kind !== "method") edits.push(...siteEdits(site, input.hoisted(site), this.slots, nameOf));
+    for (const site of shown) {
+      if (site.kind !== "method") edits.push(...siteEdits(site, input.hoisted(site), this.slots, nameOf), ...this.marking(site, nameOf));
+    }
     for (const unit of tasks) this.taskEdits(unit, removed);
 
     for (const info of input.classes) {
@@ -236,16 +238,21 @@ class SliceWriter {
     const nameOf = (binding: Binding): string => hoisted.renames.get(binding) ?? binding.name;
     const stubs = nested
       .filter((other) => shown(siteNode(other)))
-      .flatMap((other) => siteEdits(other, this.input.hoisted(other), this.slots, nameOf));
+      .flatMap((other) => [...siteEdits(other, this.input.hoisted(other), this.slots, nameOf), ...this.marking(other, nameOf)]);
     const names = [...renameEdits(module, hoisted.parts, hoisted.renames), ...renameEdits(module, hoisted.parts, hoisted.qualified)];
     const visible = names.filter((edit) => !removed.some((range) => range.pos <= edit.start && edit.end <= range.end));
     const own = [...edits, ...stubs, ...visible];
-    const inside = sortEdits(own).filter((edit) => edit.start !== edit.end);
+    const inside = sortEdits(own).filter((edit) => edit.start !== edit.end || stubs.includes(edit));
     const parts = this.taskParts(site, hoisted).map((part) => (typeof part === "string" ? part : { ...part, edits: inside }));
     const name = taskExport(site.id);
     const position = (hoisted.privateOwner as ts.ClassLikeDeclaration).end - 1;
     edits.push({ start: position, end: position, kind: "members", parts: [`; static { ${name} = `, ...parts, "; } "] });
     this.variables.push(name);
+  }
+
+  private marking(site: TaskSite, nameOf: NameOf): Edit[] {
+    const name = ({ fn }: TagSite): string => (fn.name ? nameOf(this.module.scopes.declared.get(fn) as Binding) : DEFAULT_NAME);
+    return markingInSlice(site, name);
   }
 
   private addName(fn: ts.FunctionDeclaration, name: string): void {

@@ -103,6 +103,46 @@ function tagEdits(site: TagSite, hoisted: Hoisted | undefined, slots: Slots, nam
   return [...signatureEdits(site.module, site.fn), replace(site.fn.body as ts.Block, "block", body)];
 }
 
+/**
+ * Makes a tagged function's stub known as a parallel function, so that it can be an argument.
+ * @param name what it is called there
+ */
+export function markingCall(name: string): string {
+  return `__mp_m().tagged(${name});`;
+}
+
+/** In a slice: right after the function, which may come without the code around it. */
+export function markingInSlice(site: TaskSite, nameOf: (site: TagSite) => string): Edit[] {
+  return site.kind === "tag"
+    ? [{ start: site.fn.end, end: site.fn.end, kind: "statements", parts: [` ${markingCall(nameOf(site))}`] }]
+    : [];
+}
+
+/** In the program: at the start of the block around the function, if that is not the module itself. */
+export function markingInBlock(site: TagSite): Edit[] {
+  const { ts } = site.module;
+  const { parent, name } = site.fn;
+  if (!name || !(ts.isBlock(parent) || ts.isModuleBlock(parent))) return [];
+  let position = parent.getStart() + 1;
+  for (const statement of parent.statements) {
+    if (!ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression)) break;
+    position = statement.end;
+  }
+  return [{ start: position, end: position, kind: "statements", parts: [` ${markingCall(name.text)}`] }];
+}
+
+/** The same for a class's methods, but for those that other decorators may have wrapped, and those that nothing outside can get at. */
+export function markingInClass(owner: ts.ClassLikeDeclaration, sites: readonly MethodSite[]): Edit[] {
+  const calls = sites.flatMap((site) => {
+    const { ts } = site.module;
+    const { name } = site.fn;
+    if ((ts.getDecorators(site.fn) ?? []).length > 1 || !(ts.isIdentifier(name) || ts.isStringLiteral(name))) return [];
+    return [markingCall(`${site.isStatic ? "this" : "this.prototype"}[${JSON.stringify(name.text)}]`)];
+  });
+  if (calls.length === 0) return [];
+  return [{ start: owner.end - 1, end: owner.end - 1, kind: "members", parts: [`; static { ${calls.join(" ")} } `] }];
+}
+
 function methodEdits(site: MethodSite, slots: Slots): Edit[] {
   const { fn, options } = site;
   const moved: EditPart[] = options ? [rangeOf(options)] : [];
@@ -157,7 +197,8 @@ export function rangeOf(node: ts.Node): { start: number; end: number } {
   return { start: node.getStart(), end: node.end };
 }
 
-/** Outer edits before those inside them. */
+/** Outer edits before those inside them; insertions at one place in the order in which they were made. */
 export function sortEdits(edits: Edit[]): Edit[] {
-  return edits.sort((a, b) => a.start - b.start || (a.start === a.end ? -1 : b.start === b.end ? 1 : b.end - a.end));
+  const isInsertion = (edit: Edit): boolean => edit.start === edit.end;
+  return edits.sort((a, b) => a.start - b.start || Number(isInsertion(b)) - Number(isInsertion(a)) || b.end - a.end);
 }
