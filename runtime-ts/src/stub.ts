@@ -10,11 +10,13 @@ import { CHUNK_FOLDER } from "./manifest";
 import type { ParallelOptions } from "./options";
 import { resolveOptions } from "./options";
 import type { StubMeta } from "./stub-meta";
+import { classIdOf } from "./static-tasks";
 import { makeParallelFunction, markStub, StubTask } from "./task";
 
 export type { StubMeta } from "./stub-meta";
 
 export { revival } from "./codec";
+export { onClass } from "./static-tasks";
 
 const IN_CHUNK_FOLDER = new RegExp(`[\\\\/]${CHUNK_FOLDER}[\\\\/][^\\\\/]+$`);
 
@@ -58,6 +60,11 @@ export class StubModule {
   /** Makes a stub that is a function of the program's own (a tagged declaration's, a method's) usable as the parallel function that it stands for. */
   tagged<F extends Function>(stub: F): F {
     return markStub(stub);
+  }
+
+  /** `this` of a static method, in the form in which it travels. */
+  classOf(receiver: unknown): string | undefined {
+    return classIdOf(receiver);
   }
 
   /** Makes instances of a class travel with their prototype. A thunk is for a class of another module, which may not be evaluated yet. */

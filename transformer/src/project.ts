@@ -10,7 +10,7 @@ import { Isolation, type Reach } from "./analyze/isolation";
 import type { Module, Unit } from "./analyze/module";
 import { Modules } from "./analyze/resolve";
 import { checkSite } from "./analyze/signature";
-import { findSites, functionOf, type TaskSite } from "./analyze/sites";
+import { findSites, functionOf, type TaskSite, usesClass } from "./analyze/sites";
 import { modifier, parameterNames } from "./analyze/syntax";
 import type { Diagnostic, FileFormat, FileResult, Host, SlicePlan, TaskRecord } from "./core";
 import { Reporter } from "./diagnostics/report";
@@ -301,8 +301,9 @@ export class Project {
       line: line + 1,
       column: character + 1,
       parameters: fn ? parameterNames(ts, fn) : [],
-      captures: captureNames(hoisted),
-      factory: hoisted !== undefined && (hoisted.captures.length > 0 || hoisted.capturesThis || hoisted.parts.length > 1),
+      captures: usesClass(site) ? ["this"] : captureNames(hoisted),
+      factory:
+        usesClass(site) || (hoisted !== undefined && (hoisted.captures.length > 0 || hoisted.capturesThis || hoisted.parts.length > 1)),
       receiver: site.kind === "method" && !site.isStatic,
       async: fn !== undefined && modifier(ts, fn, ts.SyntaxKind.AsyncKeyword) !== undefined,
       generator: fn !== undefined && isGenerator(fn),

@@ -61,6 +61,19 @@ export function functionOf(site: TaskSite): FunctionLike | undefined {
   return isFunctionLike(ts, site.fn) ? site.fn : site.named;
 }
 
+/** A static method whose code says `this` or `super`: which class it was called on travels along. */
+export function usesClass(site: TaskSite): boolean {
+  if (site.kind !== "method" || !site.isStatic) return false;
+  const { ts } = site.module;
+  const uses = (node: ts.Node): boolean => {
+    if (node.kind === ts.SyntaxKind.SuperKeyword || (node.kind === ts.SyntaxKind.ThisKeyword && !ts.isTypeNode(node.parent))) return true;
+    if (isFunctionLike(ts, node) && !ts.isArrowFunction(node)) return false;
+    // Computed names and base classes of a class inside still mean the method's own `this`.
+    return ts.forEachChild(node, uses) ?? false;
+  };
+  return [...site.fn.parameters, site.fn.body as ts.Block].some((part) => uses(part));
+}
+
 export function methodsOf(sites: readonly TaskSite[]): MethodSite[] {
   return sites.filter((site): site is MethodSite => site.kind === "method");
 }

@@ -7,7 +7,7 @@
 import type * as ts from "typescript";
 import type { Edit, EditPart } from "../core";
 import type { Module } from "../analyze/module";
-import type { MethodSite } from "../analyze/sites";
+import { type MethodSite, usesClass } from "../analyze/sites";
 import { hasModifier } from "../analyze/syntax";
 import { hashOf } from "./ids";
 import { rangeOf, remove, replace, type Slots, stubMember } from "./stubs";
@@ -202,7 +202,11 @@ export function methodsInSlice(
     const options = site.options && textOf(site.options);
     const { name } = site.fn;
     const home = site.isStatic ? "this" : "this.prototype";
-    const take = (key: string): string => `${taskExport(site.id)} = ${home}${key}${site.isStatic ? ".bind(this)" : ""};`;
+    const take = (key: string): string => {
+      const method = `${home}${key}`;
+      const task = usesClass(site) ? `__mp.onClass(this, ${method})` : site.isStatic ? `${method}.bind(this)` : method;
+      return `${taskExport(site.id)} = ${task};`;
+    };
     if (ts.isPrivateIdentifier(name)) {
       const hidden = `__mp_private_${name.text.slice(1)}`;
       edits.push(replace(name, "expression", [hidden]));

@@ -9,7 +9,7 @@ import type { Edit, EditPart } from "../core";
 import type { Hoisted } from "../analyze/captures";
 import type { Binding } from "../analyze/bindings";
 import type { MethodSite, TagSite, TaskSite, WrapperSite } from "../analyze/sites";
-import { functionOf } from "../analyze/sites";
+import { functionOf, usesClass } from "../analyze/sites";
 import { type FunctionLike, isThisParameter, lengthOf, modifier } from "../analyze/syntax";
 import type { Module } from "../analyze/module";
 
@@ -60,7 +60,7 @@ function meta(site: TaskSite, hoisted: Hoisted | undefined): string {
   if (fn && modifier(ts, fn, ts.SyntaxKind.AsyncKeyword)) flags |= FLAG_ASYNC;
   if (fn && isGenerator(fn)) flags |= FLAG_GENERATOR;
   if (site.kind === "method" && !site.isStatic) flags |= FLAG_RECEIVER;
-  const names = captureNames(hoisted);
+  const names = usesClass(site) ? ["this"] : captureNames(hoisted);
   const fields = [`name: ${JSON.stringify(site.name)}`, `length: ${fn ? lengthOf(ts, fn) : 0}`, `flags: ${flags}`];
   if (names.length > 0) fields.push(`captures: ${JSON.stringify(names)}`);
   return `{ ${fields.join(", ")} }`;
@@ -146,7 +146,11 @@ export function markingInClass(owner: ts.ClassLikeDeclaration, sites: readonly M
 function methodEdits(site: MethodSite, slots: Slots): Edit[] {
   const { fn, options } = site;
   const moved: EditPart[] = options ? [rangeOf(options)] : [];
-  const body = ["{ return ", ...taskExpression(site, undefined, slots.of(site), moved), ".call(this, void 0, arguments); }"];
+  const body = [
+    "{ return ",
+    ...taskExpression(site, undefined, slots.of(site), moved),
+    `.call(this, ${receiverClass(site)}, arguments); }`,
+  ];
   return [remove(site.decorator), ...signatureEdits(site.module, fn), replace(fn.body as ts.Block, "block", body)];
 }
 
@@ -155,7 +159,12 @@ export function stubMember(site: MethodSite, slots: Slots, options: string | und
   const parameters = stubParameters(site.module, site.fn);
   const expression = taskExpression(site, undefined, slots.of(site), options === undefined ? [] : [options]).join("");
   const receiver = site.isStatic ? "void 0" : "this";
-  return `${name}(${parameters}) { return ${expression}.call(${receiver}, void 0, arguments); }`;
+  return `${name}(${parameters}) { return ${expression}.call(${receiver}, ${receiverClass(site)}, arguments); }`;
+}
+
+/** What a method's stub sends as captured values: for static methods that need it, the class that it was called on. */
+function receiverClass(site: MethodSite): string {
+  return usesClass(site) ? "[__mp_m().classOf(this)]" : "void 0";
 }
 
 function stubParameters(module: Module, fn: ts.MethodDeclaration): string {
