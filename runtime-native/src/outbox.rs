@@ -90,7 +90,8 @@ impl Outbox {
 
     /// All entries, the oldest last (so that the owner pops them in the order of settling). Owner only.
     pub fn take(&self, into: &mut Vec<Arc<Task>>) {
-        if self.head.load(Ordering::Relaxed).is_null() {
+        // SeqCst: after `Mailbox::answer_wake`, whose argument needs this look to come later in the total order.
+        if self.head.load(Ordering::SeqCst).is_null() {
             return;
         }
         let head = self.head.swap(ptr::null_mut(), Ordering::SeqCst);

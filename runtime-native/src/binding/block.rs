@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use napi::sys;
 
-use super::jobs::{Alive, Calls, SPINS, execute};
+use super::jobs::{Alive, Calls, execute};
 use super::port::Port;
 use super::report::report_one;
 use super::transit::duration;
 use super::value::{Outcome, enter, from_int, index};
 use super::worker_side::{MAX_HELP_DEPTH, WorkerSide};
+use crate::sleep::Patience;
 use crate::state::Phase;
 use crate::task::Task;
 
@@ -86,11 +87,14 @@ fn wait(port: &Port, task: &Arc<Task>, deadline: Option<Instant>) -> Outcome<Wai
                 Helped::No => {}
             }
         }
-        for _ in 0..SPINS {
+        let mut patience = Patience::default();
+        loop {
             if is_settled(task) {
                 return Ok(Waited::Settled);
             }
-            std::hint::spin_loop();
+            if !patience.wait() {
+                break;
+            }
         }
         if let Some(waited) = park(port, helper.as_ref().map(|(side, _)| *side), task, deadline) {
             return Ok(waited);
@@ -116,15 +120,14 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> H
     if port.pool.is_closing() || side.worker.is_doomed() {
         return Helped::Stopped;
     }
-    let next = if awaited.state.load().phase() == Phase::Queued && awaited.plan.pinned.is_none() {
+    let phase = awaited.state.load().phase();
+    let next = if phase == Phase::Queued && awaited.plan.pinned.is_none() {
         if side.is_full() {
             return Helped::Full;
         }
         Some(Arc::clone(awaited))
-    } else if !side.is_full() && side.depth.get() < MAX_HELP_DEPTH {
-        // Others' tasks only while the stack is flat: they are not what this wait is for.
-        port.pool
-            .find_for_waiting(&side.worker, side.depth.get() < MAX_HELP_DEPTH / 8)
+    } else if may_help(side, phase) {
+        port.pool.find_for_waiting(&side.worker, may_steal(side))
     } else {
         None
     };
@@ -133,6 +136,16 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> H
         Some(Alive::No) => Helped::Stopped,
         None => Helped::No,
     }
+}
+
+/// Helping piles jobs up on the stack, so it has a bound; but what the awaited task waits for may be in this worker's own queue and nowhere else.
+fn may_help(side: &WorkerSide, awaited: Phase) -> bool {
+    !side.is_full() && (side.depth.get() < MAX_HELP_DEPTH || awaited == Phase::Waiting)
+}
+
+/// Others' tasks are only run while the stack is flat: they are not what this wait is for.
+fn may_steal(side: &WorkerSide) -> bool {
+    side.depth.get() < MAX_HELP_DEPTH / 8
 }
 
 /// Parks once. Some: why the wait is over.
@@ -156,11 +169,10 @@ fn park(port: &Port, side: Option<&WorkerSide>, task: &Arc<Task>, deadline: Opti
             let turning = side.pending_inside.get() > 0;
             pool.sleep.announce_waiting(worker);
             // A last look: what was queued before the announcement was not told to this worker.
-            let worth = !is_settled(task)
-                && !pool.has_nested()
-                && task.state.load().phase() != Phase::Queued
-                && !pool.is_closing()
-                && !worker.is_doomed();
+            let phase = task.state.load().phase();
+            let may_run = (phase == Phase::Queued && task.plan.pinned.is_none())
+                || may_help(side, phase) && (!worker.nested.is_empty() || may_steal(side) && pool.has_nested());
+            let worth = !is_settled(task) && !may_run && !pool.is_closing() && !worker.is_doomed();
             if worth {
                 port.parker
                     .park_timeout(left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH }));

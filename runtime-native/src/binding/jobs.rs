@@ -12,11 +12,10 @@ use super::value::{Fault, Outcome, check, enter, from_int, index, int, is_presen
 use super::worker_side::{Asleep, WorkerSide, header};
 use crate::clock;
 use crate::payload::Payload;
+use crate::sleep::Patience;
 use crate::state::Settlement;
 use crate::task::Task;
 
-/// Rounds of looking for work before a worker sleeps: some microseconds, which catches nearly all of a busy program's gaps.
-pub const SPINS: u32 = 2_000;
 /// A worker without work sleeps natively for so long, because that is the fastest to wake from; then it goes to sleep in its event loop, where
 /// it can be terminated and everything else that it has to do goes on.
 const NATIVE_SLEEP: Duration = Duration::from_millis(50);
@@ -212,6 +211,9 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
             if execute(port, side, calls, task) == Alive::No {
                 return Left::End;
             }
+            if side.pending.get() == 0 && over_time(side) {
+                return Left::Turn;
+            }
             continue;
         }
         if side.jobs_since_turn.get() > 0 {
@@ -243,10 +245,10 @@ fn search(port: &Port, side: &WorkerSide) -> Option<Arc<Task>> {
     let (pool, worker) = (&port.pool, &side.worker);
     pool.sleep.start_search();
     let mut found = None;
-    for spin in 0..SPINS {
-        std::hint::spin_loop();
+    let mut patience = Patience::default();
+    while patience.wait() {
         // Nested queues of other workers are looked at less often: that takes a lock.
-        if !pool.injector.is_empty() || (spin % 64 == 63 && pool.has_work_for_idle(worker)) {
+        if !pool.injector.is_empty() || (patience.is_thorough() && pool.has_work_for_idle(worker)) {
             found = pool.find_for_idle(worker);
             if found.is_some() {
                 break;

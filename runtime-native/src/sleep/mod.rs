@@ -1,11 +1,15 @@
 //! Who sleeps, and whom a new task wakes. The protocol is explained in `README.md` beside this file.
 
+mod patience;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use parking_lot::Mutex;
 
 use crate::worker::Worker;
+
+pub use patience::Patience;
 
 #[derive(Default)]
 struct Sleepers {
