@@ -48,6 +48,11 @@ export interface ParallelOptions {
   name?: string;
   /** ms that a cancelled or timed-out task has to end by itself before its worker is stopped. Default: the pool's. */
   grace?: number;
+  /**
+   * Keeps the imports for side effects only (`import "./polyfill"`) of the task's module in the worker. The transformer reads it where the function is marked, as
+   * a literal; at run time, and so in `.with`, it does nothing.
+   */
+  sideEffects?: boolean;
 }
 
 /** Retry options with every default filled in. */
@@ -66,7 +71,7 @@ export interface ResolvedOptions {
   readonly name: string | undefined;
 }
 
-const KNOWN = ["timeout", "priority", "signal", "after", "retry", "memoize", "transfer", "name", "grace"];
+const KNOWN = ["timeout", "priority", "signal", "after", "retry", "memoize", "transfer", "name", "grace", "sideEffects"];
 
 /**
  * Checks options and fills in defaults.
@@ -80,7 +85,7 @@ export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions)
   for (const key of Object.keys(options)) {
     if (!KNOWN.includes(key)) throw new TypeError(`"${key}" is no option of a parallel function; there are ${KNOWN.join(", ")}.`);
   }
-  const { timeout, priority, signal, after, retry, memoize, transfer, name, grace } = options;
+  const { timeout, priority, signal, after, retry, memoize, transfer, name, grace, sideEffects } = options;
   if (timeout !== undefined) checkMs("timeout", timeout);
   if (grace !== undefined) checkMs("grace", grace);
   if (priority !== undefined && (typeof priority !== "number" || !Number.isFinite(priority))) {
@@ -94,6 +99,8 @@ export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions)
   if (transfer !== undefined && transfer !== "copy" && transfer !== "move") {
     throw new TypeError(`The option "transfer" is "copy" or "move", not ${inspect(transfer)}.`);
   }
+  if (sideEffects !== undefined && typeof sideEffects !== "boolean")
+    throw new TypeError(`The option "sideEffects" is true or false, not ${inspect(sideEffects)}.`);
   if (name !== undefined && typeof name !== "string") throw new TypeError(`The option "name" is a string, not ${inspect(name)}.`);
   return {
     timeout: timeout ?? base?.timeout,

@@ -83,5 +83,6 @@ test("everything marked", async () => {
   // In scripts these are functions' own, in files that have variables of these names elsewhere too.
   const nodes = /: (require|module|exports)$/;
   expect(lostNames(sound, (file) => host.read(file) as string).filter((lost) => !nodes.test(lost))).toEqual([]);
-  expect((await bundle(plan)).size).toBeGreaterThan(700);
+  // `import * as f` of a function is right without `esModuleInterop`, and the emitter rewrites it then (withoutInterop); here nothing does.
+  expect((await bundle(plan, { logOverride: { "call-import-namespace": "silent" } })).size).toBeGreaterThan(700);
 }, 240_000);

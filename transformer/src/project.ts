@@ -10,7 +10,7 @@ import { Isolation, type Reach } from "./analyze/isolation";
 import type { Module, Unit } from "./analyze/module";
 import { Modules } from "./analyze/resolve";
 import { checkSite } from "./analyze/signature";
-import { findSites, functionOf, type TaskSite, usesClass } from "./analyze/sites";
+import { findSites, functionOf, keepsSideEffects, type TaskSite, usesClass } from "./analyze/sites";
 import { modifier, parameterNames } from "./analyze/syntax";
 import type { Diagnostic, FileFormat, FileResult, Host, SlicePlan, TaskRecord } from "./core";
 import { Reporter } from "./diagnostics/report";
@@ -202,7 +202,8 @@ export class Project {
       finder.ofModule(module);
       finder.ofUnits(reached);
       finder.widen(module);
-      for (const { specifier, node, included } of module.bareImports) if (!included) report.add("MP3001", node, { specifier });
+      const leftOut = sites.every(keepsSideEffects) ? [] : module.bareImports.filter(({ included }) => !included);
+      for (const { specifier, node } of leftOut) report.add("MP3001", node, { specifier });
     }
     const classes = finder.finish();
     const own = new Map(classes.filter((info) => info.module === module).map((info) => [info.id, info]));

@@ -61,14 +61,44 @@ export class Captures {
     private readonly report: Reporter,
   ) {}
 
+  /** Sites that are being computed, outermost first. */
+  private readonly open = new Set<TaskSite>();
+  /** Sites whose captures were found while the outermost open one's were, for when they turn out to need each other. */
+  private readonly together = new Set<TaskSite>();
+  private circular = false;
+
   /** Undefined for methods, and for wrappers of a function that the module declares or imports. */
   of(site: TaskSite): Hoisted | undefined {
     if (site.kind === "method") return undefined;
+    if (this.open.has(site)) this.circular = true;
     if (!this.cache.has(site)) {
       this.cache.set(site, undefined);
+      this.open.add(site);
+      this.together.add(site);
       this.cache.set(site, this.compute(site));
+      this.open.delete(site);
+      if (this.open.size === 0) this.settle();
     }
     return this.cache.get(site);
+  }
+
+  /**
+   * A local tagged function comes along as a stub, which needs what that function captures. Where two of them use each other, the one that was asked for
+   * first was not known yet when the other was looked at: they are looked at again until none captures more.
+   */
+  private settle(): void {
+    const sites = this.circular ? [...this.together] : [];
+    this.circular = false;
+    this.together.clear();
+    for (let grows = sites.length > 0; grows;) {
+      grows = false;
+      for (const site of sites) {
+        const before = this.cache.get(site)?.captures.length;
+        const now = this.compute(site);
+        this.cache.set(site, now);
+        grows ||= now?.captures.length !== before;
+      }
+    }
   }
 
   private compute(site: TaskSite): Hoisted | undefined {
@@ -78,6 +108,8 @@ export class Captures {
 
 class Collector {
   private readonly parts: ts.Node[] = [];
+  /** By part: what of it stays away, because it is another task's. */
+  private readonly removed = new Map<ts.Node, readonly ts.Node[]>();
   private readonly queue: { node: ts.Node; through: Binding | undefined }[] = [];
   private readonly captures: Capture[] = [];
   private readonly captured = new Set<Binding>();
@@ -116,12 +148,13 @@ class Collector {
   }
 
   private addPart(node: ts.Node, through: Binding | undefined): void {
-    if (this.parts.some((part) => contains(part, node))) return;
+    if (this.hasAlong(node)) return;
     this.parts.push(node);
     const nested = this.module.sites.filter(
       (site) => site !== this.site && site.kind !== "method" && contains(node, site.kind === "wrapper" ? site.call : site.fn),
     );
     const removed = [...nested.flatMap(removedRanges), ...nested.flatMap((site) => (site.kind === "wrapper" ? [site.mark] : []))];
+    this.removed.set(node, removed);
     for (const reference of this.module.references(node)) {
       if (!removed.some((range) => contains(range, reference.node))) this.reference(reference, node, through);
     }
@@ -130,6 +163,11 @@ class Collector {
       for (const capture of hoisted?.captures ?? []) this.reference(capture.reference, node, through);
     }
     this.contexts(node, through);
+  }
+
+  /** Whether one of the parts brings the node along: one around it does not when the node is in the body of a task in it, of which only the stub comes. */
+  private hasAlong(node: ts.Node): boolean {
+    return this.parts.some((part) => contains(part, node) && !this.removed.get(part)?.some((range) => contains(range, node)));
   }
 
   private reference(reference: Reference, part: ts.Node, through: Binding | undefined): void {
@@ -141,7 +179,7 @@ class Collector {
       }
       return;
     }
-    if (contains(part, binding.scope.node) || this.parts.some((other) => contains(other, binding.scope.node))) return;
+    if (contains(part, binding.scope.node) || this.hasAlong(binding.scope.node)) return;
     if (this.site.kind === "tag" && binding.declarations.includes(this.site.fn)) {
       if (binding.scope.kind !== "module") this.along.add(binding);
       // A call of itself stays in the worker; anything else that is done with its name means the parallel function.

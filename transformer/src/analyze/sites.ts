@@ -74,6 +74,28 @@ export function usesClass(site: TaskSite): boolean {
   return [...site.fn.parameters, site.fn.body as ts.Block].some((part) => uses(part));
 }
 
+/**
+ * Whether its options say `sideEffects: true`: written at the mark, or in a constant of the module that the mark names. It is read here, when the program is
+ * built, so anything that is only known at run time does not count.
+ */
+export function keepsSideEffects(site: TaskSite): boolean {
+  if (site.kind === "tag" || !site.options) return false;
+  const { ts, scopes } = site.module;
+  let written = unwrap(ts, site.options);
+  if (ts.isIdentifier(written)) {
+    const declaration = scopes.byNode.get(written)?.binding?.declarations[0];
+    if (declaration && ts.isVariableDeclaration(declaration) && declaration.initializer) written = unwrap(ts, declaration.initializer);
+  }
+  if (!ts.isObjectLiteralExpression(written)) return false;
+  return written.properties.some(
+    (property) =>
+      ts.isPropertyAssignment(property) &&
+      (ts.isIdentifier(property.name) || ts.isStringLiteral(property.name)) &&
+      property.name.text === "sideEffects" &&
+      unwrap(ts, property.initializer).kind === ts.SyntaxKind.TrueKeyword,
+  );
+}
+
 export function methodsOf(sites: readonly TaskSite[]): MethodSite[] {
   return sites.filter((site): site is MethodSite => site.kind === "method");
 }

@@ -8,7 +8,7 @@ import type { SliceModule, SlicePlan, TaskRecord } from "../core";
 import type { Graph } from "../analyze/graph";
 import { localName, type Module, type Unit } from "../analyze/module";
 import type { Modules, Target } from "../analyze/resolve";
-import type { TaskSite } from "../analyze/sites";
+import { keepsSideEffects, type TaskSite } from "../analyze/sites";
 import type { ClassInfo } from "../analyze/classes";
 import type { Hoisted } from "../analyze/captures";
 import { classExport, taskExport } from "./classes";
@@ -45,6 +45,8 @@ class Planner {
   private readonly exports = new Map<Group, Map<string, string>>();
   private readonly facades = new Map<string, SliceModule>();
   private groups = new Map<Unit, Group>();
+  /** Units of tasks that keep the bare imports of their module. */
+  private readonly sideEffects = new Set<Unit>();
 
   constructor(private readonly input: PlanInput) {}
 
@@ -54,7 +56,9 @@ class Planner {
     const plan: SlicePlan = { modules: new Map(), entries: [], classes: new Map(), diagnostics: [] };
     for (const { site } of tasks) {
       const unit = graph.unitOf(site);
-      if (unit) roots.push({ key: `task:${site.id}`, unit });
+      if (!unit) continue;
+      roots.push({ key: `task:${site.id}`, unit });
+      if (keepsSideEffects(site)) this.sideEffects.add(unit);
     }
     for (const info of classes) {
       const unit = info.module.unitOf.get(info.root);
@@ -120,8 +124,10 @@ class Planner {
       }
     }
     const { module } = group.units[0] as Unit;
+    const wanted = group.units.some((unit) => this.sideEffects.has(unit));
     for (const { specifier, node, included } of module.bareImports) {
-      if (included) imports.set(`\0${specifier}`, { order: node.pos, inPlace: false, text: `import ${JSON.stringify(specifier)};` });
+      if (included || wanted)
+        imports.set(`\0${specifier}`, { order: node.pos, inPlace: false, text: `import ${JSON.stringify(specifier)};` });
     }
     return [...imports.values()].sort((a, b) => a.order - b.order || (a.text < b.text ? -1 : 1));
   }
