@@ -45,7 +45,7 @@ function isLocked(location, name) {
 /** `@scope/name-linux-x64-gnu` → `{ cpu: ["x64"], os: ["linux"], libc: ["glibc"] }`; undefined for a name that is no platform package. */
 function platformOf(name) {
   const match =
-    /-(?<os>android|darwin|freebsd|linux|openharmony|win32)-(?<cpu>arm64|armv7|arm|ia32|loong64|ppc64|riscv64|s390x|x64)(?:-(?<abi>\w+))?$/.exec(
+    /-(?<os>android|darwin|freebsd|linux|openbsd|openharmony|win32)-(?<cpu>arm64|armv7|arm|ia32|loong64|ppc64|riscv64|s390x|x64)(?:-(?<abi>\w+))?$/.exec(
       name,
     )?.groups ?? (/-wasm32-wasi$/.test(name) ? { cpu: "wasm32" } : undefined);
   if (match === undefined) return undefined;

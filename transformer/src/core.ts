@@ -26,6 +26,8 @@ export interface FileFormat {
   module: "esm" | "cjs";
   /** Key of the manifest of this build, passed to `__mp.module`. */
   manifestKey: string;
+  /** JavaScript expression for the place from which the manifest is looked for. Default: by `module`. The manifest itself when `manifestKey` is empty. */
+  location?: string;
 }
 
 /** A part of a replacement: literal source text, or an original node (by its full range in the source) that moves there untouched. */

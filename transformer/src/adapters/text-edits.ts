@@ -11,6 +11,16 @@ type MagicStringClass = typeof MagicString;
 export async function editText(text: string, file: string, edits: readonly Edit[]): Promise<{ text: string; map: SourceMap }> {
   // An ES module.
   const { default: Text } = await import("magic-string");
+  return edited(Text, text, file, edits);
+}
+
+/** The same for hosts that can't wait: Node 20.19 and later load an ES module by `require` as well. */
+export function editTextSync(text: string, file: string, edits: readonly Edit[]): { text: string; map: SourceMap } {
+  const { default: Text } = require("magic-string") as { default: MagicStringClass };
+  return edited(Text, text, file, edits);
+}
+
+function edited(Text: MagicStringClass, text: string, file: string, edits: readonly Edit[]): { text: string; map: SourceMap } {
   const output = apply(Text, text, edits);
   return { text: output.toString(), map: output.generateMap({ source: file, hires: true, includeContent: true }) };
 }

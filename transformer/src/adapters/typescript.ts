@@ -23,6 +23,9 @@ import { applyEdits } from "./typescript-edits";
 import { ProgramFacts } from "./typescript-program";
 import { packageVersion } from "./version";
 
+/** For ts-jest's `astTransformers`. */
+export { factory, name, version } from "./jest-typescript";
+
 /** Options beside `transform` in tsconfig's `plugins`. */
 export interface PluginConfig {
   /** `bundle`: packages go into the chunks. Default `external`: they are resolved when the program runs. */

@@ -46,7 +46,11 @@ function writeIfChanged(file: string, contents: Uint8Array, written: string[]): 
   written.push(file);
 }
 
-function removeStale(folder: string, previous: Partial<Manifest>, bundle: Pick<Bundle, "files" | "manifest">): void {
+export function removeStale(
+  folder: string,
+  previous: Partial<Manifest>,
+  bundle: { files: ReadonlyMap<string, unknown>; manifest: Manifest },
+): void {
   const stale = filesOf(previous).filter((name) => !bundle.files.has(name));
   if (stale.length === 0) return;
   const kept = new Set<string>();

@@ -59,7 +59,7 @@ export function programEdits(
     );
   const needed = classImports.filter(({ specifier, name }) => name !== undefined || !stays(specifier));
   edits.push(insertion(headPosition(module), "statements", `${INTERNAL_IMPORT} `));
-  const location = format.module === "esm" ? "import.meta.url" : "__filename";
+  const location = format.location ?? (format.module === "esm" ? "import.meta.url" : "__filename");
   // Before the program's own statements: a call of `main()` among them may already send instances or functions. After its imports, whose order stays.
   const marks = shown.flatMap((site) =>
     site.kind === "tag" && site.fn.name && site.fn.parent === module.source ? [markingCall(site.fn.name.text)] : [],

@@ -1,0 +1,91 @@
+/** `makeparallel/vite`, `/rollup`, `/rolldown`, `/webpack`, `/rspack`: real builds of a project, run on each backend. */
+import { listFiles } from "../adapters/support/workspace";
+import { build, expectApp, makeApp, node, script } from "./support/app";
+import * as hosts from "./support/hosts";
+
+test.each([
+  ["rollup", "es", "out/main.mjs", hosts.rollup],
+  ["rollup", "cjs", "out/main.cjs", hosts.rollup],
+  ["rolldown", "esm", "out/main.mjs", hosts.rolldown],
+  ["rolldown", "cjs", "out/main.cjs", hosts.rolldown],
+])("%s, %s", async (name, format, output, text) => {
+  const app = makeApp(`${name}-${format}`);
+  const printed = await script(app, "build.mjs", text, format);
+  expect(printed).not.toMatch(/warn/i);
+  await expectApp(app, output);
+});
+
+test("vite, build for servers", async () => {
+  const app = makeApp("vite");
+  await script(app, "build.mjs", hosts.vite, "server");
+  await expectApp(app, "out/main.js");
+});
+
+test.each([
+  ["webpack", "production", "cjs"],
+  ["webpack", "development", "cjs"],
+  ["webpack", "production", "esm"],
+  ["webpack", "development", "esm"],
+  ["rspack", "production", "cjs"],
+  ["rspack", "development", "esm"],
+])("%s, %s, %s", async (host, mode, format) => {
+  const app = makeApp(`${host}-${mode}-${format}`);
+  await script(app, "build.mjs", hosts.pack, host, mode, format);
+  await expectApp(app, format === "esm" ? "out/main.mjs" : "out/main.cjs");
+});
+
+test("a rebuild removes chunks that no task has any more", async () => {
+  const app = makeApp("stale");
+  await script(app, "build.mjs", hosts.rollup, "es");
+  const before = listFiles(app, "out/parallel-chunks").filter((file) => file.startsWith("fibonacci"));
+  app.write("src/work.ts", app.read("src/work.ts").replace("[0n, 1n]", "[0n, 2n]"));
+  await script(app, "build.mjs", hosts.rollup, "es");
+  const after = listFiles(app, "out/parallel-chunks").filter((file) => file.startsWith("fibonacci"));
+  expect([before.length, after.length]).toEqual([2, 2]);
+  expect(after).not.toEqual(before);
+  expect((await node(app, "out/main.mjs", "typescript")).stdout).toContain('"tag":"5760134388741632240"');
+});
+
+const BROKEN = `import { parallel } from "makeparallel";
+export function count(): unknown {
+  let total = 0;
+  return parallel((n: number) => { total += n; return total; });
+}
+void count();
+`;
+
+test.each([
+  ["rollup", hosts.rollup, ["es"]],
+  ["rolldown", hosts.rolldown, ["esm"]],
+  ["vite", hosts.vite, ["server"]],
+  ["webpack", hosts.pack, ["webpack", "production", "cjs"]],
+  ["rspack", hosts.pack, ["rspack", "production", "cjs"]],
+])("%s: an error in a task fails the build with code, place and frame", async (name, text, args) => {
+  const app = makeApp(`errors-${name}`, { "src/main.ts": BROKEN });
+  const ended = await build(app, "build.mjs", text, ...args);
+  const printed = ended.stdout + ended.stderr;
+  expect(ended.code).toBe(1);
+  expect(printed).toMatch(/MP\d{4}/);
+  expect(printed).toContain("src/main.ts:4:36");
+  expect(printed).toContain("total += n");
+  expect(listFiles(app, "out").filter((file) => file.startsWith("parallel-chunks"))).toEqual([]);
+});
+
+test.each([
+  ["vite", hosts.vite, ["browser"]],
+  ["webpack", hosts.pack, ["webpack", "production", "cjs", "web"]],
+  ["rspack", hosts.pack, ["rspack", "production", "cjs", "web"]],
+])("%s: a build for browsers is refused, with the way out", async (name, text, args) => {
+  const app = makeApp(`browser-${name}`, {
+    "src/main.ts": `import { parallel } from "makeparallel";\nvoid parallel((n: number) => n)(1);\n`,
+  });
+  const ended = await build(app, "build.mjs", text, ...args);
+  expect(ended.code).toBe(1);
+  expect(ended.stdout + ended.stderr).toMatch(/worker threads.*(?:build\.ssr|target: "node")/s);
+});
+
+test("vite: a build for browsers without marks is left alone", async () => {
+  const app = makeApp("browser-plain", { "src/main.ts": `console.log("plain");\n` });
+  await script(app, "build.mjs", hosts.vite, "browser");
+  expect(listFiles(app, "out").filter((file) => file.includes("parallel-chunks"))).toEqual([]);
+});

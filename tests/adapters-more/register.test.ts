@@ -1,0 +1,49 @@
+/** `makeparallel/register`: programs that run from their sources. */
+import { threaded } from "../support/backends";
+import { expectApp, makeApp, node } from "./support/app";
+
+const HOOK = ["--import", "makeparallel/register"];
+
+test("an ES module package", async () => {
+  await expectApp(makeApp("register-esm"), "src/main.ts", HOOK);
+});
+
+test("a CommonJS package, by --import and by --require", async () => {
+  const app = makeApp("register-cjs", {}, "commonjs");
+  await expectApp(app, "src/main.ts", HOOK);
+  await expectApp(app, "src/main.ts", ["--require", "makeparallel/register"]);
+});
+
+test("an ES module imports names of a CommonJS source, those of its export * included", async () => {
+  const app = makeApp("register-mixed", {
+    "src/common.cts": `export const common = 1;\nexport * from "./other.cjs";\n`,
+    "src/other.cts": `export const other = 2;\n`,
+    "src/mixed.ts": `import { common, other } from "./common.cjs";\nconsole.log(common + other);\n`,
+  });
+  expect((await node(app, "src/mixed.ts", "typescript", HOOK)).stdout).toBe("3\n");
+});
+
+test("an edit is seen by the next run; what did not change is taken from the cache", async () => {
+  const app = makeApp("register-edit");
+  await expectApp(app, "src/main.ts", HOOK);
+  app.write("src/lib/table.json", `{ "factor": 1000 }`);
+  for (const backend of threaded) expect((await node(app, "src/main.ts", backend, HOOK)).stdout).toContain('"wrapper":1142');
+});
+
+test("an uncaught error of the program shows its place in the source", async () => {
+  const app = makeApp("register-stack", {
+    "src/throws.ts": `interface A {\n  b: number;\n}\nimport { parallel } from "makeparallel";\nconst one = parallel((n: number) => n);\nvoid one(1).then((): A => {\n  throw new Error("here");\n});\n`,
+  });
+  const ended = await node(app, "src/throws.ts", "typescript", HOOK);
+  expect(ended.code).toBe(1);
+  expect(ended.stderr).toMatch(/Error: here\s+at .*src\/throws\.ts:7:9/);
+});
+
+test("an error in a task ends the program with code, place and frame", async () => {
+  const app = makeApp("register-errors", {
+    "src/broken.ts": `import { parallel } from "makeparallel";\nlet total = 0;\nexport const add = parallel((n: number) => { total += n; });\n`,
+  });
+  const ended = await node(app, "src/broken.ts", "typescript", HOOK);
+  expect(ended.code).toBe(1);
+  expect(ended.stderr).toMatch(/MP\d{4}[\s\S]*src\/broken\.ts:3:46/);
+});

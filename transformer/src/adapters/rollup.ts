@@ -1,0 +1,10 @@
+/** `makeparallel/rollup`: the plugin for Rollup. */
+import type { UnpluginInstance } from "unplugin" with { "resolution-mode": "import" };
+import { plugins, type UnpluginOptions } from "./unplugin";
+
+export type { UnpluginOptions } from "./unplugin";
+
+/** @returns the plugin; see docs/adapters.md */
+export const makeparallel: UnpluginInstance<UnpluginOptions | undefined, false>["rollup"] = plugins.rollup;
+
+export default makeparallel;

@@ -1,0 +1,218 @@
+/**
+ * Marks in programs that run from their sources (makeparallel/jest, makeparallel/register).
+ *
+ * Takes: one file after the other, as the host asks for them, and where else to look for marks, because a class may have to change for a task in a file that
+ * comes later. Gives: edits that name a manifest in the cache folder, whose chunks are there when the call returns.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { Diagnostic, Edit, FileResult, Resolution, SlicePlan, TypeScript } from "../core";
+import { renderDiagnostics } from "../diagnostics/render";
+import type { BundleOptions, HostBuildOptions, SourceFormat } from "../emit/options";
+import { bundleChunksSync } from "../emit/sync-bundler";
+import { Project } from "../project";
+import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
+import { isProjectSource } from "./esbuild-modules";
+import { findTypeScript } from "./find-typescript";
+import type { UnbuiltResolver } from "./unbuilt-resolve";
+import { packageVersion } from "./version";
+
+export interface UnbuiltHost {
+  /** Absolute path of the package root: ids are relative to it. */
+  root: string;
+  resolver: UnbuiltResolver;
+  /** Files that may have marks. */
+  sources(read: (file: string) => string | undefined, resolve: (specifier: string, fromFile: string) => Resolution): Iterable<string>;
+  /** How a file is compiled. */
+  format(file: string): SourceFormat;
+  settings: HostBuildOptions;
+  packages: "external" | "bundle";
+  external: readonly string[];
+}
+
+export interface UnbuiltFile {
+  edits: readonly Edit[];
+  /** Files of the project that the result depends on. */
+  dependencies: readonly string[];
+  /** Rendered; errors have been thrown. */
+  warnings: string | undefined;
+}
+
+interface Text {
+  text: string | undefined;
+  modified: number;
+  size: number;
+}
+
+export class UnbuiltProject {
+  readonly #project: Project;
+  readonly #texts = new Map<string, Text>();
+  readonly #marked = new Set<string>();
+  readonly #results = new Map<string, FileResult>();
+  #isPrepared = false;
+  #cached: CachedPlan | undefined;
+
+  constructor(private readonly host: UnbuiltHost) {
+    const { root } = host;
+    this.#project = new Project({
+      get ts(): TypeScript {
+        return findTypeScript(root);
+      },
+      root,
+      resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
+      read: (file) => this.#read(file),
+    });
+  }
+
+  /** Files may have changed since they were looked at. */
+  refresh(): void {
+    let changed = false;
+    for (const [file, known] of this.#texts) {
+      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      if ((stat?.mtimeMs ?? -1) === known.modified && (stat?.size ?? -1) === known.size) continue;
+      this.#texts.delete(file);
+      if (this.#read(file) !== known.text) {
+        this.#project.invalidate(file);
+        changed = true;
+      }
+    }
+    if (!changed && this.#isPrepared) return;
+    this.host.resolver.clear();
+    this.#project.invalidate(path.join(this.host.root, "\0"));
+    this.#isPrepared = false;
+    this.#results.clear();
+    this.#cached = undefined;
+  }
+
+  /**
+   * @param text as the host has it
+   * @returns undefined for a file that stays as it is
+   * @throws Error whose message shows all errors in this file, with code frames
+   */
+  file(file: string, text: string): UnbuiltFile | undefined {
+    if (!isProjectSource(file)) return undefined;
+    const isMarked = Project.mayContainTask(text);
+    // A class may have to be changed because a task somewhere takes its instances.
+    if (!isMarked && !/\bclass\b/.test(text)) return undefined;
+    if (this.#read(file) !== text) this.#give(file, text);
+    this.#prepare();
+    if (isMarked && !this.#results.has(file)) this.#add(file);
+    const result = this.#results.get(file);
+    if (!result) return undefined;
+    const errors = result.diagnostics.filter(({ severity }) => severity === "error");
+    if (errors.length > 0) throw new Error(`makeparallel can't transform ${file}\n\n${this.#render(errors)}`);
+    if (result.edits.length === 0 && result.diagnostics.length === 0) return undefined;
+    const edits = result.edits.length === 0 ? [] : withManifest(result.edits, this.#chunks(file));
+    const others = result.diagnostics.filter(({ severity }) => severity !== "error");
+    return { edits, dependencies: result.dependencies, warnings: others.length === 0 ? undefined : this.#render(others) };
+  }
+
+  #read(file: string): string | undefined {
+    let known = this.#texts.get(file);
+    if (!known) {
+      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      const text = stat?.isFile() ? fs.readFileSync(file, "utf8").replace(/^\uFEFF/, "") : undefined;
+      known = { text, modified: stat?.mtimeMs ?? -1, size: stat?.size ?? -1 };
+      this.#texts.set(file, known);
+    }
+    return known.text;
+  }
+
+  #give(file: string, text: string): void {
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    this.#texts.set(file, { text, modified: stat?.mtimeMs ?? -1, size: stat?.size ?? -1 });
+    this.#project.invalidate(file);
+    this.#isPrepared = false;
+    this.#results.clear();
+    this.#cached = undefined;
+  }
+
+  #prepare(): void {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
+    const read = (file: string): string | undefined => this.#read(file);
+    const { resolver } = this.host;
+    for (const file of this.host.sources(read, (specifier, from) => resolver.resolve(specifier, from, "import"))) {
+      if (isProjectSource(file) && this.#isMarked(file)) this.#marked.add(file);
+    }
+    for (const file of this.#marked) if (!this.#isMarked(file)) this.#marked.delete(file);
+    this.#analyze([...this.#marked].sort());
+  }
+
+  /** A file that was not found before it was asked for. */
+  #add(file: string): void {
+    this.#marked.add(file);
+    this.#cached = undefined;
+    this.#analyze([file]);
+  }
+
+  #analyze(files: readonly string[]): void {
+    const instrument = new Set<string>();
+    for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
+    // What one file needs of another is known only now; most answers are the same as before, and cached.
+    for (const file of [...this.#marked, ...instrument]) this.#run(file);
+  }
+
+  #run(file: string): FileResult {
+    const result = this.#project.analyze(file, this.#read(file) ?? "", { module: "esm", manifestKey: KEY, location: PLACE });
+    this.#results.set(file, result);
+    return result;
+  }
+
+  /** Sees to it that the chunks are in the cache. */
+  #chunks(file: string): CachedPlan {
+    if (this.#cached !== undefined && fs.existsSync(this.#cached.folder)) return this.#cached;
+    try {
+      return (this.#cached = this.#write(this.#marked));
+    } catch (error) {
+      // Another file may be at fault, one that this program never asks for.
+      const needed = [file, ...(this.#results.get(file)?.dependencies ?? [])].filter((other) => this.#marked.has(other));
+      if (needed.length === this.#marked.size) throw error;
+      return this.#write(needed);
+    }
+  }
+
+  #write(files: Iterable<string>): CachedPlan {
+    const { host } = this;
+    const plan = this.#project.slice({ manifestKey: KEY }, files);
+    const options = this.#bundleOptions(plan);
+    const cached = cachedPlan(plan, options);
+    if (isCached(cached)) return cached;
+    const outcome = bundleChunksSync(cached.plan, { ...options, folder: cached.folder, key: cached.key }, undefined);
+    if ("errors" in outcome) {
+      const texts = outcome.errors.map(({ text, location }) =>
+        location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text,
+      );
+      throw new Error(`makeparallel: the chunks of ${host.root} could not be bundled.\n${texts.join("\n")}`);
+    }
+    writeCached(cached, outcome.bundle);
+    return cached;
+  }
+
+  #bundleOptions(plan: SlicePlan): Omit<BundleOptions, "folder" | "key"> {
+    const { host } = this;
+    const sources = new Map<string, SourceFormat>();
+    for (const { file } of plan.modules.values()) sources.set(file, host.format(file));
+    return {
+      root: host.root,
+      version: packageVersion(),
+      sources,
+      defaultFormat: { module: "cjs" },
+      resolutions: host.resolver.resolutions,
+      packages: host.packages,
+      external: host.external,
+      dynamicProjectImports: "bundle",
+      host: host.settings,
+    };
+  }
+
+  #isMarked(file: string): boolean {
+    const text = this.#read(file);
+    // What has been transformed already says where its chunks are.
+    return text !== undefined && Project.mayContainTask(text) && !text.includes("makeparallel/internal");
+  }
+
+  #render(diagnostics: readonly Diagnostic[]): string {
+    return renderDiagnostics(diagnostics, { root: process.cwd(), read: (file) => this.#read(file) });
+  }
+}

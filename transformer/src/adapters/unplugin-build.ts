@@ -1,0 +1,328 @@
+/**
+ * The half of the bundler plugins that knows no bundler.
+ *
+ * Takes: files as the host loads them, and the host's resolution. All project files with marks that the entries reach are analyzed before the first of
+ * them is handed out, because a class may have to change for a task elsewhere. Gives: edited text with a map, messages, and the chunks of a build.
+ */
+import * as path from "node:path";
+import type * as esbuild from "esbuild";
+import type { SourceMap } from "magic-string" with { "resolution-mode": "import" };
+import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
+import type { Diagnostic, Edit, FileResult, SlicePlan, TypeScript } from "../core";
+import { renderDiagnostic } from "../diagnostics/render";
+import { type Bundle, bundleChunks } from "../emit/bundle";
+import { manifestKey } from "../emit/manifest-key";
+import type { BundleOptions, SourceFormat } from "../emit/options";
+import { portableRelative } from "../emit/paths";
+import { Project } from "../project";
+import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
+import { isProjectSource } from "./esbuild-modules";
+import { findTypeScript } from "./find-typescript";
+import { findUp, isNodeModule, projectSources } from "./project-files";
+import { editText } from "./text-edits";
+import { packageRoot } from "./typescript-program";
+import { type HostFacts, type HostMessage, type HostOutput, placeIn, type UnpluginOptions } from "./unplugin-host";
+import { UnpluginModules } from "./unplugin-modules";
+import { packageVersion } from "./version";
+
+export interface Transformed {
+  /** Undefined: the text stays as it is. */
+  edited: { text: string; map: SourceMap } | undefined;
+  hasTasks: boolean;
+  messages: HostMessage[];
+  /** Files whose change changes this result, or the chunks that come of it. */
+  watch: string[];
+}
+
+export class UnpluginBuild {
+  /** Package root: ids are relative to it. */
+  readonly root: string;
+  readonly key: string;
+  readonly #modules: UnpluginModules;
+  readonly #project: Project;
+  /** Entries that are known to be analyzed in this build. */
+  readonly #reached = new Set<string>();
+  readonly #marked = new Set<string>();
+  readonly #results = new Map<string, FileResult>();
+  /** With what each file was handed out, to see which was handed out too early. */
+  readonly #handed = new Map<string, string>();
+  #sources: readonly string[] | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly host: HostFacts,
+    private readonly options: UnpluginOptions,
+  ) {
+    this.root = packageRoot(host.cwd);
+    const entries = host.entries.map((entry) => portableRelative(this.root, entry)).sort();
+    this.key = this.#isDevelopment ? KEY : manifestKey(host.name, ...host.identity, ...entries);
+    const modules = new UnpluginModules(host, (file) => this.#project.invalidate(file));
+    this.#modules = modules;
+    const typescript = (): TypeScript => findTypeScript(this.root);
+    this.#project = new Project({
+      get ts() {
+        // Loading the compiler takes longer than many a build without marks.
+        return typescript();
+      },
+      root: this.root,
+      resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
+      read: (file) => modules.read(file),
+    });
+  }
+
+  get #isDevelopment(): boolean {
+    return this.host.location === undefined;
+  }
+
+  /** Another build begins: files may have changed. What is unchanged may not be loaded again by the host, so that nothing else is forgotten. */
+  nextBuild(): void {
+    this.#modules.nextBuild();
+    this.#reached.clear();
+    this.#results.clear();
+    for (const file of this.#marked) if (!this.#isMarked(file)) this.#marked.delete(file);
+  }
+
+  /** @returns undefined for files that nothing is to be done about */
+  async transform(file: string, text: string): Promise<Transformed | undefined> {
+    if (!isProjectSource(file)) return undefined;
+    const isMarked = Project.mayContainTask(text);
+    // A class may have to be changed because a task somewhere takes its instances.
+    if (!isMarked && !/\bclass\b/.test(text)) return undefined;
+    return this.#exclusive(async () => {
+      if (this.#isDevelopment) this.nextBuild();
+      if (this.#modules.give(file, text)) {
+        this.#results.clear();
+        this.#reached.clear();
+      }
+      await this.#analyzeFrom([...this.#entries(), file]);
+      const result = this.#results.get(file);
+      this.#handed.set(file, editsKey(result));
+      if (!result) return undefined;
+      return this.#transformed(file, text, result);
+    });
+  }
+
+  /**
+   * The chunks of the build.
+   * @param loaded the build's modules; what is not among them has left it
+   * @returns no bundle when there are errors
+   */
+  async bundle(
+    output: HostOutput,
+    loaded: Iterable<string> | undefined,
+  ): Promise<{ bundle: Bundle | undefined; folder: string; messages: HostMessage[]; watch: string[] }> {
+    return this.#exclusive(async () => {
+      const folder = path.join(output.folder, CHUNK_FOLDER);
+      if (loaded) {
+        const files = new Set([...loaded].filter((file) => isProjectSource(file)));
+        for (const file of this.#marked) if (!files.has(file)) this.#marked.delete(file);
+        // A host that keeps modules on disk has not shown them to this process.
+        await this.#analyzeFrom([...files].filter((file) => this.#isMarked(file)));
+        for (const file of this.#marked) if (!files.has(file)) this.#marked.delete(file);
+      }
+      const plan = this.#slice();
+      const messages = this.#messages(plan.diagnostics);
+      for (const [file, key] of this.#handed) {
+        if (key !== editsKey(this.#results.get(file)) && this.#results.has(file)) messages.push(this.#tooEarly(file));
+      }
+      if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
+      try {
+        const bundle = await bundleChunks(plan, { ...this.#bundleOptions(plan, output), folder, key: this.key }, () =>
+          findTypeScript(this.root),
+        );
+        return {
+          bundle,
+          folder,
+          messages: [...messages, ...bundle.warnings.map((warning) => this.#ofEsbuild(warning, "warning"))],
+          watch: bundle.inputs,
+        };
+      } catch (error) {
+        return { bundle: undefined, folder, messages: [...messages, ...this.#failure(error)], watch: [] };
+      }
+    });
+  }
+
+  async #transformed(file: string, text: string, result: FileResult): Promise<Transformed> {
+    const messages = this.#messages(result.diagnostics);
+    const watch = [...result.dependencies, ...this.#modules.dataOf([file, ...result.dependencies])];
+    const hasTasks = result.tasks.length > 0;
+    // Changed for the sake of tasks elsewhere.
+    if (!hasTasks) watch.push(...this.#marked);
+    if (messages.some(({ severity }) => severity === "error") || result.edits.length === 0)
+      return { edited: undefined, hasTasks, messages, watch };
+    let { edits } = result;
+    if (this.#isDevelopment) {
+      const cached = await this.#cached();
+      messages.push(...cached.messages);
+      edits = withManifest(edits, cached.plan);
+    }
+    return { edited: await this.#edit(file, text, edits), hasTasks, messages, watch };
+  }
+
+  #edit(file: string, text: string, edits: readonly Edit[]): Promise<{ text: string; map: SourceMap }> {
+    return editText(text, path.basename(file), edits);
+  }
+
+  /** Writes the chunks of all that is known by now into the cache, if they are not there. */
+  async #cached(): Promise<{ plan: CachedPlan; messages: HostMessage[] }> {
+    const plan = this.#slice();
+    const options = this.#bundleOptions(plan, undefined);
+    const cached = cachedPlan(plan, options);
+    if (isCached(cached)) return { plan: cached, messages: [] };
+    try {
+      const bundle = await bundleChunks(cached.plan, { ...options, folder: cached.folder, key: cached.key }, () =>
+        findTypeScript(this.root),
+      );
+      writeCached(cached, bundle);
+      return { plan: cached, messages: bundle.warnings.map((warning) => this.#ofEsbuild(warning, "warning")) };
+    } catch (error) {
+      return { plan: cached, messages: this.#failure(error) };
+    }
+  }
+
+  #entries(): readonly string[] {
+    // A development server's entries come one by one; a class may be asked for before the task that takes it.
+    return this.#isDevelopment ? (this.#sources ??= projectSources(this.host.cwd)) : this.host.entries;
+  }
+
+  async #analyzeFrom(entries: readonly string[]): Promise<void> {
+    const fresh = entries.filter((entry) => !this.#reached.has(entry));
+    if (fresh.length === 0) return;
+    const files = await this.#modules.reachable(fresh, !this.#isDevelopment);
+    for (const file of [...fresh, ...files]) {
+      this.#reached.add(file);
+      if (isProjectSource(file) && this.#isMarked(file)) this.#marked.add(file);
+    }
+    await this.#analyze([...this.#marked].filter((file) => !this.#results.has(file)).sort());
+  }
+
+  async #analyze(files: readonly string[]): Promise<void> {
+    if (files.length === 0) return;
+    const instrument = new Set<string>();
+    for (;;) {
+      instrument.clear();
+      for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
+      // What one file needs of another is known only now; most answers are the same as before, and cached.
+      for (const file of [...this.#marked, ...instrument]) this.#run(file);
+      // The slices ask for more than the analysis.
+      this.#slice();
+      if (!(await this.#modules.settle())) return;
+      // Names that led nowhere may lead into the project.
+      this.#project.invalidate(path.join(this.root, "\0"));
+    }
+  }
+
+  #run(file: string): FileResult {
+    const location = this.host.location ?? PLACE;
+    const result = this.#project.analyze(file, this.#modules.read(file) ?? "", { module: "esm", manifestKey: this.key, location });
+    this.#results.set(file, result);
+    return result;
+  }
+
+  #slice(): SlicePlan {
+    return this.#project.slice({ manifestKey: this.key }, this.#marked);
+  }
+
+  #isMarked(file: string): boolean {
+    return Project.mayContainTask(this.#modules.read(file) ?? "");
+  }
+
+  #bundleOptions(plan: SlicePlan, output: HostOutput | undefined): Omit<BundleOptions, "folder" | "key"> {
+    const { host, options } = this;
+    const emitted = output && path.join(output.folder, "index.js");
+    const module = output?.module ?? "esm";
+    const sources = new Map<string, SourceFormat>();
+    for (const { file } of plan.modules.values()) {
+      sources.set(file, { module, dynamicImport: "esm", nodeInterop: output?.nodeInterop === true || isNodeModule(file), emitted });
+    }
+    return {
+      root: this.root,
+      version: packageVersion(),
+      sources,
+      defaultFormat: { module, dynamicImport: "esm", emitted },
+      resolutions: this.#modules.resolutions,
+      packages: options.packages ?? (this.#isDevelopment ? "external" : "bundle"),
+      external: options.external ?? [],
+      dynamicProjectImports: "bundle",
+      host: { tsconfig: this.#tsconfig(), ...host.settings },
+      resolve: async (specifier, importer, kind) => {
+        // Given by the option, packages go in whatever the host does with its own.
+        if (options.packages === "bundle") return undefined;
+        const found = await host.resolve(
+          specifier,
+          importer,
+          kind === "import-statement" || kind === "dynamic-import" ? "import" : "require",
+        );
+        if (!found) return undefined;
+        return found.external ? { external: true, path: found.specifier ?? specifier } : { path: found.file };
+      },
+      load: (file) => this.#loadForChunk(file),
+    };
+  }
+
+  /** esbuild looks for it beside each file, but slices are no files. */
+  #tsconfig(): string | undefined {
+    const { tsconfig } = this.options;
+    if (tsconfig !== undefined) return path.resolve(this.host.cwd, tsconfig);
+    const [entry] = this.host.entries;
+    return findUp(entry === undefined ? this.host.cwd : path.dirname(entry), ["tsconfig.json", "jsconfig.json"]);
+  }
+
+  /** A project module that a chunk has whole: its own marks become stubs there too. */
+  async #loadForChunk(file: string): Promise<esbuild.OnLoadResult | undefined> {
+    const text = this.#modules.read(file);
+    const result = this.#results.get(file);
+    if (!isProjectSource(file) || text === undefined || !result || result.edits.length === 0) return undefined;
+    const edited = await this.#edit(file, text, result.edits);
+    const extension = path.extname(file);
+    const loader = extension.endsWith("x") ? (extension.slice(1) as "tsx" | "jsx") : extension.endsWith("ts") ? "ts" : "js";
+    return { contents: `${edited.text}\n//# sourceMappingURL=${edited.map.toUrl()}\n`, loader, resolveDir: path.dirname(file) };
+  }
+
+  /** One after the other: what the core asks is answered between two runs of it. */
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(work, work);
+    this.#last = run.catch(() => {});
+    return run;
+  }
+
+  #messages(diagnostics: readonly Diagnostic[]): HostMessage[] {
+    const read = (file: string): string | undefined => this.#modules.read(file);
+    return diagnostics.map((diagnostic) => ({
+      severity: diagnostic.severity,
+      code: diagnostic.code,
+      text: renderDiagnostic(diagnostic, { root: this.host.cwd, read }),
+      file: diagnostic.at.file,
+      ...placeIn(read(diagnostic.at.file) ?? "", diagnostic.at),
+    }));
+  }
+
+  #tooEarly(file: string): HostMessage {
+    const name = path.relative(this.host.cwd, file);
+    const text = `${name} was built before it was known that its classes travel to workers; build again.`;
+    return { severity: "warning", code: "", text, file, line: 1, column: 0 };
+  }
+
+  #failure(error: unknown): HostMessage[] {
+    const { errors } = error as Partial<esbuild.BuildFailure>;
+    if (!Array.isArray(errors)) throw error;
+    return errors.map((message) => this.#ofEsbuild(message, "error"));
+  }
+
+  #ofEsbuild({ text, location }: esbuild.Message, severity: "error" | "warning"): HostMessage {
+    const place = location ? ` (${location.file}:${location.line}:${location.column + 1})` : "";
+    const file = location ? path.resolve(this.root, location.file) : this.root;
+    return {
+      severity,
+      code: "",
+      text: `The chunks could not be bundled: ${text}${place}`,
+      file,
+      line: location?.line ?? 1,
+      column: location?.column ?? 0,
+    };
+  }
+}
+
+function editsKey(result: FileResult | undefined): string {
+  return result === undefined || result.edits.length === 0 ? "" : JSON.stringify(result.edits);
+}

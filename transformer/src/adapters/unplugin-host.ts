@@ -1,0 +1,61 @@
+/** What the host-independent half of the bundler plugins (unplugin-build.ts) asks of a bundler, and in what terms it answers. */
+import type { Diagnostic, Position } from "../core";
+import type { HostBuildOptions } from "../emit/options";
+
+/** Options of the plugins for Vite, Rollup, Rolldown, webpack and Rspack. */
+export interface UnpluginOptions {
+  /** Whether packages go into the chunks. Default: each as the host's own resolution has it, bundled or external. */
+  packages?: "external" | "bundle";
+  /** More patterns, as esbuild's `external`, for packages that stay outside the chunks. */
+  external?: string[];
+  /** tsconfig file whose settings hold in the chunks. Default: the nearest `tsconfig.json` above the first entry. */
+  tsconfig?: string;
+}
+
+/** Where the host's own resolution leads: outside the build, to a file, or nowhere that a file system knows (undefined). */
+export type HostResolution = { external: true; specifier?: string } | { external?: false; file: string } | undefined;
+
+export interface HostFacts {
+  /** Name of the host, part of the manifest key. */
+  name: string;
+  /** Folder that the host works in: relative names start there, and the package around it is the root of all ids. */
+  cwd: string;
+  /** Absolute paths of the entry files, as far as they are known before anything is loaded. */
+  entries: readonly string[];
+  /** What else tells this build from others of the package, without absolute paths. */
+  identity: readonly string[];
+  /** JavaScript expression for the emitted file's own place; undefined while developing, where stubs name the manifest itself. */
+  location: string | undefined;
+  /** esbuild settings that change what code means. */
+  settings: HostBuildOptions;
+  resolve(specifier: string, fromFile: string, kind: "import" | "require"): Promise<HostResolution>;
+}
+
+/** Where a build's output goes, and how. */
+export interface HostOutput {
+  /** Absolute path of the folder that holds the emitted files. */
+  folder: string;
+  /** Module format of the emitted files. */
+  module: "esm" | "cjs";
+  /** Whether the emitted files see CommonJS packages as Node's ES modules do. */
+  nodeInterop: boolean;
+}
+
+/** A diagnostic as bundlers take it. */
+export interface HostMessage {
+  severity: Diagnostic["severity"];
+  code: string;
+  /** With code frame, related places and way out. */
+  text: string;
+  file: string;
+  /** 1-based. */
+  line: number;
+  /** 0-based. */
+  column: number;
+}
+
+/** Line and column of a position in a text. */
+export function placeIn(text: string, at: Position): { line: number; column: number } {
+  const before = text.slice(0, at.start);
+  return { line: before.split("\n").length, column: at.start - (before.lastIndexOf("\n") + 1) };
+}

@@ -1,0 +1,173 @@
+/**
+ * The hooks of Rollup and Rolldown. Chunks go out as assets when the bundle is generated, so that a build in memory has them too.
+ */
+import * as path from "node:path";
+import { type Manifest, CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
+import { manifestText, readManifestFile, removeStale } from "../emit/write-output";
+import { UnpluginBuild } from "./unplugin-build";
+import type { HostFacts, HostMessage, HostOutput, HostResolution, UnpluginOptions } from "./unplugin-host";
+
+/** What is used of the contexts of Rollup's, Rolldown's and Vite's hooks. */
+export interface RollupContext {
+  resolve(
+    specifier: string,
+    importer: string,
+    options: object,
+  ): Promise<{ id: string; external?: boolean | "absolute" | "relative" } | null>;
+  addWatchFile(file: string): void;
+  emitFile(file: { type: "asset"; fileName: string; source: Uint8Array | string }): string;
+  error(error: object | string): never;
+  warn(warning: object | string): void;
+  getModuleIds(): Iterable<string>;
+}
+
+interface InputOptions {
+  input?: string | string[] | Record<string, string>;
+  plugins?: readonly { name?: string }[] | unknown;
+}
+
+interface OutputOptions {
+  dir?: string;
+  file?: string;
+  format?: string;
+  interop?: unknown;
+}
+
+/** Where stubs look from. Bundlers turn `import.meta.url` into something that works in CommonJS, if they know that the output is for Node. */
+const PLACES = { rollup: "import.meta.url", rolldown: `typeof __filename === "string" ? __filename : import.meta.url` };
+
+export function rollupHooks(options: UnpluginOptions, framework: string) {
+  const name = framework === "rolldown" ? "rolldown" : "rollup";
+  let build: UnpluginBuild | undefined;
+  let context: RollupContext | undefined;
+  let previous:
+    | { folder: string; manifest: Partial<Manifest> | undefined; bundle: { files: ReadonlyMap<string, unknown>; manifest: Manifest } }
+    | undefined;
+
+  const start = async (input: InputOptions): Promise<UnpluginBuild> => {
+    const cwd = process.cwd();
+    const facts: HostFacts = {
+      name,
+      cwd,
+      entries: await entryFiles(context!, input, cwd),
+      identity: [],
+      location: PLACES[name],
+      settings: {},
+      resolve: (specifier, fromFile, kind) => resolveBy(context!, specifier, fromFile, kind, input.plugins),
+    };
+    return new UnpluginBuild(facts, options);
+  };
+
+  return {
+    async buildStart(this: unknown, input?: InputOptions): Promise<void> {
+      context = this as RollupContext;
+      if (build) build.nextBuild();
+      else build = await start(input ?? {});
+    },
+    async transform(this: unknown, code: string, id: string) {
+      context = this as RollupContext;
+      return transformIn(context, build ?? (build = await start({})), code, id);
+    },
+    rollup: outputHooks(),
+    rolldown: outputHooks(),
+  };
+
+  function outputHooks() {
+    return {
+      resolveId: { order: "pre" as const, filter: OWN_FILTER, handler: externalSelf },
+      async generateBundle(this: unknown, output: OutputOptions): Promise<void> {
+        context = this as RollupContext;
+        if (!build) return;
+        const outcome = await emitChunks(context, build, hostOutput(output));
+        if (outcome) previous = { folder: outcome.folder, manifest: readManifestFile(outcome.folder, build.key), bundle: outcome.bundle };
+      },
+      writeBundle(): void {
+        // Rollup itself removes nothing.
+        if (previous?.manifest) removeStale(previous.folder, previous.manifest, previous.bundle);
+        previous = undefined;
+      },
+    };
+  }
+}
+
+export const OWN_FILTER = { id: /^makeparallel(?:$|\/)/ };
+
+/** makeparallel itself stays outside: a process must have one instance of it, and it finds its workers beside it. */
+export function externalSelf(source: string): { id: string; external: true } | null {
+  return OWN_FILTER.id.test(source) ? { id: source, external: true } : null;
+}
+
+export function hostOutput({ dir, file, format = "es", interop }: OutputOptions): HostOutput {
+  const folder = path.resolve(dir ?? (file === undefined ? "dist" : path.dirname(file)));
+  const isEsm = format === "es" || format === "esm" || format === "module";
+  if (!isEsm && format !== "cjs" && format !== "commonjs") {
+    throw new Error(`makeparallel: output of format "${format}" can't start Node's worker threads. Set the format to "es" or "cjs".`);
+  }
+  return { folder, module: isEsm ? "esm" : "cjs", nodeInterop: interop === undefined || interop === "default" };
+}
+
+/** Bundles and emits the chunks; reports what is wrong. */
+export async function emitChunks(context: RollupContext, build: UnpluginBuild, output: HostOutput) {
+  const loaded = [...context.getModuleIds()].map((id) => id.replace(/\?.*$/, ""));
+  const { bundle, folder, messages } = await build.bundle(output, loaded);
+  report(context, messages);
+  if (!bundle || bundle.files.size === 0) return undefined;
+  const files = new Map<string, Uint8Array | string>(bundle.files);
+  files.set(`${build.key}.json`, manifestText(bundle.manifest));
+  for (const [name, source] of files) context.emitFile({ type: "asset", fileName: `${CHUNK_FOLDER}/${name}`, source });
+  return { folder, bundle };
+}
+
+export async function transformIn(context: RollupContext, build: UnpluginBuild, code: string, id: string, refuse?: string) {
+  const transformed = await build.transform(path.normalize(id), code);
+  if (!transformed) return undefined;
+  for (const file of transformed.watch) context.addWatchFile(file);
+  if (refuse !== undefined && transformed.hasTasks) context.error({ message: refuse, id });
+  report(context, transformed.messages);
+  const { edited } = transformed;
+  return edited && { code: edited.text, map: edited.map };
+}
+
+/** Warnings each by itself; errors together, because the first one ends the build. */
+export function report(context: RollupContext, messages: readonly HostMessage[]): void {
+  for (const message of messages) if (message.severity !== "error") context.warn(asLog(message, message.text));
+  const errors = messages.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) context.error(asLog(errors[0], errors.map(({ text }) => text).join("\n\n")));
+}
+
+function asLog({ code, file, line, column }: HostMessage, message: string): object {
+  return { message, pluginCode: code, id: file, loc: { file, line, column } };
+}
+
+export async function resolveBy(
+  context: RollupContext,
+  specifier: string,
+  fromFile: string,
+  kind: "import" | "require",
+  plugins: unknown,
+): Promise<HostResolution> {
+  // For an import, @rollup/plugin-commonjs loads the module that it resolves, and that waits for this answer.
+  const isRequire =
+    kind === "require" || (Array.isArray(plugins) && plugins.some((plugin: { name?: string } | null) => plugin?.name === "commonjs"));
+  const found = await context.resolve(specifier, fromFile, {
+    skipSelf: true,
+    custom: { "node-resolve": { isRequire } },
+    kind: kind === "require" ? "require-call" : "import-statement",
+  });
+  // What nobody resolves stays outside.
+  if (!found) return { external: true };
+  if (found.external) return { external: true, specifier: path.isAbsolute(found.id) ? specifier : found.id };
+  const file = found.id.replace(/\?.*$/, "");
+  return file.includes("\0") || !path.isAbsolute(file) ? undefined : { file: path.normalize(file) };
+}
+
+async function entryFiles(context: RollupContext, { input }: InputOptions, cwd: string): Promise<string[]> {
+  const names = input === undefined ? [] : typeof input === "string" ? [input] : Object.values(input);
+  const found: string[] = [];
+  for (const name of names) {
+    const resolved = await context.resolve(name, undefined as unknown as string, { skipSelf: true, isEntry: true });
+    const file = resolved?.id ?? path.resolve(cwd, name);
+    if (path.isAbsolute(file)) found.push(path.normalize(file.replace(/\?.*$/, "")));
+  }
+  return found;
+}

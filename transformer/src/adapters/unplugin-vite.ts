@@ -1,0 +1,145 @@
+/**
+ * The hooks of Vite: a build for servers (`build.ssr`, or a server environment) like Rollup's, and development (`ssrLoadModule`, a module runner), where
+ * each file is transformed when it is asked for and the chunks go into the cache folder. Code for browsers can't hold parallel functions.
+ */
+import * as path from "node:path";
+import type { HostBuildOptions } from "../emit/options";
+import { portableRelative } from "../emit/paths";
+import { readManifestFile, removeStale } from "../emit/write-output";
+import { packageRoot } from "./typescript-program";
+import { UnpluginBuild } from "./unplugin-build";
+import type { HostFacts, UnpluginOptions } from "./unplugin-host";
+import { emitChunks, externalSelf, hostOutput, OWN_FILTER, resolveBy, type RollupContext, transformIn } from "./unplugin-rollup";
+
+/** What is used of Vite's resolved configuration, or of an environment's. */
+interface ViteConfig {
+  root: string;
+  command: "build" | "serve";
+  mode: string;
+  base: string;
+  env?: Record<string, unknown>;
+  define?: Record<string, unknown>;
+  consumer?: "client" | "server";
+  build: { ssr?: boolean | string; outDir: string };
+}
+
+interface ViteContext extends RollupContext {
+  environment?: { name: string; config: ViteConfig };
+}
+
+const BROWSER =
+  "makeparallel: this file has parallel functions, but is built for browsers, which have none of Node's worker threads. " +
+  "Build it for the server (`build.ssr`, or an environment whose consumer is `server`), or import it from server code only.";
+
+type Output = Parameters<typeof hostOutput>[0];
+
+interface State {
+  build: Promise<UnpluginBuild>;
+  /** The hooks' context of the moment, which resolves. */
+  context: ViteContext;
+}
+
+export function viteHooks(options: UnpluginOptions) {
+  let config: ViteConfig | undefined;
+  const states = new Map<string, State>();
+  const stale = new Map<string, () => void>();
+
+  /** Each environment is a build of its own. */
+  const enter = (context: ViteContext, input?: unknown): Promise<UnpluginBuild> => {
+    const environment = context.environment?.name ?? "";
+    let state = states.get(environment);
+    if (state) {
+      state.context = context;
+    } else {
+      const created: State = { context, build: undefined as unknown as Promise<UnpluginBuild> };
+      created.build = start(() => created.context, input);
+      states.set(environment, created);
+      state = created;
+    }
+    return state.build;
+  };
+
+  const start = async (context: () => ViteContext, input: unknown): Promise<UnpluginBuild> => {
+    const own = context().environment?.config;
+    const current = { ...config!, ...own } as ViteConfig;
+    const { root, command } = current;
+    const entries = await entryFiles(context(), input, root);
+    const facts: HostFacts = {
+      name: "vite",
+      cwd: root,
+      entries: command === "build" ? entries : [],
+      identity: [context().environment?.name ?? "", portableRelative(packageRoot(root), path.resolve(root, current.build.outDir))],
+      location: command === "build" ? "import.meta.url" : undefined,
+      settings: settingsOf(current),
+      resolve: (specifier, fromFile, kind) => resolveBy(context(), specifier, fromFile, kind, undefined),
+    };
+    return new UnpluginBuild(facts, options);
+  };
+
+  return {
+    async transform(this: unknown, code: string, id: string, transformOptions?: { ssr?: boolean }) {
+      const context = this as ViteContext;
+      const consumer = context.environment?.config.consumer ?? (transformOptions?.ssr ? "server" : "client");
+      return transformIn(context, await enter(context), code, id, consumer === "client" ? BROWSER : undefined);
+    },
+    vite: {
+      config: () => ({ ssr: { external: ["makeparallel"] } }),
+      configResolved(resolved: unknown): void {
+        config = resolved as ViteConfig;
+      },
+      resolveId: {
+        order: "pre" as const,
+        filter: OWN_FILTER,
+        handler: (source: string) => (config?.command === "build" ? externalSelf(source) : null),
+      },
+      async buildStart(this: unknown, input?: { input?: unknown }): Promise<void> {
+        const context = this as ViteContext;
+        if (config?.command !== "build") return;
+        const isFirst = !states.has(context.environment?.name ?? "");
+        const build = await enter(context, input?.input);
+        if (!isFirst) build.nextBuild();
+      },
+      generateBundle: {
+        // Vite drops what was emitted before from builds for servers.
+        order: "post" as const,
+        async handler(this: unknown, output: Output): Promise<void> {
+          const context = this as ViteContext;
+          const name = context.environment?.name ?? "";
+          const state = states.get(name);
+          if (!state) return;
+          state.context = context;
+          const build = await state.build;
+          const outcome = await emitChunks(context, build, hostOutput(output));
+          const before = outcome && readManifestFile(outcome.folder, build.key);
+          if (before) stale.set(name, () => removeStale(outcome.folder, before, outcome.bundle));
+        },
+      },
+      writeBundle(this: unknown): void {
+        const name = (this as ViteContext).environment?.name ?? "";
+        stale.get(name)?.();
+        stale.delete(name);
+      },
+    },
+  };
+}
+
+/** What Vite replaces in the program's code is replaced in chunks too. */
+function settingsOf({ define, env, command, consumer, build }: ViteConfig): HostBuildOptions {
+  const all: Record<string, string> = {};
+  for (const [name, value] of Object.entries(define ?? {})) all[name] = typeof value === "string" ? value : JSON.stringify(value);
+  const metaEnv = { ...env, SSR: consumer === undefined ? Boolean(build.ssr) || command === "serve" : consumer === "server" };
+  for (const [name, value] of Object.entries(metaEnv)) all[`import.meta.env.${name}`] = JSON.stringify(value) ?? "undefined";
+  all["import.meta.env"] = JSON.stringify(metaEnv);
+  return { define: all };
+}
+
+async function entryFiles(context: ViteContext, input: unknown, root: string): Promise<string[]> {
+  const names = typeof input === "string" ? [input] : Object.values((input as Record<string, string> | undefined) ?? {});
+  const found: string[] = [];
+  for (const name of names) {
+    const resolved = await context.resolve(name, undefined as unknown as string, { skipSelf: true, isEntry: true });
+    const file = resolved?.id ?? path.resolve(root, name);
+    if (path.isAbsolute(file)) found.push(path.normalize(file.replace(/\?.*$/, "")));
+  }
+  return found;
+}
