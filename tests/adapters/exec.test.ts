@@ -11,8 +11,9 @@ import { esbuildBuild, esbuildErrors, makeWorkspace, tspc, type Workspace } from
 
 const FIXTURES = path.join(ROOT, "fixtures", "exec");
 
-type Way = "tspc-cjs" | "tspc-esm" | "esbuild-cjs" | "esbuild-esm";
-const ways: readonly Way[] = ["tspc-cjs", "tspc-esm", "esbuild-cjs", "esbuild-esm"];
+/** `legacy`: with `experimentalDecorators`, for the programs that have decorators. */
+type Way = "tspc-cjs" | "tspc-esm" | "esbuild-cjs" | "esbuild-esm" | "tspc-cjs-legacy" | "esbuild-esm-legacy";
+const ways: readonly Way[] = ["tspc-cjs", "tspc-esm", "esbuild-cjs", "esbuild-esm", "tspc-cjs-legacy", "esbuild-esm-legacy"];
 
 interface Fixture {
   name: string;
@@ -30,9 +31,22 @@ const runs: readonly { way: Way; backends: readonly BackendName[] }[] = ways.map
   backends: way === "tspc-cjs" ? [...threaded, "inline"] : threaded,
 }));
 
-function tsconfig(): object {
+/** Decorators beside ours have another signature there, so such programs can only be meant for one kind. */
+function hasDecorators(name: string): boolean {
+  const folder = path.join(FIXTURES, name);
+  return fs
+    .readdirSync(folder)
+    .some((file) => /\.ts$/.test(file) && /^\s*@parallel\b/m.test(fs.readFileSync(path.join(folder, file), "utf8")));
+}
+
+function programsOf(way: Way): Fixture[] {
+  return fixtures.filter(({ name, only }) => only.includes(way) && (!way.endsWith("legacy") || hasDecorators(name)));
+}
+
+function tsconfig(legacy: boolean): object {
   return {
     compilerOptions: {
+      experimentalDecorators: legacy,
       target: "ES2022",
       module: "Node16",
       moduleResolution: "Node16",
@@ -50,12 +64,12 @@ function tsconfig(): object {
 }
 
 async function build(way: Way): Promise<Workspace> {
-  const [tool, format] = way.split("-") as ["tspc" | "esbuild", "cjs" | "esm"];
+  const [tool, format, decorators] = way.split("-") as ["tspc" | "esbuild", "cjs" | "esm", "legacy"?];
   const workspace = makeWorkspace(`exec-${way}`, {
     "package.json": { name: `exec-${way}`, version: "1.0.0", type: format === "esm" ? "module" : "commonjs" },
-    "tsconfig.json": tsconfig(),
+    "tsconfig.json": tsconfig(decorators !== undefined),
   });
-  const chosen = fixtures.filter((fixture) => fixture.only.includes(way));
+  const chosen = programsOf(way);
   for (const { name } of chosen) fs.cpSync(path.join(FIXTURES, name), workspace.file(`src/${name}`), { recursive: true });
   if (tool === "tspc") {
     const built = await tspc(workspace);
@@ -78,8 +92,8 @@ describe.each(runs)("built as $way", ({ way, backends }) => {
     workspace = await build(way);
   }, 120_000);
 
-  const extension = way === "esbuild-cjs" ? "cjs" : way === "esbuild-esm" ? "mjs" : "js";
-  const chosen = fixtures.filter((fixture) => fixture.only.includes(way));
+  const extension = way.startsWith("tspc") ? "js" : way.startsWith("esbuild-cjs") ? "cjs" : "mjs";
+  const chosen = programsOf(way);
   const cases = backends.flatMap((backend) => chosen.map(({ name }) => [name, backend] as const));
 
   test.each(cases)("%s (%s)", async (name, backend) => {

@@ -292,7 +292,7 @@ export class Module {
       if (pragma || use === "write" || use === "mutate" || fills) assigned.set(unit, reference);
       else if (ts.isExpressionStatement(statement)) {
         const call = methodCallOn(ts, reference.node);
-        if (call) called.push({ binding, node: call });
+        if (call && isDiscarded(ts, call)) called.push({ binding, node: call });
       }
     }
     if (assigned.size === 0) {
@@ -333,6 +333,28 @@ function methodCallOn(ts: TypeScript, name: ts.Identifier): ts.CallExpression | 
     }
   }
   return undefined;
+}
+
+const PASSING: ReadonlySet<string | undefined> = new Set(["&&", "||", "??", ","]);
+
+/** Whether nobody looks at what the call gives: then it was made for what it does. `x.set(…)`, `x.set(…).set(…)`, `await x.load()`, `ready && x.set(…)`. */
+function isDiscarded(ts: TypeScript, call: ts.CallExpression): boolean {
+  let node: ts.Node = call;
+  for (;;) {
+    const { parent } = node;
+    if (ts.isExpressionStatement(parent)) return true;
+    const goesOn =
+      ts.isParenthesizedExpression(parent) ||
+      ts.isNonNullExpression(parent) ||
+      ts.isAwaitExpression(parent) ||
+      ts.isVoidExpression(parent) ||
+      (ts.isBinaryExpression(parent) && PASSING.has(ts.tokenToString(parent.operatorToken.kind))) ||
+      ((ts.isPropertyAccessExpression(parent) || ts.isElementAccessExpression(parent) || ts.isCallExpression(parent)) &&
+        parent.expression === node) ||
+      (ts.isConditionalExpression(parent) && parent.condition !== node);
+    if (!goesOn) return false;
+    node = parent;
+  }
 }
 
 function isModuleSyntax(ts: TypeScript, statement: ts.Statement): boolean {
