@@ -12,10 +12,11 @@ pub mod queue;
 pub mod registry;
 pub mod sleep;
 pub mod state;
+pub mod sync;
 pub mod task;
 pub mod timer;
 pub mod worker;
 
 // The tests run without Node, so nothing that needs its functions is linked into them.
-#[cfg(not(test))]
+#[cfg(not(any(test, loom)))]
 mod binding;

@@ -1,14 +1,12 @@
 //! The part of an environment (the root's or a worker's) that other threads reach: where its settled tasks go, and how it is woken.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-
-use crossbeam_utils::sync::Unparker;
-use parking_lot::Mutex;
 
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::state::Settlement;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, Unparker};
 use crate::task::Task;
 use crate::worker::Worker;
 
@@ -49,7 +47,7 @@ impl Mailbox {
 
     #[cfg(test)]
     pub fn for_tests() -> Arc<Self> {
-        let parker = crossbeam_utils::sync::Parker::new();
+        let parker = crate::sync::Parker::new();
         Arc::new(Self::new(Arc::new(Pool::new(0, 1)), None, parker.unparker().clone()))
     }
 

@@ -5,8 +5,8 @@
 
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::Task;
 
 pub struct Outbox {
@@ -132,7 +132,7 @@ impl Drop for Outbox {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::mailbox::Mailbox;

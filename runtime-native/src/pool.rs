@@ -1,11 +1,8 @@
 //! A pool: its queue, its workers, and what happens when a task settles.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
-
-use parking_lot::{Mutex, RwLock};
 
 use crate::keys::Keys;
 use crate::mailbox::Mailbox;
@@ -13,6 +10,8 @@ use crate::payload::Payload;
 use crate::queue::Queue;
 use crate::sleep::Sleep;
 use crate::state::{MAX_WORKERS, Phase, Settlement, Word};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use crate::sync::{Mutex, RwLock};
 use crate::task::Task;
 use crate::timer::{Action, TIMER};
 use crate::worker::Worker;

@@ -5,11 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crossbeam_deque::{Injector, Steal};
-use parking_lot::Mutex;
-
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Injector, Mutex, Steal, spin_loop};
 use crate::task::Task;
 
 /// A priority as a key that sorts the highest first. `f64::total_cmp` as integers: flip all bits of negatives, the sign of the others.
@@ -65,7 +63,7 @@ impl Queue {
             match self.ordinary.steal() {
                 Steal::Success(task) => return Some(task),
                 Steal::Empty => return Self::pop_ranked(&self.lazy, &self.lazy_count),
-                Steal::Retry => std::hint::spin_loop(),
+                Steal::Retry => spin_loop(),
             }
         }
     }
@@ -98,7 +96,7 @@ impl Queue {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::mailbox::Mailbox;

@@ -14,7 +14,7 @@
 //!
 //! A running task's word also names the worker and the worker's own number for the job, which a canceller needs.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Numbers as in `Phase` of `runtime-ts/src/pool/backend.ts`, with one more that counts as running for onlookers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl State {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::sync::Arc;

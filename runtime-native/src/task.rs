@@ -1,17 +1,15 @@
 //! The record of one task, shared by its owner, the queue, and whoever runs or cancels it.
 
-use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use crate::clock;
 use crate::mailbox::Mailbox;
 use crate::payload::Payload;
 use crate::state::{Phase, Settlement, State, Word};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, UnsafeCell};
 
 /// What is set when a task is made and never changes.
 pub struct Plan {
@@ -91,7 +89,7 @@ impl Task {
             plan,
             owner,
             payload: UnsafeCell::new(payload),
-            outcome: UnsafeCell::default(),
+            outcome: UnsafeCell::new(Outcome::default()),
             started: AtomicU64::new(0),
             missing: AtomicU32::new(1),
             dependents: Mutex::default(),
@@ -119,7 +117,8 @@ impl Task {
     /// Only the thread whose `claim` succeeded may call it, once.
     pub unsafe fn take_payload(&self) -> Payload {
         // SAFETY: the caller is the only one that touches the cell (see the field).
-        unsafe { std::mem::take(&mut *self.payload.get()) }
+        self.payload
+            .with_mut(|payload| unsafe { std::mem::take(&mut *payload) })
     }
 
     /// Tries to become the one that settles it, and settles it. `outcome` is only made when that succeeds.
@@ -143,13 +142,13 @@ impl Task {
             drop(unsafe { self.take_payload() });
         }
         // SAFETY: this thread has won `begin_settle`, and Settled has not been published yet.
-        unsafe {
-            *self.outcome.get() = Outcome {
+        self.outcome.with_mut(|place| unsafe {
+            *place = Outcome {
                 payload,
                 detail,
                 elapsed,
             }
-        };
+        });
         Some((before, self.state.finish_settle(settlement)))
     }
 
@@ -168,7 +167,7 @@ impl Task {
             return None;
         }
         // SAFETY: Settled was seen with an acquiring load; from then on only `take_outcome` writes, under its own conditions.
-        Some((word.settlement()?, unsafe { &*self.outcome.get() }))
+        Some((word.settlement()?, self.outcome.with(|outcome| unsafe { &*outcome })))
     }
 
     /// Moves the outcome's payload out, for its one and only reader.
@@ -178,7 +177,8 @@ impl Task {
     pub unsafe fn take_outcome(&self) -> Payload {
         debug_assert!(!self.is_shared() && self.state.load().phase() == Phase::Settled);
         // SAFETY: settled, and nobody else reads it: only inputs are read by other threads, and those are marked shared before.
-        unsafe { std::mem::take(&mut (*self.outcome.get()).payload) }
+        self.outcome
+            .with_mut(|outcome| unsafe { std::mem::take(&mut (*outcome).payload) })
     }
 
     /// From now on its outcome stays readable for other tasks. Owner's thread only.

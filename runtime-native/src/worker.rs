@@ -1,16 +1,15 @@
 //! The part of a worker that other threads reach.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::array;
 use std::sync::{Arc, OnceLock};
-
-use crossbeam_utils::sync::{Parker, Unparker};
-use parking_lot::Mutex;
 
 use crate::mailbox::LoopWaker;
 use crate::queue::Queue;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use crate::sync::{Mutex, Parker, Unparker, yield_now};
 
 /// Jobs that one worker can have open at a time: running, blocked in nested waits, or asynchronously pending.
-pub const MAX_OPEN_JOBS: usize = 2048;
+pub const MAX_OPEN_JOBS: usize = if cfg!(loom) { 2 } else { 2048 };
 const SLOT_BITS: u32 = MAX_OPEN_JOBS.trailing_zeros();
 
 /// A job number is the slot that it occupies and a count, so that a flag which comes too late hits nobody else.
@@ -37,8 +36,8 @@ pub struct JobFlags {
 impl JobFlags {
     fn new() -> Self {
         Self {
-            open: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS],
-            cancelled: [const { AtomicU32::new(0) }; MAX_OPEN_JOBS],
+            open: array::from_fn(|_| AtomicU32::new(0)),
+            cancelled: array::from_fn(|_| AtomicU32::new(0)),
         }
     }
 
@@ -172,7 +171,7 @@ impl Worker {
             match self.doom.load(Ordering::SeqCst) {
                 SOUND => return false,
                 CONDEMNED => return true,
-                _ => std::thread::yield_now(),
+                _ => yield_now(),
             }
         }
     }
@@ -191,7 +190,7 @@ impl Worker {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

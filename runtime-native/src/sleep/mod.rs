@@ -3,10 +3,9 @@
 mod patience;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-use parking_lot::Mutex;
-
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering, fence};
 use crate::worker::Worker;
 
 pub use patience::Patience;
