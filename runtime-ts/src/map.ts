@@ -7,7 +7,7 @@
  * and while results are iterated, none is started whose results nobody has room for.
  */
 import { AsyncResource } from "node:async_hooks";
-import { decodeValue, encodeCall, NO_RECEIVER } from "./codec";
+import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, type Writer } from "./codec";
 import { currentBackend, threadCount } from "./configure";
 import { CancelledError, ParallelError } from "./errors";
 import { AsyncHandle, keep } from "./handle";
@@ -34,6 +34,16 @@ const TARGET_MS = 4;
 const FIRST_SIZE = 16;
 /** How many times larger a chunk may be than the one whose cost it is derived from. */
 const GROWTH = 16;
+
+/** Longer result arrays are not preallocated: the engine would make them dictionaries. */
+const MAX_PREALLOCATED = 1 << 24;
+
+/** Results of a chunk: a part of an array. */
+interface Results {
+  values: ArrayLike<unknown>;
+  from: number;
+  to: number;
+}
 
 type ArrayLikeItems = ArrayLike<unknown> & { slice(start: number, end: number): ArrayLike<unknown> };
 
@@ -62,7 +72,9 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   private readonly running = new Set<ChunkSink<R>>();
   /** Results by number of the chunk, until they are taken. */
-  private readonly finished = new Map<number, ArrayLike<R>>();
+  private readonly finished = new Map<number, Results>();
+  /** All results in their places, while nobody iterates and their number is known: they are decoded only once. */
+  private all: unknown[] | undefined;
   private nextToYield = 0;
   /** Chunks whose results nobody has taken; only bounded while iterating. */
   private iterating = false;
@@ -193,7 +205,8 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
         const chunk = this.takeChunk();
         if (chunk !== undefined) {
           this.planPump();
-          for (let i = 0; i < chunk.length; i++) yield chunk[i] as R;
+          const { values, to } = chunk;
+          for (let i = chunk.from; i < to; i++) yield values[i] as R;
         } else if (this.outcome._settlement !== 0 && this.outcome._settlement !== Settlement.Fulfilled) {
           complete = true;
           throw this.outcome._error();
@@ -214,7 +227,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     }
   }
 
-  private takeChunk(): ArrayLike<R> | undefined {
+  private takeChunk(): Results | undefined {
     if (!this.ordered) {
       for (const [number, results] of this.finished) {
         this.finished.delete(number);
@@ -236,9 +249,16 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
           if (!this.reading) void this.readAsync();
           break;
         }
-        const items = this.array === undefined ? this.readIterator() : this.readArray();
-        if (items.length === 0) break;
-        this.push(items);
+        if (this.array !== undefined) {
+          const start = this.nextItem;
+          const end = this.advance(this.array.length);
+          if (end === start) break;
+          this.pushRange(this.array, start, end);
+        } else {
+          const items = this.readIterator();
+          if (items.length === 0) break;
+          this.push(items, this.nextItem - items.length);
+        }
       }
     } catch (error) {
       this.fail(Settlement.Rejected, error);
@@ -268,12 +288,12 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     return Math.max(1, Math.min(Math.floor(grown), fair));
   }
 
-  private readArray(): ArrayLike<unknown> {
-    const start = this.nextItem;
-    const end = Math.min(this.total!, start + this.size());
+  /** Takes the items of the next chunk of an array. @returns the place after the last */
+  private advance(total: number): number {
+    const end = Math.min(total, this.nextItem + this.size());
     this.nextItem = end;
-    if (end === this.total) this.exhausted = true;
-    return this.array!.slice(start, end);
+    if (end === total) this.exhausted = true;
+    return end;
   }
 
   private readIterator(): unknown[] {
@@ -305,7 +325,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
         items.push(next.value);
       }
       this.nextItem += items.length;
-      if (items.length > 0) this.push(items);
+      if (items.length > 0) this.push(items, this.nextItem - items.length);
     } catch (error) {
       this.fail(Settlement.Rejected, error);
     } finally {
@@ -314,16 +334,28 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.pump();
   }
 
-  private push(items: ArrayLike<unknown>): void {
+  private pushRange(array: ArrayLikeItems, start: number, end: number): void {
+    // A view would take its whole buffer along.
+    if (!Array.isArray(array)) return this.push(array.slice(start, end), start);
+    const { task } = this;
+    this.send(start, end - start, (writer) => encodeItemsCall(writer, this.captures, task.meta.captures, array, start, end));
+  }
+
+  private push(items: ArrayLike<unknown>, start: number): void {
+    const { task } = this;
+    this.send(start, items.length, (writer) => encodeCall(writer, NO_RECEIVER, this.captures, task.meta.captures, [items]));
+  }
+
+  private send(start: number, size: number, encode: (writer: Writer) => void): void {
     const { backend, task } = this;
     const writer = backend.writer();
     try {
-      encodeCall(writer, NO_RECEIVER, this.captures, task.meta.captures, [items]);
+      encode(writer);
     } catch (error) {
       writer.reset();
       throw error;
     }
-    const sink = new ChunkSink<R>(this, this.nextChunk++, items.length);
+    const sink = new ChunkSink<R>(this, this.nextChunk++, start, size);
     this.running.add(sink);
     sink.ticket = backend.push(this.index, writer, sink, pushOptionsOf(task.options));
     backend.observe(sink.ticket, true);
@@ -337,8 +369,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       this.fail(settlement, sink.error(settlement, payload));
       return;
     }
-    const results = decodeValue(keep(payload!)) as ArrayLike<R>;
-    this.finished.set(sink.number, results);
+    this.finished.set(sink.number, this.decode(sink, payload!));
     this.doneItems += sink.size;
     this.measuredSize = Math.max(this.measuredSize, sink.size);
     if (elapsed > 0) this.perItem = elapsed / sink.size;
@@ -350,14 +381,36 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.planPump();
   }
 
+  /** While the results are iterated, chunk by chunk, so that those that have been taken can be collected; else right into their places. */
+  private decode({ start, size }: ChunkSink<R>, payload: Encoded): Results {
+    if (this.iterating || this.total === undefined || this.total > MAX_PREALLOCATED) {
+      const values = decodeValue(keep(payload)) as ArrayLike<unknown>;
+      return { values, from: 0, to: values.length };
+    }
+    const all = (this.all ??= new Array<unknown>(this.total));
+    decodeItems(payload, all, start, size);
+    return { values: all, from: start, to: start + size };
+  }
+
   private collect(): R[] {
+    if (this.all !== undefined && this.finished.size === this.nextChunk) {
+      const { all } = this;
+      let direct = true;
+      for (const { values } of this.finished.values()) direct &&= values === all;
+      if (direct) {
+        this.finished.clear();
+        this.all = undefined;
+        return all as R[];
+      }
+    }
     const results: R[] = new Array(this.doneItems);
     let at = 0;
     for (let number = 0; number < this.nextChunk; number++) {
-      const chunk = this.finished.get(number)!;
-      for (let i = 0; i < chunk.length; i++) results[at++] = chunk[i] as R;
+      const { values, from, to } = this.finished.get(number)!;
+      for (let i = from; i < to; i++) results[at++] = values[i] as R;
     }
     this.finished.clear();
+    this.all = undefined;
     return results;
   }
 
@@ -366,6 +419,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     if (this.failed || this.outcome._settlement !== 0) return;
     this.failed = true;
     this.exhausted = true;
+    this.all = undefined;
     for (const sink of [...this.running]) if (sink.ticket >= 0) this.backend.cancel(sink.ticket, -1);
     this.outcome._settleWith(settlement, error);
     this.wake();
@@ -385,6 +439,8 @@ class ChunkSink<R> implements TaskSink {
   constructor(
     private readonly map: MapHandle<R>,
     readonly number: number,
+    /** Place of its first item. */
+    readonly start: number,
     readonly size: number,
   ) {}
 

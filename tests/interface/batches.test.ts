@@ -4,6 +4,8 @@ declare const mp: Tools["mp"];
 declare function sleep(ms: number): Promise<void>;
 
 const tasks = {
+  pass: (value: unknown) => value,
+  pair: (shared: object) => ({ shared, again: shared }),
   square: (n: number) => n * n,
   later: async (ms: number, value: unknown) => {
     await sleep(ms);
@@ -122,6 +124,55 @@ conformance("batches", tasks, {
     assert.deepStrictEqual(await T.square.map(slowly()), expected);
     assert.deepStrictEqual(await T.square.map([]), []);
     assert.deepStrictEqual(await T.square.map(numbers, { chunkSize: 7, concurrency: 1 }), expected);
+  },
+  "map carries whatever kind of values the chunks hold": async ({ T, assert }) => {
+    const shared = { name: "shared" };
+    const values = [
+      0,
+      -0,
+      1,
+      2 ** 31,
+      1.5,
+      NaN,
+      "text",
+      5n,
+      null,
+      undefined,
+      shared,
+      [1, [2]],
+      new Date(3),
+      shared,
+      ,
+      true,
+      ...new Array(40).fill(7),
+      0.5,
+      "x",
+    ];
+    for (const chunkSize of [1, 4, 16, 1000]) {
+      const results = await T.pass.map(values, { chunkSize });
+      // A hole is an item like undefined, as it is for an iterator.
+      assert.deepStrictEqual(results, Array.from(values));
+    }
+    const pairs: any[] = await T.pair.map(new Array(20).fill(shared), { chunkSize: 5 });
+    assert.deepStrictEqual(pairs, new Array(20).fill({ shared, again: shared }));
+    assert.strictEqual(pairs[3].shared, pairs[0].again);
+    assert.notStrictEqual(pairs[0].shared, shared);
+  },
+  "a map that has begun to end can still be iterated": async ({ T, assert }) => {
+    const numbers = Array.from({ length: 100 }, (_, i) => i / 2);
+    const run = T.pass.map(numbers, { chunkSize: 10, concurrency: 2 });
+    while (run.progress < 0.3) await new Promise(setImmediate);
+    const seen: unknown[] = [];
+    for await (const value of run) seen.push(value);
+    assert.deepStrictEqual(seen, numbers);
+  },
+  "what can't cross is refused by its place among the items": async ({ T, mp, assert }) => {
+    const items = Array.from({ length: 50 }, (_, i) => ({ i, f: undefined as unknown }));
+    items[33]!.f = Symbol("no");
+    await assert.rejects(
+      T.pass.map(items, { chunkSize: 10, concurrency: 9 }),
+      (error: Error) => error instanceof mp.TransferError && error.message.includes("items[33].f"),
+    );
   },
   "map can be pulled": ({ T, assert }) => {
     const map = T.square.map(Array.from({ length: 5000 }, (_, i) => i));

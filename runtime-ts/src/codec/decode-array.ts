@@ -49,6 +49,27 @@ export function decodeElements(d: Decoder, tag: number, into: unknown[] | null, 
   return array;
 }
 
+/**
+ * Decodes an array's elements into a part of another one.
+ * @param at where the first goes
+ * @param length how many there must be
+ */
+export function decodeInto(d: Decoder, into: unknown[], at: number, length: number): void {
+  const tag = d.byte();
+  if (tag === Tag.ArrayInt32 || tag === Tag.ArrayFloat64) {
+    const start = d.pos;
+    if (d.uint() === length && leading(d, length, tag === Tag.ArrayInt32 ? 4 : 8) === length) {
+      if (tag === Tag.ArrayInt32) int32s(d, into, length, at);
+      else float64s(d, into, length, at);
+      return;
+    }
+    d.pos = start;
+  }
+  const array = decodeArray(d, tag, null);
+  if (array.length !== length) d.corrupt("an array has another length than was asked for");
+  for (let i = 0; i < length; i++) into[at + i] = array[i];
+}
+
 function leading(d: Decoder, length: number, size: number): number {
   d.need(4);
   const count = d.view.getUint32(d.pos, true);
@@ -58,18 +79,20 @@ function leading(d: Decoder, length: number, size: number): number {
   return count;
 }
 
-function int32s(d: Decoder, array: unknown[], count: number): unknown[] {
+function int32s(d: Decoder, array: unknown[], count: number, at = 0): unknown[] {
   const { view } = d;
   let { pos } = d;
-  for (let i = 0; i < count; i++, pos += 4) array[i] = view.getInt32(pos, true);
+  const end = at + count;
+  for (let i = at; i < end; i++, pos += 4) array[i] = view.getInt32(pos, true);
   d.pos = pos;
   return array;
 }
 
-function float64s(d: Decoder, array: unknown[], count: number): unknown[] {
+function float64s(d: Decoder, array: unknown[], count: number, at = 0): unknown[] {
   const { view } = d;
   let { pos } = d;
-  for (let i = 0; i < count; i++, pos += 8) array[i] = view.getFloat64(pos, true);
+  const end = at + count;
+  for (let i = at; i < end; i++, pos += 8) array[i] = view.getFloat64(pos, true);
   d.pos = pos;
   return array;
 }

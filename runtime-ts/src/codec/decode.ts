@@ -2,6 +2,7 @@
  * Decoding of calls and results: the entry points over decoder.ts.
  */
 import type { Encoded } from "../pool/backend";
+import { decodeInto } from "./decode-array";
 import { acquire, explain, release } from "./decoder";
 import { SHORT_STRING, SMALL_INT, Tag } from "./tags";
 
@@ -50,6 +51,24 @@ export function decodeValue(payload: Encoded): unknown {
     const value = d.value();
     d.finish();
     return value;
+  } catch (error) {
+    throw explain(error, d);
+  } finally {
+    release(d);
+  }
+}
+
+/**
+ * What `encodeValue` was given, an array of `length` elements, into a part of another array.
+ * @param at where the first element goes
+ * @throws as {@link decodeCall}
+ */
+export function decodeItems(payload: Encoded, into: unknown[], at: number, length: number): void {
+  const d = acquire();
+  try {
+    d.begin(payload, null);
+    decodeInto(d, into, at, length);
+    d.finish();
   } catch (error) {
     throw explain(error, d);
   } finally {

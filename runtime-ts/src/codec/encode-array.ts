@@ -53,23 +53,26 @@ function isIndex(key: string): boolean {
   return index !== 0xffff_ffff && String(index) === key;
 }
 
-/** Length and elements, with their tag. */
-export function encodeElements(e: Encoder, array: unknown[]): void {
-  const length = array.length;
+/** Length and elements, with their tag; those from `start` to `end`, if not all. */
+export function encodeElements(e: Encoder, array: unknown[], start = 0, end = array.length): void {
+  const length = end - start;
   if (length >= MIN_TYPED) {
-    const first = array[0];
-    if (typeof first === "number") return encodeNumbers(e, array, length, first);
+    const first = array[start];
+    if (typeof first === "number") return encodeNumbers(e, array, start, end, first);
     e.tag(Tag.Array);
     e.uint(length);
-    encodeMixed(e, array, 0, length, first);
+    encodeMixed(e, array, start, end, first);
     return;
   }
   e.tag(Tag.Array);
   e.uint(length);
-  if (length !== 0) encodeMixed(e, array, 0, length, array[0]);
+  if (length !== 0) encodeMixed(e, array, start, end, array[start]);
 }
 
-/** @param value element `i`, which has been read already: no accessor is called twice */
+/**
+ * @param value element `i`, which has been read already: no accessor is called twice
+ * @param length index after the last element
+ */
 function encodeMixed(e: Encoder, array: unknown[], i: number, length: number, value: unknown): void {
   try {
     for (;;) {
@@ -132,7 +135,8 @@ function isInt32(value: number): boolean {
   return (value | 0) === value && (value !== 0 || 1 / value > 0);
 }
 
-function encodeNumbers(e: Encoder, array: unknown[], length: number, value: number): void {
+function encodeNumbers(e: Encoder, array: unknown[], start: number, end: number, value: number): void {
+  const length = end - start;
   e.tag(Tag.ArrayInt32);
   const tagAt = e.pos - 1;
   e.uint(length);
@@ -142,20 +146,20 @@ function encodeNumbers(e: Encoder, array: unknown[], length: number, value: numb
   e.pos += 4;
   const dataAt = e.pos;
   let next: unknown = value;
-  let i = 0;
+  let i = start;
   if (isInt32(value)) {
-    i = int32s(e, array, length, value);
+    i = int32s(e, array, start, end, value);
     next = lastRead;
   }
-  if (i < length && typeof next === "number") {
+  if (i < end && typeof next === "number") {
     e.bytes[tagAt] = Tag.ArrayFloat64;
-    widen(e, dataAt, i);
-    i = float64s(e, array, i, length, next);
+    widen(e, dataAt, i - start);
+    i = float64s(e, array, i, end, next);
     next = lastRead;
   }
-  e.view.setUint32(countAt, i, true);
+  e.view.setUint32(countAt, i - start, true);
   lastRead = undefined;
-  if (i < length) encodeMixed(e, array, i, length, next);
+  if (i < end) encodeMixed(e, array, i, end, next);
 }
 
 /** The element at which {@link int32s} or {@link float64s} stopped: a second result without an allocation. */
@@ -165,13 +169,15 @@ let lastRead: unknown;
  * The loops below keep the element in a constant of the loop's body: a variable that also holds the first, tagged value would make the engine allocate
  * a heap number for each double (four times slower).
  *
+ * @param first element `from`, an int32
+ * @param length index after the last element
  * @returns the index of the first element that is no int32 (it is in `lastRead`), or `length`
  */
-function int32s(e: Encoder, array: unknown[], length: number, first: number): number {
+function int32s(e: Encoder, array: unknown[], from: number, length: number, first: number): number {
   e.reserve(4);
   e.view.setInt32(e.pos, first, true);
   e.pos += 4;
-  let i = 1;
+  let i = from + 1;
   while (i < length) {
     const stop = Math.min(length, i + BLOCK);
     e.reserve((stop - i) * 4);

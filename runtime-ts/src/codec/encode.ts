@@ -2,7 +2,7 @@
  * Encoding of calls and results: the entry points over encoder.ts.
  */
 import type { HandleLike } from "./brands";
-import { forgetListing } from "./encode-array";
+import { encodeElements, forgetListing } from "./encode-array";
 import { Encoder } from "./encoder";
 import { clearMove } from "./markers";
 import { Refusal, isStackOverflow, toTransferError } from "./refusal";
@@ -81,6 +81,40 @@ export function encodeCall(
     else if (hasReceiver && at === 0) root = "this";
     else root = captureName(captureNames, hasReceiver ? at - 1 : at);
     throw failure(error, root);
+  } finally {
+    release(e);
+  }
+}
+
+/**
+ * Encodes a call with one argument, the items of `array` from `start` to `end`. As {@link encodeCall} with `array.slice(start, end)`, without that copy.
+ * Paths in errors have the items' places in the whole array.
+ * @throws as {@link encodeCall}
+ */
+export function encodeItemsCall(
+  writer: Writer,
+  captures: readonly unknown[] | undefined,
+  captureNames: readonly string[] | undefined,
+  array: unknown[],
+  start: number,
+  end: number,
+): CallEncoding {
+  const e = acquire();
+  const captured = captures === undefined ? 0 : captures.length;
+  try {
+    e.begin(writer);
+    e.dependencies = null;
+    e.uint(captured + 1);
+    for (; e.root < captured; e.root++) e.value(captures![e.root]);
+    // The slice would be an object of its own, so it takes a number among the references, and one level of depth.
+    e.anonymousReference();
+    e.depth++;
+    encodeElements(e, array, start, end);
+    e.finish();
+    const { dependencies } = e as { dependencies: HandleLike[] | null };
+    return dependencies === null ? NO_DEPENDENCIES : { dependencies };
+  } catch (error) {
+    throw failure(error, e.root === captured ? "items" : captureName(captureNames, e.root));
   } finally {
     release(e);
   }

@@ -4,8 +4,8 @@
 export { ByteWriter, MAX_PAYLOAD } from "./byte-writer";
 export { HANDLE_BRAND, PARALLEL_BRAND, onParallelFunction, type HandleLike, type ParallelFunctionReference } from "./brands";
 export { classById, classByPrototype, decodeFor, onUnknownClass, registerClass, revival, type PrivateAccessors } from "./classes";
-export { decodeCall, decodeValue } from "./decode";
-export { NO_RECEIVER, encodeCall, encodeValue, type CallEncoding } from "./encode";
+export { decodeCall, decodeItems, decodeValue } from "./decode";
+export { NO_RECEIVER, encodeCall, encodeItemsCall, encodeValue, type CallEncoding } from "./encode";
 export { encodeError } from "./encode-thrown";
 export { move, share, sharedArray } from "./markers";
 export type { Writer } from "./writer";

@@ -178,7 +178,7 @@ function call({ loaded, variant }: Runnable, values: unknown[], context: JobCont
   const captures = values.slice(at, (at += task.captures.length));
   const args = at === 0 ? values : values.slice(at);
   const callee: Function = task.factory ? fn.apply(receiver, captures) : fn;
-  if (variant === "map") return mapItems(callee, args[0] as Iterable<unknown>);
+  if (variant === "map") return mapItems(callee, args[0] as ArrayLike<unknown>);
   if (variant === "stream") return runStream(callee, receiver, args, context);
   return callee.apply(receiver, args);
 }
@@ -191,20 +191,30 @@ function isSettledHandle(value: object): value is { get(): unknown } {
   return (value as Record<symbol, unknown>)[HANDLE_BRAND] === true && (value as { isReady(): boolean }).isReady();
 }
 
+/** Longer arrays are not preallocated: the engine would make them dictionaries. */
+const MAX_PREALLOCATED = 1 << 24;
+
 /** Calls `fn` for each item; goes on asynchronously from the first result that is a promise. */
-function mapItems(fn: Function, items: Iterable<unknown>): unknown[] | Promise<unknown[]> {
-  const results: unknown[] = [];
-  const iterator = items[Symbol.iterator]();
-  for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
-    const result: unknown = fn.call(undefined, next.value);
-    if (isThenable(result)) return mapRest(fn, iterator, results, result);
-    results.push(result);
+function mapItems(fn: Function, items: ArrayLike<unknown>): unknown[] | Promise<unknown[]> {
+  const count = items.length;
+  const results = new Array<unknown>(count <= MAX_PREALLOCATED ? count : 0);
+  for (let i = 0; i < count; i++) {
+    const result: unknown = fn(items[i]);
+    // Looked at here before anything is called, so that a number stays one in a register.
+    if (typeof result === "object" && result !== null && isThenable(result)) return mapRest(fn, items, results, i, result);
+    results[i] = result;
   }
   return results;
 }
 
-async function mapRest(fn: Function, iterator: Iterator<unknown>, results: unknown[], first: PromiseLike<unknown>): Promise<unknown[]> {
-  results.push(await first);
-  for (let next = iterator.next(); next.done !== true; next = iterator.next()) results.push(await fn.call(undefined, next.value));
+async function mapRest(
+  fn: Function,
+  items: ArrayLike<unknown>,
+  results: unknown[],
+  at: number,
+  first: PromiseLike<unknown>,
+): Promise<unknown[]> {
+  results[at] = await first;
+  for (let i = at + 1; i < items.length; i++) results[i] = await fn(items[i]);
   return results;
 }
