@@ -71,7 +71,9 @@ export class ProgramFacts {
     const file = this.program.getSourceFile(fileName);
     const kind = file ? this.#moduleKind(file) : (options.module ?? ts.ModuleKind.CommonJS);
     const emitted = this.#emittedPath(fileName);
-    if (kind >= ts.ModuleKind.ES2015 && kind <= ts.ModuleKind.ESNext) return { module: "esm", emitted };
+    // `preserve` leaves ES module syntax as it is, and with that what is put in beside it.
+    if ((kind >= ts.ModuleKind.ES2015 && kind <= ts.ModuleKind.ESNext) || kind === ts.ModuleKind.Preserve)
+      return { module: "esm", emitted };
     const keepsDynamicImport = options.module !== undefined && options.module >= ts.ModuleKind.Node16;
     const interop = options.esModuleInterop ?? keepsDynamicImport;
     return { module: "cjs", dynamicImport: keepsDynamicImport ? "esm" : "cjs", interop, emitted };

@@ -78,6 +78,8 @@ export class Module {
     readonly file: string,
     readonly text: string,
     root: string,
+    /** `name` in the package.json at the root. */
+    readonly packageName: string,
   ) {
     this.path = path.relative(root, file).split(path.sep).join("/");
     this.source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, scriptKind(ts, file));

@@ -4,6 +4,7 @@
  * Takes bindings and export names. Gives what they stand for: a declaration of a project module, a whole project module (a namespace), or something that
  * stays an import because it comes from outside. Modules are parsed on demand and kept.
  */
+import * as path from "node:path";
 import type { Host } from "../core";
 import type { Binding } from "./bindings";
 import { type ImportRecord, Module, type Unit } from "./module";
@@ -19,6 +20,7 @@ export class Modules {
   /** Files that may have changed since they were parsed. */
   private readonly doubtful = new Set<string>();
   private readonly links = new Map<Module, Set<Module>>();
+  private ownName: string | undefined;
   /** Changes whenever a module that was seen does. */
   version = 0;
 
@@ -41,7 +43,7 @@ export class Modules {
     const known = this.parsed.get(file);
     if (known && known.text === text) return known;
     if (this.parsed.has(file)) this.version++;
-    const module = new Module(this.host.ts, file, text, this.host.root);
+    const module = new Module(this.host.ts, file, text, this.host.root, this.packageName());
     this.parsed.set(file, module);
     return module;
   }
@@ -49,6 +51,18 @@ export class Modules {
   /** Whether this is still what the file holds. */
   isCurrent(module: Module): boolean {
     return this.get(module.file) === module;
+  }
+
+  private packageName(): string {
+    if (this.ownName === undefined) {
+      try {
+        const { name } = JSON.parse(this.host.read(path.join(this.host.root, "package.json")) ?? "{}") as { name?: unknown };
+        this.ownName = typeof name === "string" ? name : "";
+      } catch {
+        this.ownName = "";
+      }
+    }
+    return this.ownName;
   }
 
   invalidate(file: string): void {

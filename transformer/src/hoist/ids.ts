@@ -26,8 +26,12 @@ function readableName(module: Module, site: TaskSite, names: readonly string[]):
   return last;
 }
 
+/**
+ * Where a task is looked up, its manifest is known; a class is looked up by what arrives, which may come from any package of the program. So its id begins
+ * with the package's name: `name:src/file.ts#Class`.
+ */
 export function classId(module: Module, name: string): string {
-  return `${module.path}#${name}`;
+  return `${module.packageName === "" ? "" : `${module.packageName}:`}${module.path}#${name}`;
 }
 
 /** A short, stable name part for what an id stands for, usable in identifiers. */

@@ -1,0 +1,162 @@
+/**
+ * Options of the compiler: one program, built by `tspc` under each of them and run on each backend with workers; what it prints is always the same.
+ *
+ * All of them are one `tspc -b`, so the compiler starts once.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { threaded } from "../support/backends";
+import { ROOT } from "../support/chunks";
+import { runNode } from "../support/children";
+import { makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
+
+const FIXTURE = path.join(ROOT, "fixtures", "projects-hosts", "options");
+
+const EXPECTED = {
+  areas: [0, 9],
+  grown: [true, 9, false],
+  spread: { b: 2, sum: 8 },
+  levels: [10, 40],
+  scaled: [8, 12],
+  counted: 21,
+  streamed: [0, 1, 2],
+  processed: [3, 5],
+  described: "processor unit",
+};
+
+interface Variant {
+  options: object;
+  /** `type` in package.json; default `commonjs`. */
+  type?: "module" | "commonjs";
+  /** New extensions of the files, and of what they import. */
+  extensions?: [source: string, output: string];
+  /** Own properties of a Processor; `declare` fields are never among them. */
+  fields?: string[];
+  /** The emitted program, relative to the variant's folder. */
+  output?: string;
+}
+
+const node10 = { module: "CommonJS", moduleResolution: "Node10" };
+const esnext = { module: "ESNext", moduleResolution: "Bundler" };
+
+const variants: Record<string, Variant> = {
+  "module Node16, CommonJS": { options: {} },
+  "module Node16, ES modules": { options: {}, type: "module" },
+  "module NodeNext, .mts": {
+    options: { module: "NodeNext", moduleResolution: "NodeNext" },
+    extensions: ["mts", "mjs"],
+    output: "dist/main.mjs",
+  },
+  "module NodeNext, .cts": {
+    options: { module: "NodeNext", moduleResolution: "NodeNext" },
+    type: "module",
+    extensions: ["cts", "cjs"],
+    output: "dist/main.cjs",
+  },
+  "module Preserve": { options: { module: "Preserve", moduleResolution: "Bundler" }, type: "module" },
+  "module ESNext": { options: esnext, type: "module" },
+  "module CommonJS": { options: node10 },
+  "esModuleInterop off": { options: { ...node10, esModuleInterop: false } },
+  "esModuleInterop on": { options: { ...node10, esModuleInterop: true } },
+  "moduleDetection force": { options: { ...node10, moduleDetection: "force" } },
+  "moduleDetection legacy": { options: { ...node10, moduleDetection: "legacy" } },
+  isolatedModules: { options: { isolatedModules: true } },
+  verbatimModuleSyntax: { options: { verbatimModuleSyntax: true }, type: "module" },
+  "importHelpers, ES2017, CommonJS": { options: { ...node10, target: "ES2017", importHelpers: true } },
+  "importHelpers, ES2017, ES modules": { options: { target: "ES2017", importHelpers: true }, type: "module" },
+  "target ES2015": { options: { target: "ES2015" } },
+  "target ES2018": { options: { target: "ES2018" } },
+  "target ES2021": { options: { target: "ES2021" } },
+  "target ESNext": { options: { target: "ESNext" }, type: "module" },
+  "useDefineForClassFields on, ES2021": { options: { target: "ES2021", useDefineForClassFields: true } },
+  "useDefineForClassFields off, ES2022": { options: { useDefineForClassFields: false } },
+  experimentalDecorators: { options: { experimentalDecorators: true } },
+  "experimentalDecorators with metadata, ES2017": {
+    options: { target: "ES2017", experimentalDecorators: true, emitDecoratorMetadata: true },
+    type: "module",
+  },
+  inlineSourceMap: { options: { inlineSourceMap: true, inlineSources: true } },
+  "sourceMap with sourceRoot": { options: { sourceMap: true, sourceRoot: "../src", inlineSources: true } },
+  "removeComments, preserveConstEnums": { options: { removeComments: true, preserveConstEnums: true } },
+  "newLine CRLF, stripInternal": { options: { newLine: "crlf", stripInternal: true, declaration: true } },
+  "declaration, declarationMap": { options: { declaration: true, declarationMap: true, sourceMap: true } },
+  "no rootDir": { options: { rootDir: undefined } },
+  "rootDir above src": { options: { rootDir: "." }, output: "dist/src/main.js" },
+  "no outDir": { options: { rootDir: undefined, outDir: undefined }, output: "src/main.js" },
+  declarationDir: { options: { declaration: true, declarationDir: "types" } },
+  rewriteRelativeImportExtensions: {
+    options: { rewriteRelativeImportExtensions: true, allowImportingTsExtensions: true },
+    extensions: ["ts", "ts"],
+    type: "module",
+  },
+};
+
+const folderOf = (title: string): string => title.replace(/\W+/g, "-");
+
+function writeVariant(
+  workspace: Workspace,
+  title: string,
+  { options, type = "commonjs", extensions: [source, output] = ["ts", "js"] }: Variant,
+): void {
+  const folder = folderOf(title);
+  workspace.write(`${folder}/package.json`, JSON.stringify({ name: folder.toLowerCase(), version: "1.0.0", type }));
+  const compilerOptions = {
+    target: "ES2022",
+    module: "Node16",
+    lib: ["ES2023", "ESNext.Disposable"],
+    types: ["node"],
+    skipLibCheck: true,
+    strict: true,
+    rootDir: "src",
+    outDir: "dist",
+    plugins: [{ transform: "makeparallel/transformer" }],
+    ...options,
+  };
+  workspace.write(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, include: ["src"] }));
+  for (const file of fs.readdirSync(FIXTURE)) {
+    const text = fs.readFileSync(path.join(FIXTURE, file), "utf8").replace(/(from "\.\/\w+\.)js"/g, `$1${output}"`);
+    workspace.write(`${folder}/src/${file.replace(/ts$/, source)}`, text);
+  }
+}
+
+describe("one program under many options", () => {
+  let workspace: Workspace;
+  const printed = new Map<string, Record<string, unknown>>();
+
+  beforeAll(async () => {
+    workspace = makeWorkspace("hosts-options", { "package.json": { name: "options", private: true } });
+    fs.symlinkSync(path.join(ROOT, "node_modules", "tslib"), workspace.file("node_modules/tslib"), "junction");
+    for (const [title, variant] of Object.entries(variants)) writeVariant(workspace, title, variant);
+    const built = await tspc(workspace, "-b", ...Object.keys(variants).map(folderOf));
+    if (built.code !== 0 || built.stdout !== "") throw new Error(built.stdout + built.stderr);
+    const outputs = Object.entries(variants).map(([title, { output = "dist/main.js" }]) => [title, `./${folderOf(title)}/${output}`]);
+    workspace.write(
+      "run.mjs",
+      `for (const [title, file] of ${JSON.stringify(outputs)}) {
+  try {
+    const loaded = await import(file);
+    console.log(JSON.stringify([title, await (loaded.results ?? loaded.default.results)]));
+  } catch (error) {
+    console.log(JSON.stringify([title, { error: error.stack }]));
+  }
+}
+`,
+    );
+    for (const backend of threaded) {
+      const ended = await runNode(workspace.file("run.mjs"), [], {
+        env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" },
+        limit: 120_000,
+      });
+      if (ended.code !== 0 || ended.stderr !== "") throw new Error(ended.stdout + ended.stderr);
+      for (const line of ended.stdout.trim().split("\n")) {
+        const [title, results] = JSON.parse(line) as [string, unknown];
+        printed.set(title, { ...printed.get(title), [backend]: results });
+      }
+    }
+  }, 240_000);
+
+  test.each(Object.keys(variants))("%s", (title) => {
+    const expected = { ...EXPECTED, fields: expect.arrayContaining(["factor", "kind"]) as unknown };
+    expect(printed.get(title)).toEqual(Object.fromEntries(threaded.map((backend) => [backend, expected])));
+  });
+});
