@@ -5,6 +5,8 @@ pub mod chunk_store;
 pub mod clock;
 pub mod keys;
 pub mod mailbox;
+#[cfg(all(test, loom))]
+mod models;
 pub mod outbox;
 pub mod payload;
 pub mod pool;

@@ -81,7 +81,7 @@ impl Pool {
 
     /// Queues a task that is in the Queued phase.
     pub fn submit(&self, task: Arc<Task>) {
-        self.queued.fetch_add(1, Ordering::Relaxed);
+        self.note_queued();
         if let Some(id) = task.plan.pinned {
             match self.worker(id) {
                 Some(worker) => {
@@ -97,6 +97,29 @@ impl Pool {
             self.injector.push(task);
             self.sleep.tell_idle();
         }
+    }
+
+    /// Links a new task, which is in the Waiting phase, to those that it waits for, and queues it if none is missing.
+    pub fn submit_after(&self, task: Arc<Task>, dependencies: &[Option<Arc<Task>>]) {
+        for (position, dependency) in dependencies.iter().enumerate() {
+            let Some(dependency) = dependency else { continue };
+            match dependency.link(&task, position as u32) {
+                None | Some(Settlement::Fulfilled) => {}
+                Some(_) => {
+                    self.fail_dependent(task, position as u32);
+                    return;
+                }
+            }
+        }
+        // The maker's own share of the count.
+        if task.dependency_fulfilled() && task.state.enqueue() {
+            self.submit(task);
+        }
+    }
+
+    /// A task has come to the Queued phase.
+    pub fn note_queued(&self) {
+        self.queued.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A task has left the Queued phase.
@@ -146,7 +169,7 @@ impl Pool {
         self.workers.read().iter().any(|worker| !worker.nested.is_empty())
     }
 
-    /// The last worker that was searching has found a job: somebody else may be needed for what is left.
+    /// Tells sleepers of what is queued: the last worker that was searching has ended its search, or one that had been told has other things to do.
     pub fn pass_on(&self) {
         if !self.injector.is_empty() {
             self.sleep.tell_idle();

@@ -3,6 +3,7 @@
 //! The root's thread spins a little and then parks. A worker's thread first helps: it runs the awaited task itself if that is still queued, then
 //! nested tasks, and parks only when there is nothing that it may run.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::report::report_one;
 use super::transit::duration;
 use super::value::{Outcome, enter, from_int, index};
 use super::worker_side::{MAX_HELP_DEPTH, WorkerSide};
-use crate::sleep::Patience;
+use crate::sleep::{Patience, resting};
 use crate::state::Phase;
 use crate::task::Task;
 
@@ -78,26 +79,42 @@ fn wait(port: &Port, task: &Arc<Task>, deadline: Option<Instant>) -> Outcome<Wai
         Some(side) => Some((side, unsafe { Calls::new(port, side) }?)),
         None => None,
     };
+    let mut chosen = false;
+    let waited = wait_until_left(port, helper.as_ref(), task, deadline, &mut chosen);
+    if chosen {
+        port.pool.pass_on();
+    }
+    Ok(waited)
+}
+
+/// `chosen`: a nested task was told to this worker, and it has not looked for one since.
+fn wait_until_left(
+    port: &Port,
+    helper: Option<&(&WorkerSide, Calls)>,
+    task: &Arc<Task>,
+    deadline: Option<Instant>,
+    chosen: &mut bool,
+) -> Waited {
     loop {
-        if let Some((side, calls)) = &helper {
-            match help(port, side, calls, task) {
+        if let Some((side, calls)) = helper {
+            match help(port, side, calls, task, chosen) {
                 Helped::Yes => continue,
-                Helped::Stopped => return Ok(Waited::Ending),
-                Helped::Full => return Ok(Waited::TooDeep),
+                Helped::Stopped => return Waited::Ending,
+                Helped::Full => return Waited::TooDeep,
                 Helped::No => {}
             }
         }
         let mut patience = Patience::default();
         loop {
             if is_settled(task) {
-                return Ok(Waited::Settled);
+                return Waited::Settled;
             }
             if !patience.wait() {
                 break;
             }
         }
-        if let Some(waited) = park(port, helper.as_ref().map(|(side, _)| *side), task, deadline) {
-            return Ok(waited);
+        if let Some(waited) = park(port, helper.map(|(side, _)| *side), task, deadline, chosen) {
+            return waited;
         }
     }
 }
@@ -113,7 +130,7 @@ enum Helped {
     Full,
 }
 
-fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> Helped {
+fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>, chosen: &mut bool) -> Helped {
     if is_settled(awaited) {
         return Helped::No;
     }
@@ -125,8 +142,12 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>) -> H
         if side.is_full() {
             return Helped::Full;
         }
+        if mem::take(chosen) {
+            port.pool.pass_on();
+        }
         Some(Arc::clone(awaited))
     } else if may_help(side, phase) {
+        *chosen = false;
         port.pool.find_for_waiting(&side.worker, may_steal(side))
     } else {
         None
@@ -149,7 +170,13 @@ fn may_steal(side: &WorkerSide) -> bool {
 }
 
 /// Parks once. Some: why the wait is over.
-fn park(port: &Port, side: Option<&WorkerSide>, task: &Arc<Task>, deadline: Option<Instant>) -> Option<Waited> {
+fn park(
+    port: &Port,
+    side: Option<&WorkerSide>,
+    task: &Arc<Task>,
+    deadline: Option<Instant>,
+    chosen: &mut bool,
+) -> Option<Waited> {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     if left.is_some_and(|left| left.is_zero()) {
         return Some(Waited::TimeOut);
@@ -167,17 +194,15 @@ fn park(port: &Port, side: Option<&WorkerSide>, task: &Arc<Task>, deadline: Opti
         Some(side) => {
             let (pool, worker) = (&port.pool, &side.worker);
             let turning = side.pending_inside.get() > 0;
-            pool.sleep.announce_waiting(worker);
-            // A last look: what was queued before the announcement was not told to this worker.
-            let phase = task.state.load().phase();
-            let may_run = (phase == Phase::Queued && task.plan.pinned.is_none())
-                || may_help(side, phase) && (!worker.nested.is_empty() || may_steal(side) && pool.has_nested());
-            let worth = !is_settled(task) && !may_run && !pool.is_closing() && !worker.is_doomed();
-            if worth {
-                port.parker
-                    .park_timeout(left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH }));
-            }
-            pool.sleep.retract_waiting(worker);
+            let may_sleep = || {
+                let phase = task.state.load().phase();
+                let may_run = (phase == Phase::Queued && task.plan.pinned.is_none())
+                    || may_help(side, phase) && (!worker.nested.is_empty() || may_steal(side) && pool.has_nested());
+                phase != Phase::Settled && !may_run
+            };
+            let limit = left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH });
+            let park = || port.parker.park_timeout(limit);
+            *chosen |= !resting::sleep_inside(pool, worker, may_steal(side), may_sleep, park);
             if turning {
                 super::jobs::pump(port, side);
             }

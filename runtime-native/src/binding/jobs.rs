@@ -12,7 +12,7 @@ use super::value::{Fault, Outcome, check, enter, from_int, index, int, is_presen
 use super::worker_side::{Asleep, WorkerSide, header};
 use crate::clock;
 use crate::payload::Payload;
-use crate::sleep::Patience;
+use crate::sleep::resting;
 use crate::state::Settlement;
 use crate::task::Task;
 
@@ -187,10 +187,8 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
                     }
                 }
                 None => {
-                    worker.set_in_loop(true);
-                    pool.sleep.announce_waiting(worker);
                     side.asleep_in_loop.set(Some(Asleep::Waiting));
-                    if worker.nested.is_empty() && !pool.is_closing() && !worker.is_doomed() {
+                    if resting::wait_in_loop(pool, worker) {
                         return Left::Pending;
                     }
                     wake_up(port, side);
@@ -207,7 +205,7 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
             }
             continue;
         }
-        if let Some(task) = search(port, side) {
+        if let Some(task) = resting::search(pool, worker) {
             if execute(port, side, calls, task) == Alive::No {
                 return Left::End;
             }
@@ -240,57 +238,21 @@ fn wake_up(port: &Port, side: &WorkerSide) {
     side.worker.set_in_loop(false);
 }
 
-/// Looks for work a little longer.
-fn search(port: &Port, side: &WorkerSide) -> Option<Arc<Task>> {
-    let (pool, worker) = (&port.pool, &side.worker);
-    pool.sleep.start_search();
-    let mut found = None;
-    let mut patience = Patience::default();
-    while patience.wait() {
-        // Nested queues of other workers are looked at less often: that takes a lock.
-        if !pool.injector.is_empty() || (patience.is_thorough() && pool.has_work_for_idle(worker)) {
-            found = pool.find_for_idle(worker);
-            if found.is_some() {
-                break;
-            }
-        }
-        if pool.is_closing() {
-            break;
-        }
-    }
-    let last = pool.sleep.end_search();
-    if last && found.is_some() {
-        pool.pass_on();
-    }
-    found
-}
-
 /// Sleeps until there is something to do, natively at first. Some: it is to go on sleeping in the event loop.
 fn sleep(port: &Port, side: &WorkerSide) -> Option<Left> {
     let (pool, worker) = (&port.pool, &side.worker);
-    let must_not_sleep =
-        || pool.has_work_for_idle(worker) || pool.is_closing() || worker.is_doomed() || worker.is_retired();
     // Timers and sockets that a task has left need the loop at once.
     let in_loop_at_once = port.event_loop.has_other_work(true);
-    if !in_loop_at_once {
-        pool.sleep.announce_idle(worker);
-        if must_not_sleep() {
-            pool.sleep.retract_idle(worker);
-            return None;
-        }
-        port.parker.park_timeout(NATIVE_SLEEP);
-        if !pool.sleep.retract_idle(worker) || must_not_sleep() {
-            return None;
-        }
+    let park = || port.parker.park_timeout(NATIVE_SLEEP);
+    if !in_loop_at_once && !resting::sleep_natively(pool, worker, park) {
+        return None;
     }
     if !port.event_loop.is_native() {
         // No way to be woken in the loop: let it turn now and then.
         return Some(Left::Turn);
     }
-    worker.set_in_loop(true);
-    pool.sleep.announce_idle(worker);
     side.asleep_in_loop.set(Some(Asleep::Idle));
-    if must_not_sleep() {
+    if !resting::fall_asleep_in_loop(pool, worker) {
         wake_up(port, side);
         return None;
     }

@@ -10,7 +10,7 @@ use super::port::Port;
 use super::transit;
 use super::value::{enter, from_int, index, int, ints, is_present, nothing, number};
 use crate::payload::Payload;
-use crate::state::{Phase, Settlement};
+use crate::state::Phase;
 use crate::task::{Plan, Task};
 use crate::timer::{Action, TIMER};
 
@@ -115,31 +115,13 @@ pub unsafe extern "C" fn push_with(env: sys::napi_env, info: sys::napi_callback_
                     TIMER.after(timeout, Action::Expire(Arc::downgrade(&task)));
                 }
                 if waits {
-                    wait_for(port, task, &after)
+                    port.pool.submit_after(task, &after)
                 } else {
                     port.pool.submit(task)
                 }
                 from_int(env, wants_worker(port))
             },
         )
-    }
-}
-
-/// Links a new task to those that it waits for, and queues it if none is missing.
-fn wait_for(port: &Port, task: Arc<Task>, after: &[Option<Arc<Task>>]) {
-    for (position, dependency) in after.iter().enumerate() {
-        let Some(dependency) = dependency else { continue };
-        match dependency.link(&task, position as u32) {
-            None | Some(Settlement::Fulfilled) => {}
-            Some(_) => {
-                port.pool.fail_dependent(task, position as u32);
-                return;
-            }
-        }
-    }
-    // The maker's own share of the count.
-    if task.dependency_fulfilled() && task.state.enqueue() {
-        port.pool.submit(task);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who sleeps, and whom a new task wakes. The protocol is explained in `README.md` beside this file.
 
 mod patience;
+pub mod resting;
 
 use std::sync::Arc;
 
@@ -14,8 +15,13 @@ pub use patience::Patience;
 struct Sleepers {
     /// Workers without a job. The last to fall asleep is woken first: its caches are warm, and the others may end for idleness.
     idle: Vec<Arc<Worker>>,
-    /// Workers with an open job that waits: they may run nested tasks.
-    waiting: Vec<Arc<Worker>>,
+    /// Workers with an open job that waits: they may run nested tasks, and those that help others also what others' tasks have pushed.
+    waiting: Vec<Waiting>,
+}
+
+struct Waiting {
+    worker: Arc<Worker>,
+    helps_others: bool,
 }
 
 #[derive(Default)]
@@ -26,18 +32,13 @@ pub struct Sleep {
     sleepers: Mutex<Sleepers>,
 }
 
-fn remove(list: &mut Vec<Arc<Worker>>, worker: &Worker) -> bool {
-    let position = list.iter().rposition(|entry| entry.id == worker.id);
-    position.map(|position| list.remove(position)).is_some()
-}
-
 impl Sleep {
     /// (1) A worker without a job starts to look for one.
     pub fn start_search(&self) {
         self.searching.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// (2) It has found one, or gives up. True when it was the last: it must look once more, for the others' sake.
+    /// (2) It has found one, or gives up. True when it was the last: then it passes on what is left.
     pub fn end_search(&self) -> bool {
         self.searching.fetch_sub(1, Ordering::SeqCst) == 1
     }
@@ -54,23 +55,29 @@ impl Sleep {
     /// Takes (3) back. False when somebody has chosen to wake it meanwhile.
     pub fn retract_idle(&self, worker: &Worker) -> bool {
         let mut sleepers = self.sleepers.lock();
-        let found = remove(&mut sleepers.idle, worker);
+        let position = sleepers.idle.iter().rposition(|entry| entry.id == worker.id);
+        let found = position.map(|position| sleepers.idle.remove(position)).is_some();
         self.idle.store(sleepers.idle.len() as u32, Ordering::SeqCst);
         found
     }
 
-    /// As (3), for a worker that waits inside a job.
-    pub fn announce_waiting(&self, worker: &Arc<Worker>) {
+    /// As (3), for a worker that waits inside a job. Only one that helps others is chosen for what is not its own.
+    pub fn announce_waiting(&self, worker: &Arc<Worker>, helps_others: bool) {
         let mut sleepers = self.sleepers.lock();
-        sleepers.waiting.push(Arc::clone(worker));
+        sleepers.waiting.push(Waiting {
+            worker: Arc::clone(worker),
+            helps_others,
+        });
         self.waiting.store(sleepers.waiting.len() as u32, Ordering::SeqCst);
         drop(sleepers);
         fence(Ordering::SeqCst);
     }
 
+    /// As [`Sleep::retract_idle`].
     pub fn retract_waiting(&self, worker: &Worker) -> bool {
         let mut sleepers = self.sleepers.lock();
-        let found = remove(&mut sleepers.waiting, worker);
+        let position = sleepers.waiting.iter().rposition(|entry| entry.worker.id == worker.id);
+        let found = position.map(|position| sleepers.waiting.remove(position)).is_some();
         self.waiting.store(sleepers.waiting.len() as u32, Ordering::SeqCst);
         found
     }
@@ -94,10 +101,9 @@ impl Sleep {
         }
         if self.waiting.load(Ordering::SeqCst) != 0 {
             let mut sleepers = self.sleepers.lock();
-            let position = sleepers.waiting.iter().rposition(|entry| entry.id == owner.id);
-            let chosen = position
-                .map(|position| sleepers.waiting.remove(position))
-                .or_else(|| sleepers.waiting.pop());
+            let owners = sleepers.waiting.iter().rposition(|entry| entry.worker.id == owner.id);
+            let position = owners.or_else(|| sleepers.waiting.iter().rposition(|entry| entry.helps_others));
+            let chosen = position.map(|position| sleepers.waiting.remove(position).worker);
             self.waiting.store(sleepers.waiting.len() as u32, Ordering::SeqCst);
             drop(sleepers);
             if let Some(worker) = chosen {
