@@ -10,6 +10,8 @@ export { MapHandle, type MapOptions } from "./map";
 export { StreamHandle } from "./stream";
 export { gather, asCompleted, waitAny, type Settled } from "./batch";
 export { scope, Scope } from "./scope";
+export { carry } from "./carry";
+export { queueRoom } from "./queue-room";
 export { configure, shutdown, type PoolOptions, type PoolStats } from "./configure";
 export { reportProgress, isCancelled, throwIfCancelled, taskSignal, taskInfo, type TaskInfo } from "./inside";
 export { move, share, sharedArray } from "./codec";

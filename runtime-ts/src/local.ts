@@ -1,4 +1,5 @@
 /** Runs hoisted code on the calling thread: the program itself keeps only a stub. */
+import { carriedValues, carriesValues, runCarrying } from "./carry";
 import { environmentLoader } from "./environment";
 import { ParallelError } from "./errors";
 import type { LoadedTask } from "./loader";
@@ -30,6 +31,10 @@ function callLoaded(
   captures: readonly unknown[] | undefined,
   args: readonly unknown[],
 ): unknown {
-  const call: Function = task.factory ? fn.apply(receiver, captures ?? []) : fn;
-  return call.apply(receiver, args);
+  const run = (): unknown => {
+    const call: Function = task.factory ? fn.apply(receiver, captures ?? []) : fn;
+    return call.apply(receiver, args) as unknown;
+  };
+  // The chunk's storages are others than the program's, on this thread as well.
+  return carriesValues() ? runCarrying(carriedValues(), run) : run();
 }

@@ -7,18 +7,27 @@
  * and while results are iterated, none is started whose results nobody has room for.
  */
 import { AsyncResource } from "node:async_hooks";
-import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, type Writer } from "./codec";
+import { carriedValues, carriesValues, type Carried } from "./carry";
+import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER } from "./codec";
 import { currentBackend, threadCount } from "./configure";
-import { CancelledError, ParallelError } from "./errors";
-import { AsyncHandle, keep } from "./handle";
-import type { Backend, Encoded, TaskSink, Ticket } from "./pool/backend";
+import { CancelledError, ParallelError, TimeoutError, TransferError } from "./errors";
+import { AsyncHandle, FailedInput, keep } from "./handle";
+import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
+import { type MapPart, MapSource } from "./map-source";
+import { checkMs } from "./options";
+import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import type { StubTask } from "./task";
+import { roomInQueue } from "./queue-room";
 import { pushOptionsOf } from "./task-options";
+import { carrying } from "./task-variants";
 import type { MapItems } from "./types";
 
 export interface MapOptions {
-  /** Items a chunk. Default: chosen from the measured cost of an item. */
+  /**
+   * Items a chunk. Default: chosen from the measured cost of an item. With the options `retry`, `memoize`, `timeout` or `after` of the function each item is a
+   * task of its own.
+   */
   chunkSize?: number;
   /** Iteration yields results in the order of the items (default), or as they come. The awaited array is always in order. */
   ordered?: boolean;
@@ -38,14 +47,15 @@ const GROWTH = 16;
 /** Longer result arrays are not preallocated: the engine would make them dictionaries. */
 const MAX_PREALLOCATED = 1 << 24;
 
-/** Results of a chunk: a part of an array. */
+/** Results of a run: a part of an array. */
 interface Results {
   values: ArrayLike<unknown>;
   from: number;
   to: number;
 }
 
-type ArrayLikeItems = ArrayLike<unknown> & { slice(start: number, end: number): ArrayLike<unknown> };
+/** Options that concern one call: with them, each item is a task of its own. */
+const PER_ITEM = ["retry", "memoize", "timeout", "after"] as const;
 
 /** The results of a `map`: await it for all of them, or iterate it as they come. */
 export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
@@ -55,30 +65,28 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private readonly concurrency: number;
   private readonly ordered: boolean;
   private readonly onProgress: MapOptions["onProgress"];
-  /** Number of items, where it is known from the start. */
-  private readonly total: number | undefined;
+  private readonly perItem: boolean;
+  private readonly source: MapSource;
+  private readonly carried: Carried | undefined = carriesValues() ? carriedValues() : undefined;
+  /** The asynchronous context of the call: the source of the items is read in it, whatever it is that makes room for more. */
+  private readonly context = new AsyncResource("makeparallel.map");
 
-  private readonly array: ArrayLikeItems | undefined;
-  private iterator: Iterator<unknown> | undefined;
-  private asyncIterator: AsyncIterator<unknown> | undefined;
-  private reading = false;
-  private exhausted = false;
-
-  private nextItem = 0;
-  private nextChunk = 0;
+  private nextRun = 0;
+  private startedItems = 0;
   private doneItems = 0;
-  private perItem = 0;
+  /** Measured run time of an item in ms, and the largest chunk that it comes from. */
+  private cost = 0;
   private measuredSize = 0;
 
-  private readonly running = new Set<ChunkSink<R>>();
-  /** Results by number of the chunk, until they are taken. */
+  private readonly running = new Set<MapRun>();
+  /** Results by number of the run, until they are taken. */
   private readonly finished = new Map<number, Results>();
   /** All results in their places, while nobody iterates and their number is known: they are decoded only once. */
   private all: unknown[] | undefined;
   private nextToYield = 0;
-  /** Chunks whose results nobody has taken; only bounded while iterating. */
+  /** Runs whose results nobody has taken; only bounded while iterating. */
   private iterating = false;
-  private outcome: AsyncHandle<R[]>;
+  private readonly outcome: AsyncHandle<R[]>;
   private failed = false;
   private wakeIterators: (() => void)[] = [];
   private pumpPlanned = false;
@@ -102,25 +110,26 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     const { chunkSize, concurrency, ordered = true, onProgress } = options;
     if (chunkSize !== undefined && (!Number.isInteger(chunkSize) || chunkSize < 1))
       throw new RangeError(`"chunkSize" is a whole number >= 1, not ${chunkSize}.`);
-    if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1)) {
+    if (concurrency !== undefined && concurrency !== Infinity && (!Number.isInteger(concurrency) || concurrency < 1)) {
       throw new RangeError(`"concurrency" is a whole number >= 1, not ${concurrency}.`);
     }
+    const single = PER_ITEM.find((name) => task.options?.[name] !== undefined);
+    if (single !== undefined && chunkSize !== undefined && chunkSize > 1) {
+      throw new TypeError(`With the option "${single}" each item of ${task.name}.map() is a task of its own: leave "chunkSize" out.`);
+    }
+    this.perItem = single !== undefined;
     this.backend = currentBackend();
-    this.index = task.indexIn(this.backend, "map:");
+    this.index = task.indexIn(this.backend, this.carried === undefined ? "map:" : carrying("map:"));
     this.chunkSize = chunkSize;
     this.concurrency = concurrency ?? 2 * threadCount();
     this.ordered = ordered;
     this.onProgress = onProgress === undefined ? undefined : AsyncResource.bind(onProgress);
-    if (Array.isArray(items) || (ArrayBuffer.isView(items) && !(items instanceof DataView))) {
-      this.array = items as unknown as ArrayLikeItems;
-      this.total = this.array.length;
-    } else if (typeof (items as Iterable<unknown>)?.[Symbol.iterator] === "function") {
-      this.iterator = (items as Iterable<unknown>)[Symbol.iterator]();
-    } else if (typeof (items as AsyncIterable<unknown>)?.[Symbol.asyncIterator] === "function") {
-      this.asyncIterator = (items as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-    } else {
-      throw new TypeError(`${task.name}.map() takes an array, a typed array or something iterable.`);
-    }
+    this.source = new MapSource(
+      items,
+      task.name,
+      () => this.pump(),
+      (error) => this.fail(Settlement.Rejected, error),
+    );
     this.outcome = new AsyncHandle<R[]>({ id: task.id, name: `${task.name}.map` }, undefined);
     const { signal } = task.options ?? {};
     if (signal !== undefined) {
@@ -141,7 +150,8 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   /** Share of the items that are done, 0..1; NaN while their number is not known. */
   get progress(): number {
     if (this.outcome._settlement === Settlement.Fulfilled) return 1;
-    return this.total === undefined ? NaN : this.total === 0 ? 1 : this.doneItems / this.total;
+    const { total } = this.source;
+    return total === undefined ? NaN : total === 0 ? 1 : this.doneItems / total;
   }
 
   /** True once all results, or an error, are there. Never blocks. */
@@ -159,15 +169,20 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
    * @throws the first error of the function; TimeoutError; ParallelError for items that come asynchronously, which can't come while this thread blocks
    */
   get(timeoutMs: number = Infinity): R[] {
+    checkMs("timeoutMs", timeoutMs);
     const deadline = performance.now() + timeoutMs;
     while (this.outcome._settlement === 0) {
+      this.source.flush();
       this.pump();
       if (this.outcome._settlement !== 0) break;
       const [first] = this.running;
       if (first === undefined)
         throw new ParallelError(`${this.task.name}.map() reads items asynchronously, so get() would wait for ever; await it.`);
-      if (!this.backend.block(first.ticket, timeoutMs === Infinity ? Infinity : Math.max(0, deadline - performance.now())))
-        return this.outcome.get(0);
+      if (!first.block(timeoutMs === Infinity ? Infinity : Math.max(0, deadline - performance.now()))) {
+        throw new TimeoutError(`${this.outcome.name} has not ended within the ${timeoutMs} ms that get() was given; it goes on.`, {
+          task: this.outcome.name,
+        });
+      }
     }
     return this.outcome.get();
   }
@@ -210,7 +225,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
         } else if (this.outcome._settlement !== 0 && this.outcome._settlement !== Settlement.Fulfilled) {
           complete = true;
           throw this.outcome._error();
-        } else if (this.exhausted && this.running.size === 0) {
+        } else if (this.source.exhausted && this.running.size === 0) {
           complete = true;
           return;
         } else {
@@ -218,12 +233,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
         }
       }
     } finally {
-      if (!complete) {
-        this.cancel();
-        // The source is told that no more items are wanted.
-        this.iterator?.return?.();
-        void this.asyncIterator?.return?.();
-      }
+      if (!complete) this.cancel();
     }
   }
 
@@ -240,35 +250,43 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     return results;
   }
 
-  /** Starts chunks while there are items and room. */
+  /** Starts runs while there are items and room. */
   private pump(): void {
     if (this.failed) return;
     try {
-      while (!this.exhausted && this.running.size < this.concurrency && !(this.iterating && this.finished.size >= this.concurrency)) {
-        if (this.asyncIterator !== undefined) {
-          if (!this.reading) void this.readAsync();
-          break;
-        }
-        if (this.array !== undefined) {
-          const start = this.nextItem;
-          const end = this.advance(this.array.length);
-          if (end === start) break;
-          this.pushRange(this.array, start, end);
-        } else {
-          const items = this.readIterator();
-          if (items.length === 0) break;
-          this.push(items, this.nextItem - items.length);
-        }
-      }
+      this.context.runInAsyncScope(() => this.startRuns());
     } catch (error) {
       this.fail(Settlement.Rejected, error);
       return;
     }
-    if (this.exhausted && this.running.size === 0 && this.outcome._settlement === 0) {
+    if (this.source.exhausted && this.running.size === 0 && this.outcome._settlement === 0) {
       // While iterating, the results are taken one by one, and nobody wants the array.
       this.outcome._settleWith(Settlement.Fulfilled, this.iterating ? [] : this.collect());
       this.wake();
     }
+  }
+
+  private startRuns(): void {
+    const { source } = this;
+    while (!source.exhausted && this.hasRoom()) {
+      const size = this.size();
+      const part = source.take(size);
+      if (part.to === part.from) {
+        source.request(size);
+        return;
+      }
+      if (this.perItem) this.pushItem(part.items[part.from]);
+      else this.push(part);
+      // A source that settles or cancels the map.
+      if (this.failed) return;
+    }
+  }
+
+  /** A map may always have one run in the queue, so that it gets on, but does not fill a bounded one. */
+  private hasRoom(): boolean {
+    if (this.running.size >= this.concurrency) return false;
+    if (this.iterating && this.finished.size >= this.concurrency) return false;
+    return this.running.size === 0 || roomInQueue(this.backend) > 0;
   }
 
   private planPump(): void {
@@ -281,136 +299,150 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   }
 
   private size(): number {
+    if (this.perItem) return 1;
     if (this.chunkSize !== undefined) return this.chunkSize;
-    const wanted = this.perItem === 0 ? (this.measuredSize === 0 ? FIRST_SIZE : this.measuredSize * GROWTH) : TARGET_MS / this.perItem;
+    const { left } = this.source;
+    const wanted = this.cost === 0 ? (this.measuredSize === 0 ? FIRST_SIZE : this.measuredSize * GROWTH) : TARGET_MS / this.cost;
     const grown = this.measuredSize === 0 ? FIRST_SIZE : Math.min(wanted, this.measuredSize * GROWTH);
-    const fair = this.total === undefined ? Infinity : Math.ceil((this.total - this.nextItem) / (2 * threadCount()));
+    const fair = left === undefined ? Infinity : Math.ceil(left / (2 * threadCount()));
     return Math.max(1, Math.min(Math.floor(grown), fair));
   }
 
-  /** Takes the items of the next chunk of an array. @returns the place after the last */
-  private advance(total: number): number {
-    const end = Math.min(total, this.nextItem + this.size());
-    this.nextItem = end;
-    if (end === total) this.exhausted = true;
-    return end;
-  }
-
-  private readIterator(): unknown[] {
-    const items: unknown[] = [];
-    for (let size = this.size(); size > 0; size--) {
-      const next = this.iterator!.next();
-      if (next.done === true) {
-        this.exhausted = true;
-        break;
-      }
-      items.push(next.value);
-    }
-    this.nextItem += items.length;
-    return items;
-  }
-
-  /** Items that come slowly are sent in small chunks: a chunk is closed when the next item is not there within one turn. */
-  private async readAsync(): Promise<void> {
-    this.reading = true;
-    try {
-      const items: unknown[] = [];
-      for (let size = this.size(); size > 0; size--) {
-        const next = await this.asyncIterator!.next();
-        if (this.failed) return;
-        if (next.done === true) {
-          this.exhausted = true;
-          break;
-        }
-        items.push(next.value);
-      }
-      this.nextItem += items.length;
-      if (items.length > 0) this.push(items, this.nextItem - items.length);
-    } catch (error) {
-      this.fail(Settlement.Rejected, error);
-    } finally {
-      this.reading = false;
-    }
-    this.pump();
-  }
-
-  private pushRange(array: ArrayLikeItems, start: number, end: number): void {
-    // A view would take its whole buffer along.
-    if (!Array.isArray(array)) return this.push(array.slice(start, end), start);
-    const { task } = this;
-    this.send(start, end - start, (writer) => encodeItemsCall(writer, this.captures, task.meta.captures, array, start, end));
-  }
-
-  private push(items: ArrayLike<unknown>, start: number): void {
-    const { task } = this;
-    this.send(start, items.length, (writer) => encodeCall(writer, NO_RECEIVER, this.captures, task.meta.captures, [items]));
-  }
-
-  private send(start: number, size: number, encode: (writer: Writer) => void): void {
+  private push(part: MapPart): void {
     const { backend, task } = this;
+    const { items, from, to } = part;
+    const options = { carried: this.carried, move: task.options?.move === true };
     const writer = backend.writer();
+    let waits: boolean;
     try {
-      encode(writer);
+      const { dependencies } = Array.isArray(items)
+        ? encodeItemsCall(writer, this.captures, task.meta.captures, items as unknown[], from, to, options)
+        : encodeCall(writer, NO_RECEIVER, this.captures, task.meta.captures, [items], options);
+      waits = dependencies !== null;
     } catch (error) {
       writer.reset();
-      throw error;
+      // A failed handle among the items fails as an item of its own.
+      if (!(error instanceof FailedInput)) throw error instanceof TransferError ? this.named(error, this.startedItems - from) : error;
+      waits = true;
     }
-    const sink = new ChunkSink<R>(this, this.nextChunk++, start, size);
-    this.running.add(sink);
-    sink.ticket = backend.push(this.index, writer, sink, pushOptionsOf(task.options));
-    backend.observe(sink.ticket, true);
-  }
-
-  /** @internal */
-  _chunkSettled(sink: ChunkSink<R>, settlement: Settlement, payload: Encoded | null, elapsed: number): void {
-    this.running.delete(sink);
-    if (this.failed) return;
-    if (settlement !== Settlement.Fulfilled) {
-      this.fail(settlement, sink.error(settlement, payload));
+    if (waits) {
+      // Handles among the items: what waits for one need not wait for the others.
+      writer.reset();
+      for (let i = from; i < to && !this.failed; i++) this.pushItem(items[i]);
       return;
     }
-    this.finished.set(sink.number, this.decode(sink, payload!));
-    this.doneItems += sink.size;
-    this.measuredSize = Math.max(this.measuredSize, sink.size);
-    if (elapsed > 0) this.perItem = elapsed / sink.size;
+    const run = new ChunkRun(this.nextRun++, this.startedItems, to - from, backend, (...news) => this.chunkSettled(...news));
+    this.startedItems += run.size;
+    this.running.add(run);
+    run.ticket = backend.push(this.index, writer, run, pushOptionsOf(task.options));
+    backend.observe(run.ticket, true);
+  }
+
+  /** The error for an item of a part, with the item's own number. */
+  private named({ message, path, task, cause }: TransferError, offset: number): TransferError {
+    const own = path.replace(/^(?:items|args\[0\])\[(\d+)\]/, (_, at: string) => `items[${offset + Number(at)}]`);
+    return new TransferError(message.replace(path, own), { path: own, task, cause });
+  }
+
+  private pushItem(item: unknown): void {
+    const { task } = this;
+    const handle = task.pushWith(task.options, undefined, this.captures, [item], false);
+    const run = new ItemRun(this.nextRun++, this.startedItems++, handle);
+    this.running.add(run);
+    handle._whenSettled(() => {
+      if (handle._settlement !== Settlement.Fulfilled) {
+        this.runFailed(run, handle._settlement as Settlement, handle._error());
+        return;
+      }
+      try {
+        this.runSettled(run, this.place(run, handle.get()), handle.elapsed);
+      } catch (error) {
+        this.runFailed(run, Settlement.Rejected, error);
+      }
+    });
+    handle._observe();
+  }
+
+  private chunkSettled(run: ChunkRun, settlement: Settlement, payload: Encoded | null, elapsed: number): void {
+    if (settlement !== Settlement.Fulfilled) {
+      if (!this.failed) this.runFailed(run, settlement, run.error(this.outcome._origin, this.task.options, settlement, payload));
+      else this.running.delete(run);
+      return;
+    }
+    let results: Results;
+    try {
+      results = this.decode(run, payload!);
+    } catch (error) {
+      this.runFailed(run, Settlement.Rejected, error);
+      return;
+    }
+    this.runSettled(run, results, elapsed);
+  }
+
+  /** While the results are iterated, chunk by chunk, so that those that have been taken can be collected; else right into their places. */
+  private decode({ start, size }: MapRun, payload: Encoded): Results {
+    const all = this.places();
+    if (all === undefined) {
+      const values = decodeValue(keep(payload)) as ArrayLike<unknown>;
+      return { values, from: 0, to: values.length };
+    }
+    decodeItems(payload, all, start, size);
+    return { values: all, from: start, to: start + size };
+  }
+
+  private place({ start }: MapRun, value: unknown): Results {
+    const all = this.places();
+    if (all === undefined) return { values: [value], from: 0, to: 1 };
+    all[start] = value;
+    return { values: all, from: start, to: start + 1 };
+  }
+
+  private places(): unknown[] | undefined {
+    const { total } = this.source;
+    if (this.iterating || total === undefined || total > MAX_PREALLOCATED) return undefined;
+    return (this.all ??= new Array<unknown>(total));
+  }
+
+  private runFailed(run: MapRun, settlement: Settlement, error: unknown): void {
+    this.running.delete(run);
+    this.fail(settlement, error);
+  }
+
+  private runSettled(run: MapRun, results: Results, elapsed: number): void {
+    this.running.delete(run);
+    if (this.failed) return;
+    this.finished.set(run.number, results);
+    this.doneItems += run.size;
+    this.measuredSize = Math.max(this.measuredSize, run.size);
+    if (elapsed > 0) this.cost = elapsed / run.size;
     if (this.onProgress !== undefined) {
-      const { onProgress, doneItems, total } = this;
+      const { onProgress, doneItems } = this;
+      const { total } = this.source;
       queueMicrotask(() => onProgress(total === undefined ? NaN : doneItems / total, doneItems, total));
     }
     this.wake();
     this.planPump();
   }
 
-  /** While the results are iterated, chunk by chunk, so that those that have been taken can be collected; else right into their places. */
-  private decode({ start, size }: ChunkSink<R>, payload: Encoded): Results {
-    if (this.iterating || this.total === undefined || this.total > MAX_PREALLOCATED) {
-      const values = decodeValue(keep(payload)) as ArrayLike<unknown>;
-      return { values, from: 0, to: values.length };
-    }
-    const all = (this.all ??= new Array<unknown>(this.total));
-    decodeItems(payload, all, start, size);
-    return { values: all, from: start, to: start + size };
-  }
-
   private collect(): R[] {
-    if (this.all !== undefined && this.finished.size === this.nextChunk) {
-      const { all } = this;
-      let direct = true;
-      for (const { values } of this.finished.values()) direct &&= values === all;
-      if (direct) {
-        this.finished.clear();
-        this.all = undefined;
-        return all as R[];
-      }
+    const { all, finished } = this;
+    this.all = undefined;
+    if (all !== undefined && finished.size === this.nextRun && [...finished.values()].every(({ values }) => values === all)) {
+      finished.clear();
+      // A source may have become shorter.
+      all.length = this.doneItems;
+      return all as R[];
     }
     const results: R[] = new Array(this.doneItems);
     let at = 0;
-    for (let number = 0; number < this.nextChunk; number++) {
-      const { values, from, to } = this.finished.get(number)!;
-      for (let i = from; i < to; i++) results[at++] = values[i] as R;
+    for (let number = 0; number < this.nextRun; number++) {
+      const run = finished.get(number);
+      // Taken by an iteration that has been left.
+      if (run === undefined) continue;
+      for (let i = run.from; i < run.to; i++) results[at++] = run.values[i] as R;
     }
-    this.finished.clear();
-    this.all = undefined;
+    finished.clear();
+    results.length = at;
     return results;
   }
 
@@ -418,9 +450,9 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private fail(settlement: Settlement, error: unknown): void {
     if (this.failed || this.outcome._settlement !== 0) return;
     this.failed = true;
-    this.exhausted = true;
+    this.source.close();
     this.all = undefined;
-    for (const sink of [...this.running]) if (sink.ticket >= 0) this.backend.cancel(sink.ticket, -1);
+    for (const run of [...this.running]) run.cancel();
     this.outcome._settleWith(settlement, error);
     this.wake();
   }
@@ -429,34 +461,5 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     const waiting = this.wakeIterators;
     this.wakeIterators = [];
     for (const resolve of waiting) resolve();
-  }
-}
-
-/** What the backend tells one chunk of a map. */
-class ChunkSink<R> implements TaskSink {
-  ticket: Ticket = -1;
-
-  constructor(
-    private readonly map: MapHandle<R>,
-    readonly number: number,
-    /** Place of its first item. */
-    readonly start: number,
-    readonly size: number,
-  ) {}
-
-  settle(settlement: Settlement, payload: Encoded | null, elapsed: number): void {
-    this.map._chunkSettled(this, settlement, payload, elapsed);
-  }
-
-  progressed(): void {}
-
-  /** The error that a handle would have thrown for this settlement. */
-  error(settlement: Settlement, payload: Encoded | null): unknown {
-    const handle = new AsyncHandle<unknown>(this.map["outcome"]._origin, undefined);
-    const more = handle._extra();
-    handle._quiet();
-    more.timeout = this.map["task"].options?.timeout;
-    handle.settle(settlement, payload, 0, 0);
-    return handle._error();
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Repeats failed runs of a task. The encoded arguments are kept, so that each run gets what the call was given, whatever the caller does with it since.
  */
+import { AsyncResource } from "node:async_hooks";
 import type { Writer } from "./codec";
 import type { Retrier } from "./handle";
 import type { ResolvedRetry } from "./options";
@@ -26,10 +27,11 @@ export function planRetries(
   }
   const bytes = writer.bytes.slice(0, writer.length);
   const attachments = writer.attachments === null ? null : [...writer.attachments];
+  const when = AsyncResource.bind(options.when);
   let runs = 1;
   return {
     next(error) {
-      if (runs >= options.attempts || !options.when(error)) return undefined;
+      if (runs >= options.attempts || !when(error)) return undefined;
       return delayBefore(++runs, options);
     },
     push(sink) {

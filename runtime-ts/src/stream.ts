@@ -1,6 +1,7 @@
 /**
  * StreamHandle: the caller's end of a parallel generator. The generator runs ahead of the consumer by a few values, never more.
  */
+import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry";
 import { ByteWriter, decodeValue, encodeValue } from "./codec";
 import { currentBackend } from "./configure";
 import type { AsyncHandle, HandleStatus } from "./handle";
@@ -130,6 +131,7 @@ class RemoteSource<T, R> implements Source<T, R> {
 class LocalSource<T, R> implements Source<T, R> {
   status: HandleStatus = "queued";
   private generator: Generator<T, R> | AsyncGenerator<T, R> | undefined;
+  private readonly carried: Carried | undefined = carriesValues() ? carriedValues() : undefined;
 
   constructor(
     private readonly task: StubTask,
@@ -142,7 +144,8 @@ class LocalSource<T, R> implements Source<T, R> {
     this.status = "running";
     try {
       this.generator ??= (await runLocally(this.task, this.captures, Array.from(this.args), this.receiver)) as Generator<T, R>;
-      const next = await this.generator.next();
+      const { generator } = this;
+      const next = await (carriesValues() ? runCarrying(this.carried, () => generator.next()) : generator.next());
       if (next.done === true) this.status = "fulfilled";
       return { done: next.done === true, value: copy(next.value) } as IteratorResult<T, R | undefined>;
     } catch (error) {

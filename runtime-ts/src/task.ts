@@ -13,9 +13,10 @@ import {
   type HandleLike,
   type ParallelFunctionReference,
 } from "./codec";
+import { carriedValues, carriesValues } from "./carry";
 import { tasksAreTraced, traceTask } from "./channels";
 import { currentBackend, queueLimit } from "./configure";
-import { CancelledError, DependencyError, QueueFullError } from "./errors";
+import { CancelledError, DependencyError } from "./errors";
 import { AsyncHandle, FailedInput, isHandle, keep } from "./handle";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
@@ -30,6 +31,8 @@ import { planRetries } from "./retry";
 import { StreamHandle } from "./stream";
 import { FLAG_GENERATOR, FLAG_RECEIVER, type StubMeta } from "./stub-meta";
 import { pushOptionsOf } from "./task-options";
+import { refuseWhenFull } from "./queue-room";
+import { carrying } from "./task-variants";
 import type { MapItems, ParallelFunction } from "./types";
 
 /** Where a task's manifest is; the emitted module (or chunk) that holds the stub. */
@@ -47,6 +50,8 @@ export class StubTask {
   /** The backend that `index` belongs to: after a shutdown there is a new one. */
   private backend: Backend | undefined = undefined;
   private index = -1;
+  /** Of variants other than this one's own. */
+  private readonly indexes = new Map<string, number>();
 
   constructor(
     readonly home: TaskHome,
@@ -76,18 +81,23 @@ export class StubTask {
     return this.queue(receiver, captures, args);
   }
 
-  /** The index under which `backend` knows the task (a variant of it: see executor.ts). */
+  /** The index under which `backend` knows the task, or a variant of it. */
   indexIn(backend: Backend, variant = this.variant): number {
-    if (variant !== this.variant) return backend.register({ manifest: this.home.manifest, id: variant + this.id });
     if (this.backend !== backend) {
-      this.index = backend.register({ manifest: this.home.manifest, id: variant + this.id });
+      this.index = backend.register({ manifest: this.home.manifest, id: this.variant + this.id });
+      this.indexes.clear();
       this.backend = backend;
     }
-    return this.index;
+    if (variant === this.variant) return this.index;
+    let index = this.indexes.get(variant);
+    if (index === undefined) this.indexes.set(variant, (index = backend.register({ manifest: this.home.manifest, id: variant + this.id })));
+    return index;
   }
 
   private queue(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> {
-    return this.options === undefined ? this.push(receiver, captures, args) : this.pushWith(this.options, receiver, captures, args);
+    return this.options === undefined && !carriesValues()
+      ? this.push(receiver, captures, args)
+      : this.pushWith(this.options, receiver, captures, args);
   }
 
   private push(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> {
@@ -110,27 +120,33 @@ export class StubTask {
       if (error instanceof FailedInput) return failedDependency(this, error.handle);
       throw error;
     }
-    if (dependencies !== null) return this.pushEncoded(backend, undefined, this, writer, dependencies);
+    if (dependencies !== null) return this.pushEncoded(backend, index, undefined, this, writer, dependencies);
     const handle = new AsyncHandle<unknown>(this, backend);
     if (sitesLeft > 0) handle._extra().site = pushSite();
     handle._ticket = backend.push(index, writer, handle, undefined);
     return handle;
   }
 
-  /** The general way: options, handles among the arguments. */
+  /**
+   * The general way: options, handles among the arguments.
+   * @param limited whether a full queue refuses
+   */
   pushWith(
     options: ResolvedOptions | undefined,
     receiver: unknown,
     captures: readonly unknown[] | undefined,
     args: ArrayLike<unknown>,
+    limited = true,
   ): AsyncHandle<unknown> {
     const backend = currentBackend();
     const name = options?.name ?? this.name;
     const origin = name === this.name ? this : { id: this.id, name };
     if (options?.signal?.aborted === true) return aborted(origin, options.signal.reason);
-    refuseWhenFull(backend, name);
+    if (limited && queueLimit !== Infinity) refuseWhenFull(backend, name);
     if (lazyClasses.length > 0) registerLazyClasses();
 
+    const carried = carriesValues() ? carriedValues() : undefined;
+    const index = this.indexIn(backend, carried === undefined ? this.variant : carrying(this.variant));
     const writer = backend.writer();
     let dependencies: readonly HandleLike[] | null;
     try {
@@ -142,6 +158,7 @@ export class StubTask {
         args,
         {
           move: options?.move === true,
+          carried,
         },
       ).dependencies;
     } catch (error) {
@@ -151,14 +168,14 @@ export class StubTask {
     }
     if (options?.memoize !== undefined) {
       const shared = memoized(this, options, origin, writer, dependencies, backend, () =>
-        this.pushEncoded(backend, options, origin, writer, dependencies),
+        this.pushEncoded(backend, index, options, origin, writer, dependencies),
       );
       if (shared !== undefined) return shared;
     }
-    return this.pushEncoded(backend, options, origin, writer, dependencies);
+    return this.pushEncoded(backend, index, options, origin, writer, dependencies);
   }
 
-  /** Queues a variant of the task (see worker/executor.ts), without memoizing or repeating it. */
+  /** Queues a variant of the task (see task-variants.ts), without memoizing or repeating it. */
   pushVariant(
     variant: string,
     options: ResolvedOptions | undefined,
@@ -172,18 +189,19 @@ export class StubTask {
 
   private pushEncoded(
     backend: Backend,
+    index: number,
     options: ResolvedOptions | undefined,
     origin: { id: string; name: string },
     writer: ReturnType<Backend["writer"]>,
     dependencies: readonly HandleLike[] | null,
   ): AsyncHandle<unknown> {
-    if (dependencies === null) return this.pushAfter(backend, options, origin, writer, []);
+    if (dependencies === null) return this.pushAfter(backend, index, options, origin, writer, []);
     const handles = dependencies as readonly AsyncHandle<unknown>[];
     // Looking at other handles below may settle one of these: its result must stay until the push.
     const held = handles.filter((dependency) => dependency._backend === backend && dependency._ticket >= 0);
     for (const dependency of held) backend.retain(dependency._ticket);
     try {
-      return this.pushAfter(backend, options, origin, writer, handles);
+      return this.pushAfter(backend, index, options, origin, writer, handles);
     } finally {
       for (const dependency of held) backend.release(dependency._ticket);
     }
@@ -192,6 +210,7 @@ export class StubTask {
   /** @param dependencies handles that are arguments, in the order of their placeholders */
   private pushAfter(
     backend: Backend,
+    index: number,
     options: ResolvedOptions | undefined,
     origin: { id: string; name: string },
     writer: ReturnType<Backend["writer"]>,
@@ -222,7 +241,7 @@ export class StubTask {
       )
         continue;
       // A handle that no ticket of this backend stands for: it shares a memoized run, may be repeated, or is another pool's.
-      return this.pushLater(backend, options, origin, writer, after, inputs);
+      return this.pushLater(backend, index, options, origin, writer, after, inputs);
     }
     const handle = new AsyncHandle<unknown>(origin, backend);
     if (sitesLeft > 0) handle._extra().site = pushSite();
@@ -236,10 +255,9 @@ export class StubTask {
       more.grace = options?.grace;
       more.timeout = options?.timeout;
       more.after = after;
-      if (options?.retry !== undefined)
-        more.retrier = planRetries(options.retry, backend, this.indexIn(backend), writer, push, origin.name);
+      if (options?.retry !== undefined) more.retrier = planRetries(options.retry, backend, index, writer, push, origin.name);
     }
-    handle._ticket = backend.push(this.indexIn(backend), writer, handle, push);
+    handle._ticket = backend.push(index, writer, handle, push);
     if (options?.signal !== undefined) follow(options.signal, handle);
     return handle;
   }
@@ -250,6 +268,7 @@ export class StubTask {
    */
   private pushLater(
     backend: Backend,
+    index: number,
     options: ResolvedOptions | undefined,
     origin: { id: string; name: string },
     writer: ReturnType<Backend["writer"]>,
@@ -289,7 +308,7 @@ export class StubTask {
         handle._settleWith(Settlement.Rejected, error);
         return;
       }
-      handle._ticket = backend.push(this.indexIn(backend), next, handle, pushOptionsOf(options));
+      handle._ticket = backend.push(index, next, handle, pushOptionsOf(options));
     };
     more.launch = { handles: after, start };
     let missing = after.length;
@@ -333,15 +352,6 @@ function follow(signal: AbortSignal, handle: AsyncHandle<unknown>): void {
   const onAbort = (): void => void handle.cancel(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   handle._whenSettled(() => signal.removeEventListener("abort", onAbort));
-}
-
-function refuseWhenFull(backend: Backend, name: string): void {
-  if (queueLimit === Infinity) return;
-  const { queued } = backend.stats();
-  if (queued < queueLimit) return;
-  throw new QueueFullError(`${name} was not queued: ${queued} tasks wait already, and the pool's maxQueue is ${queueLimit}.`, {
-    task: name,
-  });
 }
 
 /** The members of every parallel function, on one shared prototype. */

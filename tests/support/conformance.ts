@@ -36,6 +36,11 @@ export interface Case {
   limit?: number;
 }
 
+interface Prologues {
+  chunk?: string;
+  program?: string;
+}
+
 interface Outcome {
   error?: string;
 }
@@ -73,8 +78,14 @@ for (const name of JSON.parse(process.env.TEST_CASES)) {
  * @param area name of the group
  * @param tasks parallel functions of the program, see writeProgram
  * @param cases by the behaviour that they prove
+ * @param prologues statements at the top of the chunk and of the program, for what tasks and cases share
  */
-export function conformance(area: string, tasks: Record<string, Function>, cases: Record<string, Run | Case>): void {
+export function conformance(
+  area: string,
+  tasks: Record<string, Function>,
+  cases: Record<string, Run | Case>,
+  prologues: Prologues = {},
+): void {
   const table = Object.entries(cases).map(([name, given]) => ({ name, ...(typeof given === "function" ? { run: given } : given) }));
   describe.each(all)(`${area} on the %s backend`, (backend) => {
     const mine = table.filter(({ on }) => on === undefined || on.includes(backend));
@@ -84,7 +95,7 @@ export function conformance(area: string, tasks: Record<string, Function>, cases
     }
     let outcomes: Map<string, Outcome>;
     beforeAll(async () => {
-      outcomes = await runCases(backend, tasks, mine);
+      outcomes = await runCases(backend, tasks, mine, prologues);
     }, mine.length * 20_000);
     afterAll(removeTemporaryFolders);
     test.each(mine.map(({ name }) => name))("%s", (name) => {
@@ -99,6 +110,7 @@ async function runCases(
   backend: BackendName,
   tasks: Record<string, Function>,
   cases: readonly (Case & { name: string })[],
+  prologues: Prologues,
 ): Promise<Map<string, Outcome>> {
   const table = cases.map(
     ({ name, run, threads, pool }) =>
@@ -106,7 +118,8 @@ async function runCases(
   );
   const { main } = writeProgram(path.join(temporaryFolder(), backend), {
     tasks,
-    main: `const $cases = {\n${table.join(",\n")}\n};\n${RUNNER}`,
+    chunkPrologue: prologues.chunk,
+    main: `${prologues.program ?? ""}\nconst $cases = {\n${table.join(",\n")}\n};\n${RUNNER}`,
   });
   const outcomes = new Map<string, Outcome>();
   let rest = [...cases];

@@ -36,7 +36,7 @@ function release(encoder: Encoder): void {
  * Encodes what a task is called with, as one payload: what receiver, captures and arguments share stays shared.
  * @param receiver `this`, or {@link NO_RECEIVER}
  * @param captureNames names of `captures`, for messages
- * @param options `move`: buffers among the arguments are moved
+ * @param options `move`: buffers among the arguments are moved; `carried`: a value before all others, see carry.ts
  * @throws TransferError for what cannot cross, and whatever a getter throws; the writer is then to be reset. Nothing has been detached.
  */
 export function encodeCall(
@@ -45,20 +45,26 @@ export function encodeCall(
   captures: readonly unknown[] | undefined,
   captureNames: readonly string[] | undefined,
   args: ArrayLike<unknown>,
-  options?: { move?: boolean },
+  options?: { move?: boolean; carried?: unknown },
 ): CallEncoding {
   const e = acquire();
   const hasReceiver = receiver !== NO_RECEIVER;
   const captured = captures === undefined ? 0 : captures.length;
-  const before = captured + (hasReceiver ? 1 : 0);
+  const carried = options?.carried;
+  const first = carried === undefined ? 0 : 1;
+  const before = first + captured + (hasReceiver ? 1 : 0);
   try {
     e.begin(writer);
     e.dependencies = null;
     e.uint(before + args.length);
     if (before !== 0) {
+      if (first !== 0) {
+        e.value(carried);
+        e.root = 1;
+      }
       if (hasReceiver) {
         e.value(receiver);
-        e.root = 1;
+        e.root++;
       }
       for (let i = 0; i < captured; i++) {
         e.value(captures![i]);
@@ -78,8 +84,9 @@ export function encodeCall(
     const at = e.root;
     let root: string;
     if (at >= before) root = `args[${at - before}]`;
-    else if (hasReceiver && at === 0) root = "this";
-    else root = captureName(captureNames, hasReceiver ? at - 1 : at);
+    else if (at < first) root = "carried";
+    else if (hasReceiver && at === first) root = "this";
+    else root = captureName(captureNames, at - first - (hasReceiver ? 1 : 0));
     throw failure(error, root);
   } finally {
     release(e);
@@ -98,14 +105,22 @@ export function encodeItemsCall(
   array: unknown[],
   start: number,
   end: number,
+  options?: { move?: boolean; carried?: unknown },
 ): CallEncoding {
   const e = acquire();
   const captured = captures === undefined ? 0 : captures.length;
+  const first = options?.carried === undefined ? 0 : 1;
+  const before = first + captured;
   try {
     e.begin(writer);
     e.dependencies = null;
-    e.uint(captured + 1);
-    for (; e.root < captured; e.root++) e.value(captures![e.root]);
+    e.uint(before + 1);
+    if (first !== 0) {
+      e.value(options!.carried);
+      e.root = 1;
+    }
+    for (; e.root < before; e.root++) e.value(captures![e.root - first]);
+    if (options?.move === true) e.moveAll = true;
     // The slice would be an object of its own, so it takes a number among the references, and one level of depth.
     e.anonymousReference();
     e.depth++;
@@ -114,7 +129,9 @@ export function encodeItemsCall(
     const { dependencies } = e as { dependencies: HandleLike[] | null };
     return dependencies === null ? NO_DEPENDENCIES : { dependencies };
   } catch (error) {
-    throw failure(error, e.root === captured ? "items" : captureName(captureNames, e.root));
+    for (let i = start; i < end; i++) unmark([array[i]]);
+    const at = e.root;
+    throw failure(error, at === before ? "items" : at < first ? "carried" : captureName(captureNames, at - first));
   } finally {
     release(e);
   }

@@ -1,15 +1,15 @@
 /**
  * Runs jobs: finds the function behind an index, decodes the arguments, calls it, encodes what comes back. The same for every backend.
- *
- * A task id may carry a variant before it: `map:` calls the function for each item of a list, `stream:` drives a generator.
  */
 import { HANDLE_BRAND, decodeCall, decodeFor, encodeError, encodeValue } from "../codec";
+import { carriesValues, runCarrying, type Carried } from "../carry";
 import { knownManifests } from "../known-manifests";
 import { enterTask, runContinued, type JobContext, type TaskInfo } from "../inside";
 import type { LoadedTask } from "../loader";
 import type { Encoded, TaskKey } from "../pool/backend";
 import { Settlement } from "../pool/backend";
 import { runStream } from "../stream-worker";
+import { variantOf, type Variant } from "../task-variants";
 import type { JobExecutor, WorkerHost } from "./host";
 
 /** Loads what a task key stands for; the loader of this environment. */
@@ -17,15 +17,12 @@ export interface TaskLoader {
   loadTask(manifest: string, id: string): LoadedTask | Promise<LoadedTask>;
 }
 
-type Variant = "call" | "map" | "stream";
-
 interface Runnable {
   key: TaskKey;
   variant: Variant;
+  carries: boolean;
   loaded: LoadedTask | undefined;
 }
-
-const VARIANTS: readonly Variant[] = ["map", "stream"];
 
 export class Executor implements JobExecutor {
   /** By the index that jobs carry. */
@@ -83,16 +80,14 @@ export class Executor implements JobExecutor {
   }
 
   private find(index: number): Runnable {
-    const { manifest, id } = this.host.taskKey(index);
+    const { manifest, id: text } = this.host.taskKey(index);
     knownManifests.add(manifest);
-    const variant = VARIANTS.find((name) => id.startsWith(`${name}:`)) ?? "call";
-    const key = variant === "call" ? { manifest, id } : { manifest, id: id.slice(variant.length + 1) };
-    return (this.tasks[index] = { key, variant, loaded: undefined });
+    const { id, variant, carries } = variantOf(text);
+    return (this.tasks[index] = { key: { manifest, id }, variant, carries, loaded: undefined });
   }
 
   /** Decodes and calls. What comes back may be a promise. */
   private start(runnable: Runnable, job: number, payload: Encoded, inputs: readonly Encoded[] | null): unknown {
-    const { task, fn } = runnable.loaded!;
     const side = decodeFor("chunk");
     let values: unknown[];
     try {
@@ -100,6 +95,14 @@ export class Executor implements JobExecutor {
     } finally {
       decodeFor(side);
     }
+    // A task that carries nothing must not see what another one carries that it runs in the middle of.
+    if (!runnable.carries && !carriesValues()) return this.invoke(runnable, job, values);
+    const carried = runnable.carries ? (values.shift() as Carried) : undefined;
+    return runCarrying(carried, () => this.invoke(runnable, job, values));
+  }
+
+  private invoke(runnable: Runnable, job: number, values: unknown[]): unknown {
+    const { task, fn } = runnable.loaded!;
     const context = new RunningJob(this.host, job, runnable);
     const outer = enterTask(context);
     let result: unknown;

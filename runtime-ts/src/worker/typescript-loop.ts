@@ -18,6 +18,7 @@ import { type Encoded, Settlement, type TaskKey } from "../pool/backend";
 import { type Parcel, takeParcel, type Task } from "../pool/ledger";
 import type { WorkerStart } from "../pool/typescript";
 import { Environment, inlineStart, reserveStack } from "../pool/typescript-environment";
+import { variantOf } from "../task-variants";
 import {
   E,
   Flag,
@@ -456,8 +457,7 @@ export class WorkerEnvironment extends Environment {
     if (known === undefined) {
       const { manifest, id } = this.taskKey(index);
       try {
-        const colon = id.startsWith("map:") ? 4 : id.startsWith("stream:") ? 7 : 0;
-        const task = readManifest(manifest).tasks[id.slice(colon)];
+        const task = readManifest(manifest).tasks[variantOf(id).id];
         known = task !== undefined && (task.async || task.generator);
       } catch {
         // The job will say what is wrong with the manifest.
