@@ -87,12 +87,14 @@ impl Pool {
                 Some(worker) => {
                     worker.pinned.push(task);
                     worker.wake();
+                    self.settle_if_left(&worker);
                 }
                 None => drop(self.settle(task, Settlement::Crashed, is_open, Payload::default)),
             }
         } else if let Some(worker) = task.owner.worker.clone() {
             worker.nested.push(task);
             self.sleep.tell_any(&worker);
+            self.settle_if_left(&worker);
         } else {
             self.injector.push(task);
             self.sleep.tell_idle();
@@ -345,7 +347,8 @@ impl Pool {
 
     /// Asks for one more worker, if nobody has done so already.
     pub fn request_growth(&self) {
-        if !self.growing.swap(true, Ordering::Relaxed) {
+        // AcqRel: whoever finds that it has been asked for already has its reason seen by the root, which takes the mark back before it looks.
+        if !self.growing.swap(true, Ordering::AcqRel) {
             self.request(Service::Grow);
         }
     }
@@ -361,7 +364,7 @@ impl Pool {
         let mut services = self.services.lock();
         let service = services.pop_front();
         if service == Some(Service::Grow) {
-            self.growing.store(false, Ordering::Relaxed);
+            self.growing.swap(false, Ordering::AcqRel);
         }
         self.has_service.store(!services.is_empty(), Ordering::SeqCst);
         service
@@ -405,22 +408,26 @@ impl Pool {
         let worker = removed?;
         self.sleep.retract_idle(&worker);
         self.sleep.retract_waiting(&worker);
-        while let Some(task) = worker.pinned.pop() {
-            self.settle(task, Settlement::Crashed, is_open, Payload::default);
-        }
-        // Nobody is left to take these.
-        while let Some(task) = worker.nested.pop() {
-            self.settle(
-                task,
-                Settlement::Cancelled,
-                |phase| phase == Phase::Queued,
-                Payload::default,
-            );
-        }
+        worker.leave();
+        self.settle_if_left(&worker);
         // It may have been the one that was to take what is queued.
         self.pass_on();
         self.request(Service::Gone(id));
         Some(worker)
+    }
+
+    /// Settles what is in the queues of a worker that has left. Asked after every push to them, since nobody else may come by again.
+    fn settle_if_left(&self, worker: &Worker) {
+        if !worker.has_left() {
+            return;
+        }
+        while let Some(task) = worker.pinned.pop() {
+            self.settle(task, Settlement::Crashed, is_open, Payload::default);
+        }
+        let is_queued = |phase| phase == Phase::Queued;
+        while let Some(task) = worker.nested.pop() {
+            self.settle(task, Settlement::Cancelled, is_queued, Payload::default);
+        }
     }
 
     /// Whether an idle worker may end because more than `least` are there; if so it takes no more jobs.

@@ -69,6 +69,8 @@ pub struct Worker {
     ready: AtomicBool,
     /// Idle for long, and chosen to end.
     retired: AtomicBool,
+    /// It has been removed from its pool.
+    left: AtomicBool,
 }
 
 impl Worker {
@@ -88,6 +90,7 @@ impl Worker {
             running: AtomicU32::new(0),
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            left: AtomicBool::new(false),
         }
     }
 
@@ -151,13 +154,19 @@ impl Worker {
 
     /// Decides that the worker ends because of this job, unless the job has ended itself. True when it was decided now.
     pub fn condemn(&self, job: u32) -> bool {
-        if !self.is_open(job)
-            || self
+        loop {
+            if !self.is_open(job) {
+                return false;
+            }
+            match self
                 .doom
                 .compare_exchange(SOUND, SUSPECT, Ordering::SeqCst, Ordering::SeqCst)
-                .is_err()
-        {
-            return false;
+            {
+                Ok(_) => break,
+                Err(CONDEMNED) => return false,
+                // Another job is being looked at, and may turn out to have ended: that says nothing of this one.
+                Err(_) => yield_now(),
+            }
         }
         let condemned = self.is_open(job);
         self.doom
@@ -179,6 +188,16 @@ impl Worker {
     /// Condemns it without a job as the reason.
     pub fn doom(&self) {
         self.doom.store(CONDEMNED, Ordering::SeqCst);
+    }
+
+    /// Nobody looks into its queues any more. Whoever has pushed there must ask [`Worker::has_left`] afterwards.
+    pub fn leave(&self) {
+        // SeqCst, as the pushes are: either the pusher sees this, or who empties the queues afterwards sees the push.
+        self.left.store(true, Ordering::SeqCst);
+    }
+
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::SeqCst)
     }
 
     pub fn retire(&self) {

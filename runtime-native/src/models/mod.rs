@@ -7,6 +7,7 @@
 mod delivery;
 mod settling;
 mod sleeping;
+mod stopping;
 
 use std::sync::Arc;
 
