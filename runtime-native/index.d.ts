@@ -129,6 +129,9 @@ export interface BindingTaskKey {
   id: string
 }
 
+/** The time in ms on the clock of the reports, which is the same in all threads of the process. */
+export declare function clock(): number
+
 /** Whether ArrayBuffers move between threads without a copy, and SharedArrayBuffers can be passed. */
 export declare function movesBuffers(): boolean
 

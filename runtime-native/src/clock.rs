@@ -10,6 +10,10 @@ pub fn now() -> u64 {
     ORIGIN.elapsed().as_nanos() as u64 + 1
 }
 
+pub fn millis(nanos: u64) -> f64 {
+    nanos as f64 / 1e6
+}
+
 pub fn millis_since(earlier: u64) -> f64 {
-    now().saturating_sub(earlier) as f64 / 1e6
+    millis(now().saturating_sub(earlier))
 }

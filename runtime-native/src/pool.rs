@@ -82,6 +82,7 @@ impl Pool {
     /// Queues a task that is in the Queued phase.
     pub fn submit(&self, task: Arc<Task>) {
         self.note_queued();
+        task.note_queued();
         if let Some(id) = task.plan.pinned {
             match self.worker(id) {
                 Some(worker) => {

@@ -45,8 +45,18 @@ pub struct Outcome {
     pub payload: Payload,
     /// Position of the failed dependency.
     pub detail: u32,
-    /// Run time in ms.
+    /// None when it never ran.
+    pub run: Option<Run>,
+}
+
+/// When and where a task ran. Times in ms; `started` is on [`clock`], as `clock()` of the binding gives it.
+#[derive(Clone, Copy)]
+pub struct Run {
+    pub waited: f64,
+    pub started: f64,
     pub elapsed: f64,
+    /// Id of the worker.
+    pub worker: u32,
 }
 
 pub struct Task {
@@ -58,6 +68,8 @@ pub struct Task {
     /// Written once, by the winner of `begin_settle`, before `finish_settle`. Read after Settled has been seen. Mutated after that by the owner's
     /// thread alone, and only when the task is no input of another.
     outcome: UnsafeCell<Outcome>,
+    /// When it was put into a queue, on [`clock`].
+    queued: AtomicU64,
     /// When it was claimed, on [`clock`].
     started: AtomicU64,
     /// Dependencies that have not fulfilled yet, plus one while the task is being made.
@@ -90,6 +102,7 @@ impl Task {
             owner,
             payload: UnsafeCell::new(payload),
             outcome: UnsafeCell::new(Outcome::default()),
+            queued: AtomicU64::new(0),
             started: AtomicU64::new(0),
             missing: AtomicU32::new(1),
             dependents: Mutex::default(),
@@ -99,6 +112,12 @@ impl Task {
             shared_outcome: AtomicBool::new(false),
             timed: AtomicBool::new(false),
         }
+    }
+
+    /// It is about to be put into a queue: its wait begins.
+    pub fn note_queued(&self) {
+        // Relaxed: only used for a duration, and published by the push into the queue.
+        self.queued.store(clock::now(), Ordering::Relaxed);
     }
 
     /// Claims a queued task for a worker and starts its clock.
@@ -132,24 +151,32 @@ impl Task {
     ) -> Option<(Word, Word)> {
         let before = self.state.begin_settle(allowed)?;
         let (payload, detail) = outcome();
-        let elapsed = if before.phase() == Phase::Running {
-            self.elapsed()
-        } else {
-            0.0
-        };
+        let run = (before.phase() == Phase::Running).then(|| self.run(before.runner().0));
         if before.phase() != Phase::Running {
             // SAFETY: `begin_settle` has moved the task from Waiting or Queued, so nobody can claim it any more and nobody did.
             drop(unsafe { self.take_payload() });
         }
         // SAFETY: this thread has won `begin_settle`, and Settled has not been published yet.
-        self.outcome.with_mut(|place| unsafe {
-            *place = Outcome {
-                payload,
-                detail,
-                elapsed,
-            }
-        });
+        self.outcome
+            .with_mut(|place| unsafe { *place = Outcome { payload, detail, run } });
         Some((before, self.state.finish_settle(settlement)))
+    }
+
+    /// What is to be told of its run, which ends now.
+    fn run(&self, worker: u32) -> Run {
+        let (queued, claimed) = (
+            self.queued.load(Ordering::Relaxed),
+            self.started.load(Ordering::Relaxed),
+        );
+        let now = clock::now();
+        // A canceller may come between the claim and the store of its time.
+        let started = if claimed == 0 { now } else { claimed };
+        Run {
+            waited: clock::millis(started.saturating_sub(queued)),
+            started: clock::millis(started),
+            elapsed: clock::millis(now.saturating_sub(started)),
+            worker,
+        }
     }
 
     /// ms since it was claimed; 0 while it was not.

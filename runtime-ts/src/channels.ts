@@ -54,10 +54,30 @@ export function traceTask(id: string, name: string, push: () => AsyncHandle<unkn
 
 /** A worker thread has been started. @param worker its number in the pool @param threadId of `node:worker_threads` */
 export function workerSpawned(worker: number, threadId: number): void {
-  if (spawns.hasSubscribers) spawns.publish({ worker, threadId });
+  if (spawns.hasSubscribers) spawns.publish({ worker, threadId } satisfies WorkerSpawnMessage);
+}
+
+/**
+ * Why a worker has ended: it had been idle for long; it was stopped because a task that had been cancelled or had timed out went on; the program shut the
+ * pool down; anything else, such as an error that nobody caught, `process.exit()` in a task, or no memory.
+ */
+export type WorkerExitReason = "idle" | "terminated" | "shutdown" | "crashed";
+
+/** What `makeparallel.worker.spawn` says. */
+export interface WorkerSpawnMessage {
+  /** Number of the worker in its pool, as in `taskInfo()`. A replacement may take the number of one that has ended. */
+  worker: number;
+  /** Of `node:worker_threads`. */
+  threadId: number;
+}
+
+/** What `makeparallel.worker.exit` says. */
+export interface WorkerExitMessage extends WorkerSpawnMessage {
+  exitCode: number;
+  reason: WorkerExitReason;
 }
 
 /** A worker thread has ended. */
-export function workerExited(worker: number, threadId: number, exitCode: number): void {
-  if (exits.hasSubscribers) exits.publish({ worker, threadId, exitCode });
+export function workerExited(worker: number, threadId: number, exitCode: number, reason: WorkerExitReason): void {
+  if (exits.hasSubscribers) exits.publish({ worker, threadId, exitCode, reason } satisfies WorkerExitMessage);
 }

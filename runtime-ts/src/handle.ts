@@ -9,8 +9,9 @@ import { AsyncResource } from "node:async_hooks";
 import { HANDLE_BRAND } from "./codec";
 import { decodeValue } from "./codec";
 import { CancelledError, DependencyError, ParallelError, TimeoutError, WorkerCrashedError } from "./errors";
+import type { FunctionRecord } from "./metrics";
 import { checkMs } from "./options";
-import type { Backend, Encoded, TaskSink, Ticket } from "./pool/backend";
+import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
 import { Phase, Settlement } from "./pool/backend";
 import { Continuation, continueSoon } from "./continuation";
 import { addPushSite, type PushSite } from "./push-site";
@@ -22,6 +23,8 @@ export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rej
 export interface HandleOrigin {
   readonly id: string;
   readonly name: string;
+  /** Where its outcome is counted. */
+  readonly record?: FunctionRecord;
 }
 
 /** Payloads up to this many bytes are decoded when they arrive: copying them would cost as much. */
@@ -136,6 +139,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const handle = new AsyncHandle<never>(origin, undefined);
     handle._settlement = settlement;
     handle._value = error;
+    origin.record?.settled(settlement);
     if (settlement !== Settlement.Cancelled) afterRejection(handle, false);
     return handle;
   }
@@ -259,7 +263,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
       this._backend === undefined ||
       this._ticket < 0
     ) {
-      this.settle(Settlement.Cancelled, null, 0, 0);
+      this.settle(Settlement.Cancelled, null, 0, 0, null);
       return true;
     }
     this._backend.cancel(this._ticket, more.grace ?? -1);
@@ -353,8 +357,10 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   // ---- TaskSink, called by the backend
 
   /** @internal */
-  settle(settlement: Settlement, payload: Encoded | null, elapsed: number, detail: number): void {
+  settle(settlement: Settlement, payload: Encoded | null, elapsed: number, detail: number, run: Run | null): void {
     if (this._settlement !== PENDING) return;
+    const { record } = this._origin;
+    if (run !== null && record !== undefined) record.ran(run.waited, elapsed);
     this._elapsed = elapsed < 1_000_000 ? (elapsed * 1000) | 0 : Math.round(elapsed * 1000);
     const more = this._more;
     if (settlement === Settlement.Fulfilled) {
@@ -372,10 +378,13 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         more?.retrier !== undefined &&
         (settlement === Settlement.Rejected || settlement === Settlement.Crashed) &&
         this._planRetry(more, error)
-      )
+      ) {
+        record?.retried();
         return;
+      }
       this._value = error;
     }
+    record?.settled(settlement);
     this._finish(settlement);
   }
 
@@ -394,6 +403,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   _settleWith(settlement: Settlement, value: unknown): void {
     if (this._settlement !== PENDING) return;
     this._value = value;
+    this._origin.record?.settled(settlement);
     this._finish(settlement);
   }
 

@@ -3,6 +3,7 @@
  * makeparallel: `@parallel` for TypeScript. The public interface.
  */
 import { runningBackend, threadCount, type PoolStats } from "./configure";
+import { taskStats, type TaskStats } from "./metrics";
 
 export { parallel } from "./parallel";
 export { AsyncHandle, handleOf, type HandleStatus } from "./handle";
@@ -17,6 +18,8 @@ export { reportProgress, isCancelled, throwIfCancelled, taskSignal, taskInfo, ty
 export { move, share, sharedArray } from "./codec";
 export type { ParallelFunction, ParallelStream, Parallel, ParallelDecorator, Liftable, MapItems } from "./types";
 export type { ParallelOptions, RetryOptions, MemoizeOptions } from "./options";
+export type { TaskStats, FunctionStats, Percentiles } from "./metrics";
+export type { TaskMessage, WorkerSpawnMessage, WorkerExitMessage, WorkerExitReason } from "./channels";
 export type { BackendKind } from "./pool/backend";
 export {
   ParallelError,
@@ -30,9 +33,14 @@ export {
   ChunkError,
 } from "./errors";
 
-/** The state of the pool at this moment. Before the first task: what it will be. */
-export function stats(): PoolStats {
+/**
+ * The state of the pool at this moment (before the first task: what it will be), and what has become of the tasks so far. A task is counted when this thread
+ * has learned of its end. In a task, only the tasks that its worker has pushed are counted.
+ */
+export function stats(): PoolStats & TaskStats {
   const backend = runningBackend();
-  if (backend === undefined) return { backend: "native", threads: threadCount(), busy: 0, queued: 0, running: 0 };
-  return { backend: backend.kind, ...backend.stats() };
+  if (backend === undefined) return { backend: "native", threads: threadCount(), busy: 0, queued: 0, running: 0, ...taskStats() };
+  // Polling the inline backend runs a task.
+  if (backend.kind !== "inline") backend.poll();
+  return { backend: backend.kind, ...backend.stats(), ...taskStats() };
 }

@@ -1,7 +1,9 @@
 /** What a `map` has under way: chunks, or, where options concern each item, calls of their own. */
 import { AsyncHandle, type HandleOrigin } from "./handle";
 import type { ResolvedOptions } from "./options";
-import type { Backend, Encoded, Settlement, TaskSink, Ticket } from "./pool/backend";
+import type { FunctionRecord } from "./metrics";
+import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
+import { Settlement } from "./pool/backend";
 
 export interface MapRun {
   /** Its place among the runs, in the order of the items. */
@@ -24,6 +26,7 @@ export class ChunkRun implements MapRun, TaskSink {
     readonly start: number,
     readonly size: number,
     private readonly backend: Backend,
+    private readonly record: FunctionRecord,
     private readonly settled: (run: ChunkRun, settlement: Settlement, payload: Encoded | null, elapsed: number) => void,
   ) {}
 
@@ -35,8 +38,20 @@ export class ChunkRun implements MapRun, TaskSink {
     if (this.ticket >= 0) this.backend.cancel(this.ticket, -1);
   }
 
-  settle(settlement: Settlement, payload: Encoded | null, elapsed: number): void {
+  settle(settlement: Settlement, payload: Encoded | null, elapsed: number, _detail: number, run: Run | null): void {
+    this.count(settlement, elapsed, run);
     this.settled(this, settlement, payload, elapsed);
+  }
+
+  /** An item counts as a task: it has waited as long as its chunk, and ran for its share of the chunk's time. */
+  private count(settlement: Settlement, elapsed: number, run: Run | null): void {
+    const { record, size } = this;
+    const whole = settlement === Settlement.Fulfilled || settlement === Settlement.Cancelled;
+    // Of a chunk that has failed it is not known how many items had been done; one has failed.
+    record.settled(settlement, whole ? size : 1);
+    if (run === null) return;
+    if (settlement === Settlement.Fulfilled) record.ran(run.waited, elapsed / size, size);
+    else record.ran(run.waited, elapsed);
   }
 
   progressed(): void {}
@@ -46,7 +61,7 @@ export class ChunkRun implements MapRun, TaskSink {
     const handle = new AsyncHandle<unknown>(origin, undefined);
     handle._quiet();
     handle._extra().timeout = options?.timeout;
-    handle.settle(settlement, payload, 0, 0);
+    handle.settle(settlement, payload, 0, 0, null);
     return handle._error();
   }
 }

@@ -331,7 +331,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       for (let i = from; i < to && !this.failed; i++) this.pushItem(items[i]);
       return;
     }
-    const run = new ChunkRun(this.nextRun++, this.startedItems, to - from, backend, (...news) => this.chunkSettled(...news));
+    const run = new ChunkRun(this.nextRun++, this.startedItems, to - from, backend, task.record, (...news) => this.chunkSettled(...news));
     this.startedItems += run.size;
     this.running.add(run);
     run.ticket = backend.push(this.index, writer, run, pushOptionsOf(task.options));

@@ -53,6 +53,7 @@ export function memoized(
     if (source._settlement > Settlement.Fulfilled) return share(source, origin, backend);
   } else {
     writer.reset();
+    origin.record?.memoized();
     cache.delete(key);
   }
   cache.set(key, entry);
@@ -61,7 +62,8 @@ export function memoized(
 }
 
 function share(source: AsyncHandle<unknown>, origin: HandleOrigin, backend: Backend): AsyncHandle<unknown> {
-  const handle = new AsyncHandle<unknown>(origin, backend);
+  // Without a record: the run is counted once, by the handle that it belongs to.
+  const handle = new AsyncHandle<unknown>({ id: origin.id, name: origin.name }, backend);
   handle._extra().source = source;
   source._whenSettled(() => handle._settleAs(source));
   return handle;

@@ -7,6 +7,7 @@ import { currentBackend } from "./configure";
 import type { AsyncHandle, HandleStatus } from "./handle";
 import { runLocally } from "./local";
 import type { ResolvedOptions } from "./options";
+import { Settlement } from "./pool/backend";
 import { StreamConsumer } from "./stream-channel";
 import type { StubTask } from "./task";
 
@@ -130,6 +131,8 @@ class RemoteSource<T, R> implements Source<T, R> {
 /** The inline backend has no thread to run ahead on: the generator is stepped by its consumer. Values are copied, as elsewhere. */
 class LocalSource<T, R> implements Source<T, R> {
   status: HandleStatus = "queued";
+  private readonly called = performance.now();
+  private started = 0;
   private generator: Generator<T, R> | AsyncGenerator<T, R> | undefined;
   private readonly carried: Carried | undefined = carriesValues() ? carriedValues() : undefined;
 
@@ -140,22 +143,32 @@ class LocalSource<T, R> implements Source<T, R> {
     private readonly args: ArrayLike<unknown>,
   ) {}
 
+  /** Counts it, as a backend's sink would be. */
+  private settle(status: "fulfilled" | "rejected" | "cancelled"): void {
+    if (this.status !== "queued" && this.status !== "running") return;
+    this.status = status;
+    const { record } = this.task;
+    record.settled(status === "fulfilled" ? Settlement.Fulfilled : status === "rejected" ? Settlement.Rejected : Settlement.Cancelled);
+    if (this.started !== 0) record.ran(this.started - this.called, performance.now() - this.started);
+  }
+
   async next(): Promise<IteratorResult<T, R | undefined>> {
     this.status = "running";
+    if (this.started === 0) this.started = performance.now();
     try {
       this.generator ??= (await runLocally(this.task, this.captures, Array.from(this.args), this.receiver)) as Generator<T, R>;
       const { generator } = this;
       const next = await (carriesValues() ? runCarrying(this.carried, () => generator.next()) : generator.next());
-      if (next.done === true) this.status = "fulfilled";
+      if (next.done === true) this.settle("fulfilled");
       return { done: next.done === true, value: copy(next.value) } as IteratorResult<T, R | undefined>;
     } catch (error) {
-      this.status = "rejected";
+      this.settle("rejected");
       throw error;
     }
   }
 
   cancel(): void {
-    this.status = "cancelled";
+    this.settle("cancelled");
     void this.generator?.return(undefined as never);
   }
 }

@@ -17,11 +17,12 @@ import { carriedValues, carriesValues } from "./carry";
 import { tasksAreTraced, traceTask } from "./channels";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, DependencyError } from "./errors";
-import { AsyncHandle, FailedInput, isHandle, keep } from "./handle";
+import { AsyncHandle, FailedInput, isHandle, keep, type HandleOrigin } from "./handle";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
 import { MapHandle, type MapOptions } from "./map";
 import { memoized } from "./memoize";
+import { recordOf, type FunctionRecord } from "./metrics";
 import type { ParallelOptions, ResolvedOptions } from "./options";
 import { resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
@@ -60,6 +61,13 @@ export class StubTask {
     readonly options: ResolvedOptions | undefined,
     private readonly variant = "",
   ) {}
+
+  private found: FunctionRecord | undefined = undefined;
+
+  /** Where the outcomes of this function's tasks are counted. */
+  get record(): FunctionRecord {
+    return (this.found ??= recordOf(this.id, this.name));
+  }
 
   /** Name for messages, stats and traces. */
   get name(): string {
@@ -140,7 +148,7 @@ export class StubTask {
   ): AsyncHandle<unknown> {
     const backend = currentBackend();
     const name = options?.name ?? this.name;
-    const origin = name === this.name ? this : { id: this.id, name };
+    const origin = name === this.name ? this : { id: this.id, name, record: this.record };
     if (options?.signal?.aborted === true) return aborted(origin, options.signal.reason);
     if (limited && queueLimit !== Infinity) refuseWhenFull(backend, name);
     if (lazyClasses.length > 0) registerLazyClasses();
@@ -191,7 +199,7 @@ export class StubTask {
     backend: Backend,
     index: number,
     options: ResolvedOptions | undefined,
-    origin: { id: string; name: string },
+    origin: HandleOrigin,
     writer: ReturnType<Backend["writer"]>,
     dependencies: readonly HandleLike[] | null,
   ): AsyncHandle<unknown> {
@@ -212,7 +220,7 @@ export class StubTask {
     backend: Backend,
     index: number,
     options: ResolvedOptions | undefined,
-    origin: { id: string; name: string },
+    origin: HandleOrigin,
     writer: ReturnType<Backend["writer"]>,
     dependencies: readonly AsyncHandle<unknown>[],
   ): AsyncHandle<unknown> {
@@ -270,7 +278,7 @@ export class StubTask {
     backend: Backend,
     index: number,
     options: ResolvedOptions | undefined,
-    origin: { id: string; name: string },
+    origin: HandleOrigin,
     writer: ReturnType<Backend["writer"]>,
     after: readonly AsyncHandle<unknown>[],
     inputs: readonly number[],
@@ -322,7 +330,7 @@ export class StubTask {
   }
 }
 
-function failedDependency(origin: { id: string; name: string }, dependency: AsyncHandle<unknown>): AsyncHandle<never> {
+function failedDependency(origin: HandleOrigin, dependency: AsyncHandle<unknown>): AsyncHandle<never> {
   return AsyncHandle._failed(origin, Settlement.DependencyFailed, dependencyError(origin, dependency));
 }
 
@@ -340,7 +348,7 @@ function encoded(value: unknown): Encoded {
   return { bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments };
 }
 
-function aborted(origin: { id: string; name: string }, reason: unknown): AsyncHandle<never> {
+function aborted(origin: HandleOrigin, reason: unknown): AsyncHandle<never> {
   const error = new CancelledError(`${origin.name} was not queued: its signal has been aborted already.`, {
     task: origin.name,
     cause: reason,

@@ -338,6 +338,12 @@ pub fn task_key(pool: u32, index: u32) -> Option<BindingTaskKey> {
     Some(BindingTaskKey { manifest, id })
 }
 
+/// The time in ms on the clock of the reports, which is the same in all threads of the process.
+#[napi]
+pub fn clock() -> f64 {
+    crate::clock::millis(crate::clock::now())
+}
+
 /// Whether ArrayBuffers move between threads without a copy, and SharedArrayBuffers can be passed.
 #[napi]
 pub fn moves_buffers() -> bool {

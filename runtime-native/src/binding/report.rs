@@ -3,8 +3,10 @@
 //! Records are written one after the other into an area that JavaScript reads directly, so that one call reports many:
 //!
 //! ```text
-//! i32 slot · i32 kind · i32 detail · i32 length · f64 elapsed (or fraction) · bytes, padded to 8
+//! i32 slot · i32 kind · i32 detail · i32 length · f64 elapsed (or fraction) · f64 waited · f64 started · i32 worker · 4 unused · bytes, padded to 8
 //! ```
+//!
+//! `worker` is -1, and the times are 0, for a task that never ran.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,13 +18,19 @@ use super::transit;
 use super::value::{Area, Fault, Outcome, enter, from_int, index, nothing};
 use crate::payload::Payload;
 use crate::state::{Phase, Settlement};
-use crate::task::Task;
+use crate::task::{Run, Task};
 
-const HEADER: usize = 24;
+const HEADER: usize = 48;
 /// Bits of `kind` beside the settlement.
 const KEPT: i32 = 16;
 const FETCH: i32 = 32;
 const PROGRESS: i32 = 64;
+const NO_RUN: Run = Run {
+    waited: 0.0,
+    started: 0.0,
+    elapsed: 0.0,
+    worker: u32::MAX,
+};
 /// Outcomes longer than this are fetched one by one.
 const MAX_REPORTED: usize = 16 * 1024;
 
@@ -47,7 +55,7 @@ impl Writer {
         self.used + HEADER + bytes + 8 <= self.area.length
     }
 
-    fn write(&mut self, slot: u32, kind: i32, detail: u32, number: f64, bytes: &[u8]) {
+    fn write(&mut self, slot: u32, kind: i32, detail: u32, number: f64, run: &Run, bytes: &[u8]) {
         assert!(self.has_room(bytes.len()));
         // SAFETY: there is room for the header and the bytes; `used` is a multiple of 8, and so aligned; only this thread uses the area.
         unsafe {
@@ -55,7 +63,11 @@ impl Writer {
             start
                 .cast::<[i32; 4]>()
                 .write([slot as i32, kind, detail as i32, bytes.len() as i32]);
-            start.add(16).cast::<f64>().write(number);
+            start
+                .add(16)
+                .cast::<[f64; 3]>()
+                .write([number, run.waited, run.started]);
+            start.add(40).cast::<[i32; 2]>().write([run.worker as i32, 0]);
             start.add(HEADER).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
         self.used += HEADER + bytes.len().next_multiple_of(8);
@@ -64,7 +76,7 @@ impl Writer {
 
     fn progress(&mut self, task: &Task) {
         if let Some(fraction) = task.take_progress() {
-            self.write(task.plan.slot, PROGRESS, 0, fraction, &[]);
+            self.write(task.plan.slot, PROGRESS, 0, fraction, &NO_RUN, &[]);
         }
     }
 
@@ -80,11 +92,13 @@ impl Writer {
             None => port.table.borrow().get(slot).is_some_and(|entry| entry.retained),
         };
         let kind = settlement as i32 | if kept { KEPT } else { 0 } | if plain.is_none() { FETCH } else { 0 };
+        let run = outcome.run.as_ref().unwrap_or(&NO_RUN);
         self.write(
             task.plan.slot,
             kind,
             outcome.detail,
-            outcome.elapsed,
+            run.elapsed,
+            run,
             plain.unwrap_or_default(),
         );
     }

@@ -44,14 +44,25 @@ export interface Encoded {
   attachments: readonly unknown[] | null;
 }
 
+/** When and where a task ran. One object is used for many: whoever keeps it past the call copies it. */
+export interface Run {
+  /** ms from the time when it could run (the push, or the end of its last dependency) to its start. */
+  waited: number;
+  /** On the clock of {@link processNow}. */
+  started: number;
+  /** Number of the worker in its pool, as tasks see it; -1 on the calling thread. Inside a worker, another one may be -2 - its id, see `Backend.seatOf`. */
+  worker: number;
+}
+
 /** What a backend calls when it has news of a task; the AsyncHandle implements it. Never called from inside `push`. */
 export interface TaskSink {
   /**
    * The one settlement. `payload` is only valid during the call.
    * @param elapsed run time in ms (0 when it never ran)
    * @param detail see {@link Settlement.DependencyFailed}
+   * @param run null when it never ran
    */
-  settle(settlement: Settlement, payload: Encoded | null, elapsed: number, detail: number): void;
+  settle(settlement: Settlement, payload: Encoded | null, elapsed: number, detail: number, run: Run | null): void;
   /** Last progress reported by the task, 0..1. May be skipped when several come close together; the last one before settling is not. */
   progressed(fraction: number): void;
 }

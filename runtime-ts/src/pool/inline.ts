@@ -183,7 +183,13 @@ class InlineBackend extends Ledger implements Backend {
     this.jobs.delete(number);
     this.jobOf.delete(task);
     const { bytes, length, attachments } = arrive(takeParcel(writer, writer === this.results));
-    if (task.settlement === 0) this.finish(task, settlement, { bytes, start: 0, end: length, attachments }, this.now() - job.started);
+    if (task.settlement === 0)
+      this.finish(
+        task,
+        settlement,
+        { bytes, start: 0, end: length, attachments },
+        this.runOf(task, job.started, this.now() - job.started, -1),
+      );
     if (this.queued > 0) this.turn();
   }
 
@@ -272,7 +278,7 @@ class InlineBackend extends Ledger implements Backend {
     const job = this.jobFor(task);
     if (job !== undefined) job.cancelled = true;
     else if (task.queued) this.queued--;
-    this.finish(task, settlement, null, job === undefined ? 0 : this.now() - job.started);
+    this.finish(task, settlement, null, job === undefined ? null : this.runOf(task, job.started, this.now() - job.started, -1));
   }
 
   // ---- the rest of the Backend

@@ -5,7 +5,8 @@
  * `ready` when its dependencies are fulfilled, and the subclass says `finish` when it knows how it ended.
  */
 import type { Writer } from "../codec/writer";
-import { type Encoded, type PushOptions, Settlement, type TaskSink, type Ticket } from "./backend";
+import { processNow } from "../clock";
+import { type Encoded, type PushOptions, type Run, Settlement, type TaskSink, type Ticket } from "./backend";
 import { Heap } from "./heap";
 
 /** A payload that is kept on the pushing side until whatever runs the task takes it. */
@@ -41,14 +42,23 @@ export class Task {
   word = 0;
   /** It runs (or has run) on the thread that pushed it, without a slot. */
   local = false;
+  /** When it began there, on the ledger's clock. */
+  startedHere = 0;
   /** True from the time when its dependencies are fulfilled. */
   queued = false;
+  /** When that was, on the ledger's clock. */
+  queuedAt = 0;
 
   constructor(
     readonly ticket: Ticket,
     readonly index: number,
     readonly sink: TaskSink,
   ) {}
+}
+
+/** The run of a task that has ended. */
+export interface EndedRun extends Run {
+  elapsed: number;
 }
 
 /** Something to be done at a time. */
@@ -95,9 +105,22 @@ export abstract class Ledger {
   /** The time limit of a task has passed; it has not been settled. */
   protected abstract expire(task: Task): void;
 
+  /** The clock of the environments of a pool. */
   now(): number {
-    return performance.now();
+    return processNow();
   }
+
+  /** @param started on the ledger's clock */
+  protected runOf(task: Task, started: number, elapsed: number, worker: number): EndedRun {
+    const run = this.lastRun;
+    run.waited = Math.max(0, started - task.queuedAt);
+    run.started = started;
+    run.elapsed = elapsed;
+    run.worker = worker;
+    return run;
+  }
+
+  private readonly lastRun: EndedRun = { waited: 0, started: 0, elapsed: 0, worker: -1 };
 
   // ---- records
 
@@ -159,7 +182,7 @@ export abstract class Ledger {
       task.waitingFor = 1;
       this.waitingCount++;
       setImmediate(() => {
-        if (task.settlement === 0) this.finish(task, Settlement.DependencyFailed, null, 0, failed);
+        if (task.settlement === 0) this.finish(task, Settlement.DependencyFailed, null, null, failed);
       });
       return;
     }
@@ -171,8 +194,9 @@ export abstract class Ledger {
     if (task.waitingFor > 0) this.waitingCount++;
   }
 
-  private makeReady(task: Task): void {
+  protected makeReady(task: Task): void {
     task.queued = true;
+    task.queuedAt = this.now();
     this.ready(task);
   }
 
@@ -189,7 +213,7 @@ export abstract class Ledger {
   }
 
   /** Settles a task's sink, then whatever depends on it. */
-  protected finish(task: Task, settlement: Settlement, payload: Encoded | null, elapsed: number, detail = 0): void {
+  protected finish(task: Task, settlement: Settlement, payload: Encoded | null, run: EndedRun | null, detail = 0): void {
     task.settlement = settlement;
     this.pending--;
     if (task.waitingFor > 0) this.waitingCount--;
@@ -202,14 +226,14 @@ export abstract class Ledger {
     }
     task.parcel = null;
     this.dropInputs(task);
-    task.sink.settle(settlement, payload, elapsed, detail);
+    task.sink.settle(settlement, payload, run?.elapsed ?? 0, detail, run);
     const { dependents } = task;
     if (dependents === null) return;
     task.dependents = null;
     for (const dependent of dependents) {
       if (dependent.settlement !== 0) continue;
       if (settlement !== Settlement.Fulfilled) {
-        this.finish(dependent, Settlement.DependencyFailed, null, 0, dependent.after!.indexOf(task));
+        this.finish(dependent, Settlement.DependencyFailed, null, null, dependent.after!.indexOf(task));
       } else if (--dependent.waitingFor === 0) {
         this.waitingCount--;
         this.makeReady(dependent);

@@ -5,7 +5,8 @@
 import { ByteWriter } from "../codec/byte-writer";
 import type { Writer } from "../codec/writer";
 import type { BindingPayload, BindingPort } from "../../../runtime-native";
-import type { Backend, BackendStats, Encoded, PushOptions, TaskKey, TaskSink, Ticket } from "./backend";
+import { offsetTo, processOffset } from "../clock";
+import type { Backend, BackendStats, Encoded, PushOptions, Run, TaskKey, TaskSink, Ticket } from "./backend";
 import { Phase, Settlement } from "./backend";
 import type { NativeBinding } from "./native-binding";
 
@@ -19,7 +20,7 @@ const SETTLEMENT = 15;
 const KEPT = 16;
 const FETCH = 32;
 const PROGRESS = 64;
-const RECORD_HEADER = 24;
+const RECORD_HEADER = 48;
 
 /** Results of `block`, as in runtime-native/src/binding/block.rs. */
 const WAITED = 15;
@@ -106,10 +107,17 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     private readonly grace: number,
   ) {
     this.home = new ByteWriter(new Uint8Array(port.out));
+    this.clockOffset = processOffset - offsetTo(() => binding.clock());
   }
+
+  private readonly run: Run = { waited: 0, started: 0, worker: -1 };
+  /** From the addon's clock to the process's. */
+  private readonly clockOffset: number;
 
   // ---- what the root and a worker do differently
 
+  /** Number of the worker with this id, as tasks see it, or -2 - id where that is not known. */
+  protected abstract seatOf(id: number): number;
   /** Whether an observed, pending task keeps the process alive. */
   protected abstract keepAlive(on: boolean): void;
   /** One more worker would help. */
@@ -262,6 +270,13 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       const detail = words[word + 2]!;
       const length = words[word + 3]!;
       const number = numbers[(at >> 3) + 2]!;
+      const { run } = this;
+      const worker = words[word + 10]!;
+      if (worker >= 0) {
+        run.waited = numbers[(at >> 3) + 3]!;
+        run.started = numbers[(at >> 3) + 4]! + this.clockOffset;
+        run.worker = this.seatOf(worker);
+      }
       payload.start = at + RECORD_HEADER;
       payload.end = payload.start + length;
       at = payload.start + ((length + 7) & ~7);
@@ -276,7 +291,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
           const settlement = (kind & SETTLEMENT) as Settlement;
           if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Rejected && settlement !== Settlement.Crashed)
             encoded = null;
-          sink.settle(settlement, encoded, number, detail);
+          sink.settle(settlement, encoded, number, detail, worker >= 0 ? run : null);
         }
       } catch (error) {
         queueMicrotask(() => {

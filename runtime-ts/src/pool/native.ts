@@ -4,10 +4,12 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { decodeValue, encodeError } from "../codec";
 import type { BindingRoot } from "../../../runtime-native";
+import { Telemetry } from "../telemetry";
 import { workerFile } from "../worker/entry-file";
 import type { NativeWorkerStart } from "../worker/native-start";
 import type { Backend, BackendOptions, Encoded, TaskSink, Ticket } from "./backend";
 import { Settlement } from "./backend";
+import { workerStarted } from "../worker-watch";
 import { engineIsV8, findBinding, loadBinding } from "./native-binding";
 import { NativeEnvironment } from "./native-environment";
 
@@ -47,6 +49,8 @@ interface PoolThread {
   /** Our end of a channel to it: tells without the event loop whether the thread has ended, and why it could not start. */
   line: MessagePort;
   exited: Promise<void>;
+  /** It has been terminated, because a task that was given up went on. */
+  stopped: boolean;
 }
 
 class NativePool extends NativeEnvironment<BindingRoot> {
@@ -84,6 +88,13 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     this.port.keepAlive(on);
   }
 
+  /** By id, of all workers that there have been. */
+  private readonly seats: number[] = [];
+
+  protected seatOf(id: number): number {
+    return this.seats[id] ?? -2 - id;
+  }
+
   // ---- workers
 
   protected wantWorker(): void {
@@ -103,8 +114,10 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const seat = this.freeSeat();
     const { options } = this;
     const { port1: line, port2 } = new MessageChannel();
+    const telemetry = new Telemetry();
     const start: NativeWorkerStart = {
       line: port2,
+      telemetry: telemetry.memory,
       pool: this.port.pool,
       id,
       seat,
@@ -128,18 +141,21 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       this.port.removeWorker(id);
       return -1;
     }
+    const report = workerStarted(seat, thread.threadId, telemetry);
     thread.unref();
     line.unref();
     thread.on("error", (error) => (this.startError = error));
     const exited = new Promise<void>((resolve) => {
-      thread.on("exit", () => {
+      thread.on("exit", (exitCode) => {
+        report(exitCode, started.stopped ? "terminated" : this.closing ? "shutdown" : undefined);
         this.ended(started);
         this.serve();
         resolve();
       });
     });
-    const started: PoolThread = { id, thread, seat, line, exited };
+    const started: PoolThread = { id, thread, seat, line, exited, stopped: false };
     this.threads.set(id, started);
+    this.seats[id] = seat;
     this.starting.add(started);
     return id;
   }
@@ -205,7 +221,9 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       const id = (service - kind) / 4;
       if (kind === STOP) {
         this.port.removeWorker(id);
-        void this.threads.get(id)?.thread.terminate();
+        const stopped = this.threads.get(id);
+        if (stopped !== undefined) stopped.stopped = true;
+        void stopped?.thread.terminate();
       } else if (kind === GONE) {
         // Its thread is ending; it no longer counts.
       }

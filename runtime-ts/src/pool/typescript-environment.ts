@@ -7,7 +7,7 @@ import type { Writer } from "../codec/writer";
 import type { Backend, BackendStats, Encoded, PushOptions, TaskKey, TaskSink, Ticket } from "./backend";
 import { Phase, Settlement } from "./backend";
 import { PriorityQueue } from "./heap";
-import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
+import { type EndedRun, Ledger, type Parcel, takeParcel, type Task } from "./ledger";
 import {
   E,
   Flag,
@@ -72,7 +72,6 @@ export abstract class Environment extends Ledger implements Backend {
   private readonly scratchWords = new Int32Array(this.scratch.buffer);
   /** Results that came as messages, by slot. */
   private readonly arrived = new Map<number, ParcelMessage>();
-  private readonly clockOffset: number;
 
   /**
    * @param self number of this environment; 0 is the root
@@ -94,8 +93,6 @@ export abstract class Environment extends Ledger implements Backend {
     this.inboxMask = memory.inboxMask(self);
     this.sleepAt = memory.word(self, E.Sleep);
     this.serviceAt = memory.word(self, E.Service);
-    // All environments of a process share the monotonic clock, but not the origin of performance.now().
-    this.clockOffset = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
   }
 
   // ---- what root and worker do differently
@@ -122,10 +119,6 @@ export abstract class Environment extends Ledger implements Backend {
   abstract warm(index: number): Promise<void>;
   abstract shutdown(options: { timeout: number; cancelPending: boolean }): Promise<void>;
 
-  override now(): number {
-    return performance.now() + this.clockOffset;
-  }
-
   // ---- push
 
   writer(): Writer {
@@ -146,6 +139,7 @@ export abstract class Environment extends Ledger implements Backend {
       const slot = this.takeSlot();
       if (slot >= 0) {
         task.queued = true;
+        task.queuedAt = this.now();
         if (this.copyIn(slot * SLOT_WORDS, writer)) {
           writer.reset();
         } else {
@@ -159,8 +153,7 @@ export abstract class Environment extends Ledger implements Backend {
     }
     task.parcel = takeParcel(writer, writer === this.out);
     if (options === undefined) {
-      task.queued = true;
-      this.ready(task);
+      this.makeReady(task);
     } else {
       this.admit(task, options);
     }
@@ -353,10 +346,10 @@ export abstract class Environment extends Ledger implements Backend {
         break;
       case State.Dropped:
         // The root has enforced the time limit of a task of this worker.
-        if (task.settlement === 0) this.finish(task, Settlement.TimedOut, null, this.elapsedIn(base));
+        if (task.settlement === 0) this.finish(task, Settlement.TimedOut, null, this.runIn(task, base));
         break;
       case State.Returned:
-        if (task.settlement === 0) this.finish(task, Settlement.TimedOut, null, this.elapsedIn(base));
+        if (task.settlement === 0) this.finish(task, Settlement.TimedOut, null, this.runIn(task, base));
         this.arrived.delete(slot);
         this.giveSlotBack(slot);
         break;
@@ -370,7 +363,6 @@ export abstract class Environment extends Ledger implements Backend {
   private done(task: Task, slot: number, base: number): void {
     const { slots } = this;
     const settlement: Settlement = slots[base + S.Settlement]!;
-    const elapsed = this.memory.times[base / 2 + T.Elapsed]!;
     let payload: Encoded | null;
     if ((slots[base + S.Flags]! & Flag.ResultParcel) !== 0) {
       let message = this.arrived.get(slot);
@@ -387,8 +379,10 @@ export abstract class Environment extends Ledger implements Backend {
     } else {
       payload = this.copyOut(base, slots[base + S.ResultLength]!);
     }
+    const { times } = this.memory;
+    const run = this.runOf(task, times[base / 2 + T.Started]!, times[base / 2 + T.Elapsed]!, slots[base + S.Runner]!);
     this.giveSlotBack(slot);
-    this.finish(task, settlement, payload, elapsed);
+    this.finish(task, settlement, payload, run);
   }
 
   /** Copies a slot's inline bytes into memory of this thread, reused by the next call. */
@@ -409,6 +403,13 @@ export abstract class Environment extends Ledger implements Backend {
   private elapsedIn(base: number): number {
     const started = this.memory.times[base / 2 + T.Started]!;
     return started === 0 ? 0 : Math.max(0, this.now() - started);
+  }
+
+  /** The run of a task that is given up. Null: it has been claimed, but not begun. */
+  private runIn(task: Task, base: number): EndedRun | null {
+    const started = this.memory.times[base / 2 + T.Started]!;
+    if (started === 0) return null;
+    return this.runOf(task, started, Math.max(0, this.now() - started), this.slots[base + S.Runner]!);
   }
 
   /** A message with a result for this environment. */
@@ -572,7 +573,7 @@ export abstract class Environment extends Ledger implements Backend {
     const { slot } = task;
     if (slot < 0) {
       if (task.queued && !task.local) this.backlogged--;
-      this.finish(task, settlement, payload, 0);
+      this.finish(task, settlement, payload, null);
       return true;
     }
     const at = slot * SLOT_WORDS + S.State;
@@ -584,7 +585,7 @@ export abstract class Environment extends Ledger implements Backend {
           Atomics.sub(control, P.Queued, 1);
           if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(control, P.QueuedAsync, 1);
           this.giveSlotBack(slot);
-          this.finish(task, settlement, payload, 0);
+          this.finish(task, settlement, payload, null);
           this.pump();
           return true;
         case State.Running: {
@@ -593,7 +594,7 @@ export abstract class Environment extends Ledger implements Backend {
           Atomics.store(slots, slot * SLOT_WORDS + S.Cancel, 1);
           if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Parcel) !== 0) this.memory.callForService(runnerOf(word));
           this.stopLater(slot, dropped, grace);
-          this.finish(task, settlement, payload, this.elapsedIn(slot * SLOT_WORDS));
+          this.finish(task, settlement, payload, this.runIn(task, slot * SLOT_WORDS));
           return true;
         }
         default:
@@ -601,8 +602,8 @@ export abstract class Environment extends Ledger implements Backend {
           if (this.isSettled(task)) return false;
           if (stateOf(word) !== State.Done) return false;
           // Its result is still under way as a message; nobody needs it any more.
+          this.finish(task, settlement, payload, this.runIn(task, slot * SLOT_WORDS));
           this.giveSlotBack(slot);
-          this.finish(task, settlement, payload, this.elapsedIn(slot * SLOT_WORDS));
           return true;
       }
     }
@@ -682,7 +683,8 @@ export abstract class Environment extends Ledger implements Backend {
     const threads = Atomics.load(this.control, P.Live);
     return {
       threads,
-      busy: Math.min(running, this.memory.busyWorkers()),
+      // A worker has claimed its task a moment before it says that it is busy.
+      busy: running === 0 ? 0 : Math.max(1, Math.min(running, this.memory.busyWorkers())),
       queued: Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged,
       running,
     };

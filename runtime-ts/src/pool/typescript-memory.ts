@@ -44,6 +44,8 @@ export const enum S {
   /** Bytes in the arena, see {@link Flag.Arena} and {@link Flag.ResultArena}. */
   PayloadAt = 9,
   ResultAt = 10,
+  /** Number of the worker that runs it, as tasks see it. */
+  Runner = 11,
 }
 
 /** Float64s of a slot's header, in {@link PoolMemory.times}; they overlay its last words. */

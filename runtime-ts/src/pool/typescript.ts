@@ -8,6 +8,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { ByteWriter } from "../codec/byte-writer";
 import { decodeValue, encodeError } from "../codec";
+import { Telemetry } from "../telemetry";
+import { workerStarted } from "../worker-watch";
 import { workerFile } from "../worker/entry-file";
 import { type Backend, type BackendOptions, Settlement } from "./backend";
 import { type Parcel, takeParcel } from "./ledger";
@@ -28,6 +30,7 @@ import {
   SLOT_WORDS,
   State,
   stateOf,
+  T,
   withState,
 } from "./typescript-memory";
 import type { Message } from "./typescript-messages";
@@ -44,6 +47,8 @@ const DEAD_LOCK_MS = 100;
 
 /** What a worker of the pool is started with. */
 export interface WorkerStart {
+  /** Memory for what it notes: see telemetry.ts. */
+  telemetry: SharedArrayBuffer;
   buffers: PoolBuffers;
   environment: number;
   workerIndex: number;
@@ -62,6 +67,8 @@ interface PoolWorker {
   /** It has been told to end, or has said that it does. */
   stopped: boolean;
   stoppedAt: number;
+  /** It has been terminated, because a task that was given up went on. */
+  terminated: boolean;
   dead: boolean;
   exited: Promise<void>;
   /** What Node said when it ended. */
@@ -110,7 +117,9 @@ class TypeScriptPool extends Environment {
     if (environment < 0) return;
     const { options, memory } = this;
     const { port1, port2 } = new MessageChannel();
+    const telemetry = new Telemetry();
     const start: WorkerStart = {
+      telemetry: telemetry.memory,
       buffers: memory.buffers,
       environment,
       workerIndex: this.freeIndex(),
@@ -129,13 +138,25 @@ class TypeScriptPool extends Environment {
       env: options.env,
       name: `makeparallel ${start.workerIndex}`,
     } as ConstructorParameters<typeof Worker>[1]);
+    const report = workerStarted(start.workerIndex, thread.threadId, telemetry);
     thread.unref();
     port1.unref();
     let exit!: () => void;
     const exited = new Promise<void>((resolve) => (exit = resolve));
-    const worker: PoolWorker = { environment, thread, port: port1, stopped: false, stoppedAt: 0, dead: false, exited, error: undefined };
+    const worker: PoolWorker = {
+      environment,
+      thread,
+      port: port1,
+      stopped: false,
+      stoppedAt: 0,
+      terminated: false,
+      dead: false,
+      exited,
+      error: undefined,
+    };
     thread.on("error", (error) => (worker.error = error));
-    thread.on("exit", () => {
+    thread.on("exit", (exitCode) => {
+      report(exitCode, worker.terminated ? "terminated" : this.closed ? "shutdown" : undefined);
       this.buried(worker);
       exit();
     });
@@ -222,6 +243,7 @@ class TypeScriptPool extends Environment {
   private stop(worker: PoolWorker): void {
     if (worker.stopped || worker.dead) return;
     void worker.thread.terminate();
+    worker.terminated = true;
     this.leave(worker);
   }
 
@@ -302,6 +324,8 @@ class TypeScriptPool extends Environment {
     slots[base + S.Flags] = slots[base + S.Flags]! & ~Flag.ResultArena;
     if (stateOf(word) === State.Running) {
       slots[base + S.Settlement] = Settlement.Crashed;
+      const started = memory.times[base / 2 + T.Started]!;
+      memory.times[base / 2 + T.Elapsed] = started === 0 ? 0 : Math.max(0, this.now() - started);
       slots[base + S.Flags] = slots[base + S.Flags]! & ~Flag.ResultParcel;
       slots[base + S.ResultLength] = error === undefined ? 0 : this.writeError(base, error);
       if (Atomics.compareExchange(slots, base + S.State, word, withState(word, State.Done)) !== word) {

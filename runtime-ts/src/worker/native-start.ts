@@ -4,6 +4,8 @@ import type { MessagePort } from "node:worker_threads";
 export interface NativeWorkerStart {
   /** For saying why the worker could not start. */
   line: MessagePort;
+  /** Memory for what it notes: see telemetry.ts. */
+  telemetry: SharedArrayBuffer;
   /** Numbers under which the addon knows the pool and the worker. */
   pool: number;
   id: number;

@@ -14,6 +14,7 @@ import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
 import { loadBinding, type NativeBinding } from "../pool/native-binding";
 import { encodedOf, NativeEnvironment } from "../pool/native-environment";
+import { sayLeaving, Telemetry, useTelemetry } from "../telemetry";
 import type { ChunkStore } from "./chunks";
 import { Executor } from "./executor";
 import type { WorkerHost } from "./host";
@@ -38,11 +39,24 @@ const IDLE = 3;
 
 /** What nested tasks are pushed through: the pool is the one that this worker belongs to. */
 class NestedEnvironment extends NativeEnvironment<BindingWorker> {
+  constructor(
+    binding: NativeBinding,
+    port: BindingWorker,
+    private readonly start: NativeWorkerStart,
+  ) {
+    super(binding, port, start.grace);
+  }
+
   /** A worker lives as long as its pool wants. */
   protected keepAlive(): void {}
 
   /** The addon asks the root itself. */
   protected wantWorker(): void {}
+
+  /** Only its own is known here. */
+  protected seatOf(id: number): number {
+    return id === this.start.id ? this.start.seat : -2 - id;
+  }
 
   protected serve(): void {}
 
@@ -99,7 +113,7 @@ class NativeWorker implements WorkerHost {
     this.payload = { bytes: new Uint8Array(port.jobArea), start: 0, end: 0, attachments: null };
     this.result = new ByteWriter(new Uint8Array(port.result));
     this.cancelled = port.cancelled === undefined ? undefined : new Int32Array(port.cancelled);
-    this.nested = new NestedEnvironment(binding, port, start.grace);
+    this.nested = new NestedEnvironment(binding, port, start);
     provideBackend(this.nested);
     this.loader = environmentLoader(this.chunks);
     this.executor = new Executor(this, this.loader);
@@ -141,7 +155,9 @@ class NativeWorker implements WorkerHost {
     const { idleTimeout, minThreads } = this.start;
     if (idleTimeout >= 0x7fff_ffff) return;
     this.retirement = setTimeout(() => {
-      if (this.port.retire(minThreads) === 1) this.work();
+      if (this.port.retire(minThreads) !== 1) return;
+      sayLeaving();
+      this.work();
     }, idleTimeout);
     this.retirement.unref();
   }
@@ -242,6 +258,7 @@ class NativeWorker implements WorkerHost {
 }
 
 const start = workerData as NativeWorkerStart;
+useTelemetry(new Telemetry(start.telemetry));
 try {
   installSyncStdio();
   provideOwnCopy();

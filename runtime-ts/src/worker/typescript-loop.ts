@@ -39,6 +39,7 @@ import {
 } from "../pool/typescript-memory";
 import { type Message, type ParcelMessage, parcelTransfers } from "../pool/typescript-messages";
 import type { SharedQueue } from "../pool/typescript-queue";
+import { sayLeaving } from "../telemetry";
 import type { ChunkStore } from "./chunks";
 import type { JobExecutor, WorkerHost } from "./host";
 
@@ -210,7 +211,10 @@ export class WorkerEnvironment extends Environment {
       if (live <= keep) return;
       // A worker that has been chosen for a task meanwhile stays.
       if (Atomics.compareExchange(control, memory.modeIndex(self), Mode.Parked, Mode.Leaving) !== Mode.Parked) return;
-      if (Atomics.compareExchange(control, P.Live, live, live - 1) === live) process.exit(0);
+      if (Atomics.compareExchange(control, P.Live, live, live - 1) === live) {
+        sayLeaving();
+        process.exit(0);
+      }
       memory.setMode(self, Mode.Parked);
       if (Atomics.load(control, P.Queued) > 0) return this.turn();
     }
@@ -268,6 +272,7 @@ export class WorkerEnvironment extends Environment {
     memory.setMode(this.self, Mode.Busy);
     // More is queued than this worker takes: another one may sleep.
     if (Atomics.load(this.control, P.Queued) > 0) memory.wakeWorker();
+    slots[base + S.Runner] = this.settings.workerIndex;
     memory.times[base / 2 + T.Started] = this.now();
     const index = slots[base + S.Index]!;
     const flags = slots[base + S.Flags]!;
@@ -431,6 +436,7 @@ export class WorkerEnvironment extends Environment {
     if (parcel === undefined) return false;
     const job = this.nextLocalJob++;
     this.localJobs.set(job, task);
+    task.startedHere = this.now();
     const payload = { bytes: parcel.bytes, start: 0, end: parcel.length, attachments: parcel.attachments };
     this.depth++;
     try {
@@ -446,7 +452,9 @@ export class WorkerEnvironment extends Environment {
     const task = this.localJobs.get(job);
     this.localJobs.delete(job);
     const { bytes, length, attachments } = takeParcel(writer, writer === this.results);
-    if (task !== undefined && task.settlement === 0) this.finish(task, settlement, { bytes, start: 0, end: length, attachments }, 0);
+    if (task === undefined || task.settlement !== 0) return;
+    const run = this.runOf(task, task.startedHere, this.now() - task.startedHere, this.settings.workerIndex);
+    this.finish(task, settlement, { bytes, start: 0, end: length, attachments }, run);
   }
 
   // ---- pushing

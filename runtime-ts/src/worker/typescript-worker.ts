@@ -10,12 +10,14 @@ import { provideBackend } from "../configure";
 import { environmentLoader } from "../environment";
 import { FsChunkStore } from "../loader";
 import type { WorkerStart } from "../pool/typescript";
+import { Telemetry, useTelemetry } from "../telemetry";
 import { Executor } from "./executor";
 import { provideOwnCopy } from "./own-copy";
 import { installSyncStdio } from "./stdio";
 import { WorkerEnvironment } from "./typescript-loop";
 
 const start = workerData as WorkerStart;
+useTelemetry(new Telemetry(start.telemetry));
 const environment = new WorkerEnvironment(start);
 
 /** Nobody has handled an error: it ends the task that runs, and the worker, whose state nobody knows any more. */
