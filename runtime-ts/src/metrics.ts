@@ -5,7 +5,7 @@
  * those of workers that have ended.
  */
 import { Settlement } from "./pool/backend";
-import type { Telemetry} from "./telemetry";
+import type { Telemetry } from "./telemetry";
 import { RECORD, telemetry } from "./telemetry";
 
 /** Percentiles of a duration, in ms. Each is exact to one part in eight; `max` is exact. All are 0 without a measurement. */
