@@ -3,7 +3,12 @@
 
 pub mod chunk_store;
 pub mod clock;
+pub mod deque;
+pub mod fairness;
+pub mod find;
+pub mod job_flags;
 pub mod keys;
+pub mod levels;
 pub mod mailbox;
 #[cfg(all(test, loom))]
 mod models;

@@ -26,6 +26,8 @@ pub struct Mailbox {
     waker: OnceLock<Arc<dyn LoopWaker>>,
     /// Somebody waits on the event loop for at least one of its tasks.
     listening: AtomicBool,
+    /// The owner's thread looks at the outbox by itself before it waits, so its loop need not be woken.
+    attending: AtomicBool,
     /// A wake of the loop is under way that has not been answered yet.
     wake_pending: AtomicBool,
 }
@@ -41,6 +43,7 @@ impl Mailbox {
             unparker,
             waker: OnceLock::new(),
             listening: AtomicBool::new(false),
+            attending: AtomicBool::new(false),
             wake_pending: AtomicBool::new(false),
         }
     }
@@ -65,12 +68,25 @@ impl Mailbox {
         }
     }
 
+    /// Says whether the owner's thread will look at the outbox by itself. Owner only. When it says no and there are entries, the loop is woken.
+    pub fn attend(&self, attending: bool) {
+        // Only the owner writes it.
+        if self.attending.load(Ordering::Relaxed) == attending {
+            return;
+        }
+        // SeqCst: as in `listen`, the other way round.
+        self.attending.store(attending, Ordering::SeqCst);
+        if !attending && (!self.outbox.is_empty() || self.has_progress.load(Ordering::SeqCst)) {
+            self.wake_loop();
+        }
+    }
+
     /// Hands over a settled task whose owner is not blocked on it.
     pub fn deliver(&self, task: Arc<Task>, settlement: Settlement) {
         self.outbox.push([task]);
         // Failures wake the loop in any case: an unhandled one must be reported.
         if self.listening.load(Ordering::SeqCst) || settlement != Settlement::Fulfilled {
-            self.wake_loop();
+            self.wake_unless_attending();
         }
     }
 
@@ -78,7 +94,7 @@ impl Mailbox {
     pub fn deliver_failed(&self, tasks: Vec<Arc<Task>>) {
         if !tasks.is_empty() {
             self.outbox.push(tasks);
-            self.wake_loop();
+            self.wake_unless_attending();
         }
     }
 
@@ -86,7 +102,7 @@ impl Mailbox {
         self.progressed.lock().push(task);
         self.has_progress.store(true, Ordering::SeqCst);
         if self.listening.load(Ordering::SeqCst) {
-            self.wake_loop();
+            self.wake_unless_attending();
         }
     }
 
@@ -97,6 +113,12 @@ impl Mailbox {
         let mut progressed = self.progressed.lock();
         self.has_progress.store(false, Ordering::SeqCst);
         std::mem::take(&mut progressed)
+    }
+
+    fn wake_unless_attending(&self) {
+        if !self.attending.load(Ordering::SeqCst) {
+            self.wake_loop();
+        }
     }
 
     /// One wake for however many reasons come before it is answered.

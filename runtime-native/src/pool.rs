@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use crate::deque::Totals;
 use crate::keys::Keys;
 use crate::mailbox::Mailbox;
 use crate::payload::Payload;
@@ -35,8 +36,10 @@ pub struct Pool {
     pub keys: Keys,
     /// Tasks from the root.
     pub injector: Queue,
+    /// How many there are in the workers' own deques.
+    pub nested: Arc<Totals>,
     pub sleep: Sleep,
-    workers: RwLock<Vec<Arc<Worker>>>,
+    pub(crate) workers: RwLock<Vec<Arc<Worker>>>,
     /// Mirrors the length of `workers`.
     worker_count: AtomicU32,
     next_worker: AtomicU32,
@@ -60,6 +63,7 @@ impl Pool {
             threads,
             keys: Keys::default(),
             injector: Queue::new(),
+            nested: Arc::default(),
             sleep: Sleep::default(),
             workers: RwLock::default(),
             worker_count: AtomicU32::new(0),
@@ -144,54 +148,6 @@ impl Pool {
         }
         let starting = self.workers.read().iter().filter(|worker| !worker.is_ready()).count();
         self.queued() as usize > starting
-    }
-
-    /// The next entry for a worker without a job. It may be stale.
-    pub fn find_for_idle(&self, worker: &Worker) -> Option<Arc<Task>> {
-        worker
-            .pinned
-            .pop()
-            .or_else(|| worker.nested.pop())
-            .or_else(|| self.injector.pop())
-            .or_else(|| self.steal(worker))
-    }
-
-    pub fn has_work_for_idle(&self, worker: &Worker) -> bool {
-        !worker.pinned.is_empty() || !self.injector.is_empty() || self.has_nested()
-    }
-
-    /// The next entry for a worker that waits inside a job: nested tasks only, so that no stranger's time-out can take that job down.
-    pub fn find_for_waiting(&self, worker: &Worker, may_steal: bool) -> Option<Arc<Task>> {
-        worker
-            .nested
-            .pop()
-            .or_else(|| if may_steal { self.steal(worker) } else { None })
-    }
-
-    pub fn has_nested(&self) -> bool {
-        self.workers.read().iter().any(|worker| !worker.nested.is_empty())
-    }
-
-    /// Tells sleepers of what is queued: the last worker that was searching has ended its search, or one that had been told has other things to do.
-    pub fn pass_on(&self) {
-        if !self.injector.is_empty() {
-            self.sleep.tell_idle();
-        }
-        let left = self
-            .workers
-            .read()
-            .iter()
-            .find(|worker| !worker.nested.is_empty())
-            .cloned();
-        if let Some(owner) = left {
-            self.sleep.tell_any(&owner);
-        }
-    }
-
-    fn steal(&self, thief: &Worker) -> Option<Arc<Task>> {
-        let workers = self.workers.read();
-        let start = workers.iter().position(|worker| worker.id == thief.id).unwrap_or(0);
-        (1..workers.len()).find_map(|distance| workers[(start + distance) % workers.len()].nested.pop())
     }
 
     // Settling
@@ -378,7 +334,7 @@ impl Pool {
         if id >= MAX_WORKERS {
             return None;
         }
-        let worker = Arc::new(Worker::new(id));
+        let worker = Arc::new(Worker::new(id, Arc::clone(&self.nested)));
         let mut workers = self.workers.write();
         workers.push(Arc::clone(&worker));
         self.worker_count.store(workers.len() as u32, Ordering::Relaxed);

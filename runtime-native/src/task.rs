@@ -24,6 +24,8 @@ pub struct Plan {
     pub inputs: Vec<Arc<Task>>,
     /// Only this worker may run it (its id).
     pub pinned: Option<u32>,
+    /// For a nested task: what pushed it, see `levels.rs`.
+    pub frame: u64,
 }
 
 impl Plan {
@@ -35,6 +37,7 @@ impl Plan {
             grace: Duration::ZERO,
             inputs: Vec::new(),
             pinned: None,
+            frame: 0,
         }
     }
 }

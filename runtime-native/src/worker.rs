@@ -1,60 +1,26 @@
 //! The part of a worker that other threads reach.
 
-use std::array;
 use std::sync::{Arc, OnceLock};
 
+use crate::deque::{Deque, Totals};
+use crate::job_flags::JobFlags;
 use crate::mailbox::LoopWaker;
 use crate::queue::Queue;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::sync::{Mutex, Parker, Unparker, yield_now};
 
-/// Jobs that one worker can have open at a time: running, blocked in nested waits, or asynchronously pending.
-pub const MAX_OPEN_JOBS: usize = if cfg!(loom) { 2 } else { 2048 };
-const SLOT_BITS: u32 = MAX_OPEN_JOBS.trailing_zeros();
-
-/// A job number is the slot that it occupies and a count, so that a flag which comes too late hits nobody else.
-pub fn job_slot(job: u32) -> usize {
-    job as usize % MAX_OPEN_JOBS
-}
-
-/// The number after `job` in the same slot; never 0, and positive as an `i32`.
-pub fn next_job(job: u32) -> u32 {
-    let next = job.wrapping_add(1 << SLOT_BITS) & 0x7fff_ffff;
-    if next >> SLOT_BITS == 0 {
-        next | (1 << SLOT_BITS)
-    } else {
-        next
-    }
-}
-
-/// By slot: the job that is open there, and the job that was last cancelled there. JavaScript reads the second directly.
-pub struct JobFlags {
-    open: [AtomicU32; MAX_OPEN_JOBS],
-    cancelled: [AtomicU32; MAX_OPEN_JOBS],
-}
-
-impl JobFlags {
-    fn new() -> Self {
-        Self {
-            open: array::from_fn(|_| AtomicU32::new(0)),
-            cancelled: array::from_fn(|_| AtomicU32::new(0)),
-        }
-    }
-
-    pub fn cancelled(&self) -> &[AtomicU32; MAX_OPEN_JOBS] {
-        &self.cancelled
-    }
-}
-
 const SOUND: u8 = 0;
 const SUSPECT: u8 = 1;
 const CONDEMNED: u8 = 2;
+
+/// No worker's id.
+const NOBODY: u32 = u32::MAX;
 
 pub struct Worker {
     /// Unique in its pool, never reused.
     pub id: u32,
     /// Tasks that this worker's tasks have pushed.
-    pub nested: Queue,
+    pub nested: Deque,
     /// Chunk loads for this worker alone.
     pub pinned: Queue,
     pub flags: Arc<JobFlags>,
@@ -66,6 +32,8 @@ pub struct Worker {
     doom: AtomicU8,
     /// Open jobs. Written by its own thread only.
     running: AtomicU32,
+    /// The worker whose task it runs, so that what is in its deque is likely to come from there.
+    serves: AtomicU32,
     ready: AtomicBool,
     /// Idle for long, and chosen to end.
     retired: AtomicBool,
@@ -74,20 +42,21 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(id: u32) -> Self {
+    pub fn new(id: u32, totals: Arc<Totals>) -> Self {
         let parker = Parker::new();
         let unparker = parker.unparker().clone();
         Self {
             id,
-            nested: Queue::new(),
+            nested: Deque::new(totals),
             pinned: Queue::new(),
-            flags: Arc::new(JobFlags::new()),
+            flags: Arc::new(JobFlags::default()),
             parker: Mutex::new(Some(parker)),
             unparker,
             waker: OnceLock::new(),
             in_loop: AtomicBool::new(false),
             doom: AtomicU8::new(SOUND),
             running: AtomicU32::new(0),
+            serves: AtomicU32::new(NOBODY),
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -128,28 +97,40 @@ impl Worker {
         self.running.load(Ordering::Relaxed)
     }
 
+    /// Says whose task it runs; None: nobody's of this pool's workers. Its own thread only. Gives what was said before.
+    pub fn serve(&self, id: Option<u32>) -> Option<u32> {
+        let before = self.serves.load(Ordering::Relaxed);
+        // Relaxed: a hint for where to look.
+        self.serves.store(id.unwrap_or(NOBODY), Ordering::Relaxed);
+        (before != NOBODY).then_some(before)
+    }
+
+    pub fn is_serving(&self, id: u32) -> bool {
+        self.serves.load(Ordering::Relaxed) == id
+    }
+
     /// Opens a job. Its own thread only.
     pub fn open_job(&self, job: u32) {
-        self.flags.open[job_slot(job)].store(job, Ordering::Relaxed);
+        self.flags.open(job);
         self.running
             .store(self.running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Closes a job. Its own thread only. Afterwards it must not take another before [`Worker::is_doomed`] has been asked.
     pub fn close_job(&self, job: u32) {
-        // SeqCst: against `condemn`, which does its store and load the other way round: at least one of the two sees the other.
-        self.flags.open[job_slot(job)].store(0, Ordering::SeqCst);
+        // SeqCst, or a lock: against `condemn`, which does its store and load the other way round: at least one of the two sees the other.
+        self.flags.close(job);
         self.running
             .store(self.running.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
     }
 
     /// Sets the flag that the job polls.
     pub fn flag_cancelled(&self, job: u32) {
-        self.flags.cancelled[job_slot(job)].store(job, Ordering::Release);
+        self.flags.cancel(job);
     }
 
     pub fn is_open(&self, job: u32) -> bool {
-        self.flags.open[job_slot(job)].load(Ordering::SeqCst) == job
+        self.flags.is_open(job)
     }
 
     /// Decides that the worker ends because of this job, unless the job has ended itself. True when it was decided now.
@@ -212,19 +193,11 @@ impl Worker {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn job_numbers_keep_their_slot_and_never_become_zero_or_negative() {
-        let mut job = 5;
-        for _ in 0..3_000_000 {
-            job = next_job(job);
-            assert!(job_slot(job) == 5 && job > 1023 && (job as i32) > 0);
-        }
-    }
+    use crate::job_flags::next_job;
 
     #[test]
     fn a_job_that_has_ended_condemns_nobody() {
-        let worker = Worker::new(0);
+        let worker = Worker::new(0, Arc::default());
         let job = next_job(0);
         worker.open_job(job);
         worker.close_job(job);

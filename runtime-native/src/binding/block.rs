@@ -15,7 +15,7 @@ use super::report::report_one;
 use super::transit::duration;
 use super::value::{Outcome, enter, from_int, index};
 use super::worker_side::{MAX_HELP_DEPTH, WorkerSide};
-use crate::sleep::{Patience, resting};
+use crate::sleep::{Patience, Reach, resting};
 use crate::state::Phase;
 use crate::task::Task;
 
@@ -95,27 +95,29 @@ fn wait_until_left(
     deadline: Option<Instant>,
     chosen: &mut bool,
 ) -> Waited {
+    let mut patience = Patience::default();
     loop {
         if let Some((side, calls)) = helper {
             match help(port, side, calls, task, chosen) {
-                Helped::Yes => continue,
+                Helped::Yes => {
+                    patience = Patience::default();
+                    continue;
+                }
                 Helped::Stopped => return Waited::Ending,
                 Helped::Full => return Waited::TooDeep,
                 Helped::No => {}
             }
         }
-        let mut patience = Patience::default();
-        loop {
-            if is_settled(task) {
-                return Waited::Settled;
-            }
-            if !patience.wait() {
-                break;
-            }
+        if is_settled(task) {
+            return Waited::Settled;
+        }
+        if patience.wait() {
+            continue;
         }
         if let Some(waited) = park(port, helper.map(|(side, _)| *side), task, deadline, chosen) {
             return waited;
         }
+        patience = Patience::default();
     }
 }
 
@@ -137,20 +139,22 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>, chos
     if port.pool.is_closing() || side.worker.is_doomed() {
         return Helped::Stopped;
     }
-    let phase = awaited.state.load().phase();
-    let next = if phase == Phase::Queued && awaited.plan.pinned.is_none() {
-        if side.is_full() {
+    let next = if is_runnable(awaited) {
+        if side.is_deep() {
             return Helped::Full;
         }
         if mem::take(chosen) {
             port.pool.pass_on();
         }
+        // Its entry goes along, if that is at hand: what is claimed past its entry leaves that behind.
+        side.worker.nested.take(awaited);
         Some(Arc::clone(awaited))
-    } else if may_help(side, phase) {
-        *chosen = false;
-        port.pool.find_for_waiting(&side.worker, may_steal(side))
     } else {
-        None
+        let reach = reach(side, awaited);
+        if reach != Reach::Nothing {
+            *chosen = false;
+        }
+        port.pool.find_for_waiting(&side.worker, reach)
     };
     match next.map(|task| execute(port, side, calls, task)) {
         Some(Alive::Yes) => Helped::Yes,
@@ -159,14 +163,27 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>, chos
     }
 }
 
-/// Helping piles jobs up on the stack, so it has a bound; but what the awaited task waits for may be in this worker's own queue and nowhere else.
-fn may_help(side: &WorkerSide, awaited: Phase) -> bool {
-    !side.is_full() && (side.depth.get() < MAX_HELP_DEPTH || awaited == Phase::Waiting)
+fn is_runnable(awaited: &Task) -> bool {
+    awaited.state.load().phase() == Phase::Queued && awaited.plan.pinned.is_none()
 }
 
-/// Others' tasks are only run while the stack is flat: they are not what this wait is for.
-fn may_steal(side: &WorkerSide) -> bool {
-    side.depth.get() < MAX_HELP_DEPTH / 8
+/// What a blocked worker may run beside the awaited task.
+///
+/// Helping piles jobs up on the stack, so it has a bound. Two things must be helped at any depth, because what would bring them on may be in this
+/// worker's own deque and nowhere else: what the awaited task depends on, and what asynchronous jobs wait for that were started on top of a
+/// blocked one. Tasks of others are only run while the stack is flat: they are not what this wait is for.
+fn reach(side: &WorkerSide, awaited: &Task) -> Reach {
+    let depth = side.depth.get();
+    if side.is_deep() {
+        Reach::Nothing
+    } else if depth < MAX_HELP_DEPTH / 8 {
+        Reach::Any
+    } else if depth < MAX_HELP_DEPTH || awaited.state.load().phase() == Phase::Waiting || side.pending_inside.get() > 0
+    {
+        Reach::Own
+    } else {
+        Reach::Nothing
+    }
 }
 
 /// Parks once. Some: why the wait is over.
@@ -194,15 +211,15 @@ fn park(
         Some(side) => {
             let (pool, worker) = (&port.pool, &side.worker);
             let turning = side.pending_inside.get() > 0;
-            let may_sleep = || {
-                let phase = task.state.load().phase();
-                let may_run = (phase == Phase::Queued && task.plan.pinned.is_none())
-                    || may_help(side, phase) && (!worker.nested.is_empty() || may_steal(side) && pool.has_nested());
-                phase != Phase::Settled && !may_run
-            };
+            if turning {
+                // From here on the loop has to be woken for what those jobs wait for.
+                port.mailbox.attend(false);
+            }
+            let reach = reach(side, task);
+            let may_sleep = || !is_settled(task) && !is_runnable(task) && !pool.has_work_for_waiting(worker, reach);
             let limit = left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH });
             let park = || port.parker.park_timeout(limit);
-            *chosen |= !resting::sleep_inside(pool, worker, may_steal(side), may_sleep, park);
+            *chosen |= !resting::sleep_inside(pool, worker, reach, may_sleep, park);
             if turning {
                 super::jobs::pump(port, side);
             }

@@ -12,7 +12,7 @@ use super::value::{Fault, Outcome, check, enter, from_int, index, int, is_presen
 use super::worker_side::{Asleep, WorkerSide, header};
 use crate::clock;
 use crate::payload::Payload;
-use crate::sleep::resting;
+use crate::sleep::{Reach, resting};
 use crate::state::Settlement;
 use crate::task::Task;
 
@@ -35,6 +35,8 @@ pub enum Left {
     Idle = 3,
     /// End the worker.
     End = 4,
+    /// Tasks that continuations here wait for have settled: tell them, let them go on, and come back at once.
+    Deliver = 5,
 }
 
 /// Whether JavaScript runs on, or the environment is being terminated.
@@ -97,10 +99,16 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) 
     side.set_header(header::INDEX, task.plan.index);
     side.set_header(header::END, length as i32);
     side.set_header(header::FLAGS, flags);
+    // Whose task this is. An own one goes on with what is being done for another.
+    let outer_service = match &task.owner.worker {
+        Some(owner) if owner.id == side.worker.id => None,
+        owner => Some(side.worker.serve(owner.as_ref().map(|owner| owner.id))),
+    };
     drop(task);
 
     let depth = side.depth.get();
     side.depth.set(depth + 1);
+    let outer_frame = side.enter_frame();
     let mut scope = ptr::null_mut();
     let mut result = ptr::null_mut();
     let mut settlement = -1;
@@ -115,6 +123,11 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) 
         }
     }
     side.depth.set(depth);
+    side.leave_frame(outer_frame);
+    // A pending job goes on being served.
+    if let (Some(outer), 1..) = (outer_service, settlement) {
+        side.worker.serve(outer);
+    }
     side.jobs_since_turn.set(side.jobs_since_turn.get() + 1);
 
     match settlement {
@@ -161,9 +174,20 @@ pub unsafe extern "C" fn work(env: sys::napi_env, info: sys::napi_callback_info)
         enter(env, info, |port, []: [_; 0]| {
             let side = side(port)?;
             let calls = Calls::new(port, side)?;
-            side.turned_at.set(clock::now());
-            side.jobs_since_turn.set(0);
-            from_int(env, work_until_left(port, side, &calls) as i32)
+            if !side.delivering.replace(false) {
+                side.turned_at.set(clock::now());
+                side.jobs_since_turn.set(0);
+            }
+            port.mailbox.attend(true);
+            let left = work_until_left(port, side, &calls);
+            if left == Left::Deliver {
+                side.delivering.set(true);
+            } else {
+                port.mailbox.attend(false);
+            }
+            // What continuations push from here on.
+            side.enter_frame();
+            from_int(env, left as i32)
         })
     }
 }
@@ -177,7 +201,7 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
         }
         if side.pending.get() > 0 {
             // The event loop belongs to the pending jobs; nested tasks, which they may be waiting for, run in between.
-            match worker.nested.pop() {
+            match pool.find_for_waiting(worker, Reach::Own) {
                 Some(task) => {
                     if execute(port, side, calls, task) == Alive::No {
                         return Left::End;
@@ -185,6 +209,10 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
                     if over_time(side) {
                         return Left::Turn;
                     }
+                }
+                None if port.event_loop.is_native() && !port.mailbox.outbox.is_empty() => {
+                    // Without a turn of the event loop, which costs some µs. But not for ever: others wait for one.
+                    return if over_time(side) { Left::Turn } else { Left::Deliver };
                 }
                 None => {
                     side.asleep_in_loop.set(Some(Asleep::Waiting));
@@ -196,7 +224,8 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
             }
             continue;
         }
-        if let Some(task) = pool.find_for_idle(worker) {
+        let next = pool.find_for_idle(worker, &mut side.turns.borrow_mut());
+        if let Some(task) = next {
             if execute(port, side, calls, task) == Alive::No {
                 return Left::End;
             }
@@ -205,7 +234,8 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
             }
             continue;
         }
-        if let Some(task) = resting::search(pool, worker) {
+        let next = resting::search(pool, worker, &mut side.turns.borrow_mut());
+        if let Some(task) = next {
             if execute(port, side, calls, task) == Alive::No {
                 return Left::End;
             }

@@ -212,7 +212,7 @@ unsafe fn reference(env: sys::napi_env, value: sys::napi_value) -> Outcome<sys::
 unsafe fn cancelled_flags(env: sys::napi_env, worker: &Worker) -> Option<sys::napi_value> {
     unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, flags: *mut c_void) {
         // SAFETY: the reference that was given away below.
-        drop(unsafe { Arc::from_raw(flags.cast::<crate::worker::JobFlags>()) });
+        drop(unsafe { Arc::from_raw(flags.cast::<crate::job_flags::JobFlags>()) });
     }
     let flags = Arc::into_raw(Arc::clone(&worker.flags));
     let mut buffer = ptr::null_mut();

@@ -28,7 +28,10 @@ pub unsafe extern "C" fn push(env: sys::napi_env, info: sys::napi_callback_info)
             let payload = Payload::copy_of(std::slice::from_raw_parts(port.out.start, length));
             let task = Arc::new(Task::new(
                 Arc::clone(&port.mailbox),
-                Plan::new(slot as u32, task),
+                Plan {
+                    frame: frame(port),
+                    ..Plan::new(slot as u32, task)
+                },
                 payload,
                 Phase::Queued,
             ));
@@ -37,6 +40,11 @@ pub unsafe extern "C" fn push(env: sys::napi_env, info: sys::napi_callback_info)
             from_int(env, wants_worker(port))
         })
     }
+}
+
+/// What a task that is pushed now belongs to.
+fn frame(port: &Port) -> u64 {
+    port.worker.as_ref().map_or(0, |side| side.frame())
 }
 
 /// 1 when the root should start one more worker. A worker asks the root itself.
@@ -104,6 +112,7 @@ pub unsafe extern "C" fn push_with(env: sys::napi_env, info: sys::napi_callback_
                     grace: transit::duration(env, grace)?.unwrap_or(Duration::MAX),
                     inputs: arguments,
                     pinned: u32::try_from(pinned).ok(),
+                    frame: frame(port),
                     ..Plan::new(slot as u32, int(env, task)?)
                 };
                 let waits = after.iter().any(Option::is_some);

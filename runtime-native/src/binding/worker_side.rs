@@ -1,18 +1,23 @@
 //! What a worker's own thread keeps of its jobs.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use napi::sys;
 
 use super::value::Area;
+use crate::find::Turns;
+use crate::job_flags::{SLOTS, has_slot, job_slot, next_job, next_job_without_slot};
 use crate::payload::Payload;
 use crate::pool::{Pool, is_open};
 use crate::state::{Phase, Settlement};
 use crate::task::Task;
-use crate::worker::{MAX_OPEN_JOBS, Worker, job_slot, next_job};
+use crate::worker::Worker;
 
-/// Of these open jobs some are kept for what a blocked job awaits itself, so that helping never uses up the last.
+/// Jobs that one worker can have on its stack. Below this, the stack itself may end first.
+pub const MAX_DEPTH: u32 = 2048;
+/// Up to this depth a blocked job helps with tasks other than the one that it awaits, so that helping never uses up the stack.
 pub const MAX_HELP_DEPTH: u32 = 256;
 
 struct OpenJob {
@@ -46,8 +51,12 @@ pub struct WorkerSide {
     pub result: Area,
     pub run: sys::napi_ref,
     pub pump: sys::napi_ref,
+    /// By slot.
     open: RefCell<Vec<Option<OpenJob>>>,
     free: RefCell<Vec<u32>>,
+    /// When all slots are taken, by job number.
+    without_slot: RefCell<HashMap<u32, OpenJob>>,
+    last_without_slot: Cell<u32>,
     /// Payload of a job that JavaScript is to fetch.
     pub fetchable: RefCell<Option<Payload>>,
     /// A result that did not fit into the area.
@@ -58,9 +67,15 @@ pub struct WorkerSide {
     pub pending_inside: Cell<u32>,
     /// Jobs that run on the stack now.
     pub depth: Cell<u32>,
+    /// The frame that is pushed into now (see `levels.rs`), and the newest number.
+    frame: Cell<u64>,
+    newest_frame: Cell<u64>,
+    pub turns: RefCell<Turns>,
     /// Jobs since the event loop turned, and when it last did (on [`crate::clock`]).
     pub jobs_since_turn: Cell<u32>,
     pub turned_at: Cell<u64>,
+    /// JavaScript is about to deliver and to come back, without a turn of the event loop.
+    pub delivering: Cell<bool>,
     /// It has announced itself as a sleeper and has gone to its event loop.
     pub asleep_in_loop: Cell<Option<Asleep>>,
 }
@@ -87,24 +102,33 @@ impl WorkerSide {
             result,
             run,
             pump,
-            open: RefCell::new((0..MAX_OPEN_JOBS).map(|_| None).collect()),
+            open: RefCell::new((0..SLOTS).map(|_| None).collect()),
             // Numbers that have been used up; the next in the same slot is taken when it is opened.
-            free: RefCell::new((0..MAX_OPEN_JOBS as u32).rev().collect()),
+            free: RefCell::new((0..SLOTS as u32).rev().collect()),
+            without_slot: RefCell::default(),
+            last_without_slot: Cell::new(0),
             fetchable: RefCell::default(),
             stash: RefCell::default(),
             pending: Cell::new(0),
             pending_inside: Cell::new(0),
             depth: Cell::new(0),
+            frame: Cell::new(0),
+            newest_frame: Cell::new(0),
+            turns: RefCell::default(),
             jobs_since_turn: Cell::new(0),
             turned_at: Cell::new(0),
+            delivering: Cell::new(false),
             asleep_in_loop: Cell::new(None),
         }
     }
 
-    /// Claims a queue entry and opens a job for it. None when the entry is stale (or too many jobs are open, which the bounds on helping and
-    /// on pending jobs prevent).
+    /// Claims a queue entry and opens a job for it. None when the entry is stale.
     pub fn open(&self, pool: &Pool, task: Arc<Task>) -> Option<(u32, Arc<Task>)> {
-        let job = next_job(*self.free.borrow().last()?);
+        let slot = self.free.borrow().last().copied();
+        let job = match slot {
+            Some(last) => next_job(last),
+            None => next_job_without_slot(self.last_without_slot.get()),
+        };
         // Opened before it is claimed, so that a canceller who sees it running finds it open.
         self.worker.open_job(job);
         if !task.claim(self.worker.id, job) {
@@ -112,29 +136,52 @@ impl WorkerSide {
             return None;
         }
         pool.note_dequeued();
-        self.free.borrow_mut().pop();
-        self.open.borrow_mut()[job_slot(job)] = Some(OpenJob {
+        let open = OpenJob {
             job,
             task: Arc::clone(&task),
             pending: None,
-        });
+        };
+        if slot.is_some() {
+            self.free.borrow_mut().pop();
+            self.open.borrow_mut()[job_slot(job)] = Some(open);
+        } else {
+            self.last_without_slot.set(job);
+            self.without_slot.borrow_mut().insert(job, open);
+        }
         Some((job, task))
     }
 
     pub fn find(&self, job: u32) -> Option<Arc<Task>> {
-        self.open.borrow()[job_slot(job)]
-            .as_ref()
-            .filter(|open| open.job == job)
-            .map(|open| Arc::clone(&open.task))
+        self.with_open(job, |open| Arc::clone(&open.task))
+    }
+
+    fn with_open<R>(&self, job: u32, access: impl FnOnce(&mut OpenJob) -> R) -> Option<R> {
+        if has_slot(job) {
+            let mut open = self.open.borrow_mut();
+            open[job_slot(job)].as_mut().filter(|open| open.job == job).map(access)
+        } else {
+            self.without_slot.borrow_mut().get_mut(&job).map(access)
+        }
+    }
+
+    fn take_open(&self, job: u32) -> Option<OpenJob> {
+        if has_slot(job) {
+            self.open.borrow_mut()[job_slot(job)].take_if(|open| open.job == job)
+        } else {
+            self.without_slot.borrow_mut().remove(&job)
+        }
+    }
+
+    fn closed(&self, job: u32) {
+        self.worker.close_job(job);
+        if has_slot(job) {
+            self.free.borrow_mut().push(job);
+        }
     }
 
     /// An open job goes on asynchronously.
     pub fn set_pending(&self, job: u32, inside: bool) {
-        if let Some(open) = self.open.borrow_mut()[job_slot(job)]
-            .as_mut()
-            .filter(|open| open.job == job)
-        {
-            open.pending = Some(inside);
+        if self.with_open(job, |open| open.pending = Some(inside)).is_some() {
             self.pending.set(self.pending.get() + 1);
             self.pending_inside.set(self.pending_inside.get() + u32::from(inside));
         }
@@ -142,42 +189,49 @@ impl WorkerSide {
 
     /// Settles an open job and closes it. Whoever cancelled it before has won: then the outcome is dropped.
     pub fn settle(&self, pool: &Pool, job: u32, settlement: Settlement, payload: Payload) {
-        let taken = {
-            let mut open = self.open.borrow_mut();
-            let entry = &mut open[job_slot(job)];
-            if entry.as_ref().is_none_or(|open| open.job != job) {
-                return;
-            }
-            entry.take()
+        let Some(OpenJob { task, pending, .. }) = self.take_open(job) else {
+            return;
         };
-        if let Some(OpenJob { task, pending, .. }) = taken {
-            if let Some(inside) = pending {
-                self.pending.set(self.pending.get() - 1);
-                self.pending_inside.set(self.pending_inside.get() - u32::from(inside));
-            }
-            pool.settle(task, settlement, |phase| phase == Phase::Running, || payload);
-            self.worker.close_job(job);
-            self.free.borrow_mut().push(job);
+        if let Some(inside) = pending {
+            self.pending.set(self.pending.get() - 1);
+            self.pending_inside.set(self.pending_inside.get() - u32::from(inside));
         }
+        pool.settle(task, settlement, |phase| phase == Phase::Running, || payload);
+        self.closed(job);
     }
 
     /// The environment ends: all its open jobs have crashed.
     pub fn crash_open_jobs(&self, pool: &Pool, payload: impl Fn() -> Payload) {
-        let open: Vec<OpenJob> = self.open.borrow_mut().iter_mut().filter_map(Option::take).collect();
+        let mut open: Vec<OpenJob> = self.open.borrow_mut().iter_mut().filter_map(Option::take).collect();
+        open.extend(self.without_slot.borrow_mut().drain().map(|(_, open)| open));
         for OpenJob { job, task, .. } in open {
             pool.settle(task, Settlement::Crashed, is_open, &payload);
-            self.worker.close_job(job);
-            self.free.borrow_mut().push(job);
+            self.closed(job);
         }
     }
 
     pub fn open_count(&self) -> usize {
-        MAX_OPEN_JOBS - self.free.borrow().len()
+        SLOTS - self.free.borrow().len() + self.without_slot.borrow().len()
     }
 
-    /// No further job can be opened; nothing must be taken from a queue then.
-    pub fn is_full(&self) -> bool {
-        self.free.borrow().is_empty()
+    /// No further job can be opened on top of the present ones.
+    pub fn is_deep(&self) -> bool {
+        self.depth.get() >= MAX_DEPTH
+    }
+
+    /// What is pushed now belongs to this frame.
+    pub fn frame(&self) -> u64 {
+        self.frame.get()
+    }
+
+    /// From now on what is pushed belongs to a frame of its own. Gives the frame before, to go back to.
+    pub fn enter_frame(&self) -> u64 {
+        self.newest_frame.set(self.newest_frame.get() + 1);
+        self.frame.replace(self.newest_frame.get())
+    }
+
+    pub fn leave_frame(&self, outer: u64) {
+        self.frame.set(outer);
     }
 
     pub fn set_header(&self, word: usize, value: i32) {

@@ -2,15 +2,17 @@
 //! are threads that take the steps of `sleep::resting` as `binding::jobs` and `binding::block` do, with one difference: a worker that has found a task
 //! never comes back from it, so nobody can mend a lost wake-up by looking again later.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use loom::thread;
 
 use super::{Loop, Root, explore};
+use crate::find::Turns;
 use crate::mailbox::Mailbox;
 use crate::payload::Payload;
 use crate::pool::Pool;
-use crate::sleep::resting;
+use crate::sleep::{Reach, resting};
 use crate::state::{Phase, Settlement};
 use crate::sync::Parker;
 use crate::task::{Plan, Task};
@@ -20,6 +22,7 @@ struct Crew {
     worker: Arc<Worker>,
     parker: Parker,
     mailbox: Arc<Mailbox>,
+    turns: RefCell<Turns>,
 }
 
 impl Crew {
@@ -31,6 +34,7 @@ impl Crew {
             worker,
             parker,
             mailbox,
+            turns: RefCell::default(),
         }
     }
 
@@ -44,6 +48,10 @@ impl Crew {
         ))
     }
 
+    fn find(&self, pool: &Pool) -> Option<Arc<Task>> {
+        pool.find_for_idle(&self.worker, &mut self.turns.borrow_mut())
+    }
+
     /// An idle worker's loop, up to the first task that it claims. None: it ends instead.
     fn work(&self, pool: &Pool) -> Option<u32> {
         let worker = &self.worker;
@@ -51,7 +59,9 @@ impl Crew {
             if pool.is_closing() || worker.is_doomed() || worker.is_retired() {
                 return None;
             }
-            let entry = pool.find_for_idle(worker).or_else(|| resting::search(pool, worker));
+            let entry = self
+                .find(pool)
+                .or_else(|| resting::search(pool, worker, &mut self.turns.borrow_mut()));
             match entry {
                 Some(task) if task.claim(worker.id, 2) => {
                     pool.note_dequeued();
@@ -67,7 +77,7 @@ impl Crew {
     fn work_in_loop(&self, pool: &Pool, event_loop: &Parker) -> u32 {
         let worker = &self.worker;
         loop {
-            match pool.find_for_idle(worker) {
+            match self.find(pool) {
                 Some(task) if task.claim(worker.id, 2) => return task.plan.slot,
                 Some(_) => {}
                 None => {
@@ -82,19 +92,19 @@ impl Crew {
     }
 
     /// Waits inside of a job for `awaited`, helping until then. True when it has run another's task, which it never comes back from.
-    fn wait_for(&self, pool: &Pool, awaited: &Task, helps_others: bool) -> bool {
+    fn wait_for(&self, pool: &Pool, awaited: &Task, reach: Reach) -> bool {
         let worker = &self.worker;
         let is_settled = || awaited.state.load().phase() == Phase::Settled;
         let mut chosen = false;
         awaited.state.mark_awaited();
         while !is_settled() {
-            if let Some(task) = pool.find_for_waiting(worker, helps_others)
+            if let Some(task) = pool.find_for_waiting(worker, reach)
                 && task.claim(worker.id, 2)
             {
                 return true;
             }
-            let may_sleep = || !is_settled() && worker.nested.is_empty() && !(helps_others && pool.has_nested());
-            chosen = !resting::sleep_inside(pool, worker, helps_others, may_sleep, || self.parker.park());
+            let may_sleep = || !is_settled() && !pool.has_work_for_waiting(worker, reach);
+            chosen = !resting::sleep_inside(pool, worker, reach, may_sleep, || self.parker.park());
         }
         if chosen {
             pool.pass_on();
@@ -193,7 +203,7 @@ fn a_nested_task_reaches_a_worker_that_waits_while_its_owner_is_busy() {
         let never = root.task(9, Phase::Running);
         let worker = {
             let pool = Arc::clone(&pool);
-            thread::spawn(move || crew.wait_for(&pool, &never, true))
+            thread::spawn(move || crew.wait_for(&pool, &never, Reach::Any))
         };
         pool.submit(busy.nested(1));
         assert!(worker.join().unwrap());
@@ -218,13 +228,13 @@ fn a_worker_that_is_chosen_but_leaves_its_wait_passes_the_task_on() {
         let first = {
             let (pool, awaited) = (Arc::clone(&pool), Arc::clone(&awaited));
             // It may also have run the nested task before, and then never comes back.
-            thread::spawn(move || leaves.wait_for(&pool, &awaited, true))
+            thread::spawn(move || leaves.wait_for(&pool, &awaited, Reach::Any))
         };
         let second = {
             let (pool, task) = (Arc::clone(&pool), Arc::clone(&task));
             thread::spawn(move || {
                 // Ends with the nested task: by running it, or told by the one that has.
-                stays.wait_for(&pool, &never, true);
+                stays.wait_for(&pool, &never, Reach::Any);
                 assert_eq!(task.state.load().phase(), Phase::Running);
             })
         };
@@ -246,10 +256,10 @@ fn a_worker_that_may_not_help_others_is_not_chosen_in_place_of_one_that_may() {
         let awaited = root.task(8, Phase::Running);
         let never = root.task(9, Phase::Running);
         // It waits already, and only for its own.
-        pool.sleep.announce_waiting(&deep.worker, false);
+        pool.sleep.announce_waiting(&deep.worker, Reach::Own);
         let worker = {
             let pool = Arc::clone(&pool);
-            thread::spawn(move || flat.wait_for(&pool, &never, true))
+            thread::spawn(move || flat.wait_for(&pool, &never, Reach::Any))
         };
         pool.submit(busy.nested(1));
         assert!(worker.join().unwrap());

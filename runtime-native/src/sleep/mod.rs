@@ -15,13 +15,38 @@ pub use patience::Patience;
 struct Sleepers {
     /// Workers without a job. The last to fall asleep is woken first: its caches are warm, and the others may end for idleness.
     idle: Vec<Arc<Worker>>,
-    /// Workers with an open job that waits: they may run nested tasks, and those that help others also what others' tasks have pushed.
+    /// Workers with an open job that waits.
     waiting: Vec<Waiting>,
+}
+
+/// Which nested tasks a worker that waits may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// None: its stack is high.
+    Nothing,
+    /// What its own tasks have pushed, and what is in the deques of workers that run a task of its own.
+    Own,
+    /// Any.
+    Any,
 }
 
 struct Waiting {
     worker: Arc<Worker>,
-    helps_others: bool,
+    reach: Reach,
+}
+
+impl Waiting {
+    fn may_run_own(&self, owner: &Worker) -> bool {
+        self.worker.id == owner.id && self.reach != Reach::Nothing
+    }
+
+    fn may_run_of(&self, owner: &Worker) -> bool {
+        match self.reach {
+            Reach::Nothing => false,
+            Reach::Own => owner.is_serving(self.worker.id),
+            Reach::Any => true,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -61,12 +86,12 @@ impl Sleep {
         found
     }
 
-    /// As (3), for a worker that waits inside a job. Only one that helps others is chosen for what is not its own.
-    pub fn announce_waiting(&self, worker: &Arc<Worker>, helps_others: bool) {
+    /// As (3), for a worker that waits inside a job. It is only chosen for what is within its reach.
+    pub fn announce_waiting(&self, worker: &Arc<Worker>, reach: Reach) {
         let mut sleepers = self.sleepers.lock();
         sleepers.waiting.push(Waiting {
             worker: Arc::clone(worker),
-            helps_others,
+            reach,
         });
         self.waiting.store(sleepers.waiting.len() as u32, Ordering::SeqCst);
         drop(sleepers);
@@ -101,8 +126,9 @@ impl Sleep {
         }
         if self.waiting.load(Ordering::SeqCst) != 0 {
             let mut sleepers = self.sleepers.lock();
-            let owners = sleepers.waiting.iter().rposition(|entry| entry.worker.id == owner.id);
-            let position = owners.or_else(|| sleepers.waiting.iter().rposition(|entry| entry.helps_others));
+            let waiting = &sleepers.waiting;
+            let itself = waiting.iter().rposition(|entry| entry.may_run_own(owner));
+            let position = itself.or_else(|| waiting.iter().rposition(|entry| entry.may_run_of(owner)));
             let chosen = position.map(|position| sleepers.waiting.remove(position).worker);
             self.waiting.store(sleepers.waiting.len() as u32, Ordering::SeqCst);
             drop(sleepers);

@@ -41,9 +41,4 @@ impl Patience {
         thread::yield_now();
         true
     }
-
-    /// Every eighth look, and all of those after which others were let go first.
-    pub fn is_thorough(&self) -> bool {
-        cfg!(loom) || self.looks.is_multiple_of(8) || self.looks > PAUSES
-    }
 }

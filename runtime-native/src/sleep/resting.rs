@@ -4,20 +4,20 @@
 
 use std::sync::Arc;
 
-use super::Patience;
+use super::{Patience, Reach};
+use crate::find::Turns;
 use crate::pool::Pool;
 use crate::task::Task;
 use crate::worker::Worker;
 
 /// Looks for work a little longer.
-pub fn search(pool: &Pool, worker: &Worker) -> Option<Arc<Task>> {
+pub fn search(pool: &Pool, worker: &Worker, turns: &mut Turns) -> Option<Arc<Task>> {
     pool.sleep.start_search();
     let mut found = None;
     let mut patience = Patience::default();
     while patience.wait() {
-        // Nested queues of other workers are looked at less often: that takes a lock.
-        if !pool.injector.is_empty() || (patience.is_thorough() && pool.has_work_for_idle(worker)) {
-            found = pool.find_for_idle(worker);
+        if pool.has_work_for_idle(worker) {
+            found = pool.find_for_idle(worker, turns);
             if found.is_some() {
                 break;
             }
@@ -56,11 +56,11 @@ pub fn fall_asleep_in_loop(pool: &Pool, worker: &Arc<Worker>) -> bool {
     !must_not_sleep(pool, worker)
 }
 
-/// As [`fall_asleep_in_loop`], for a worker whose jobs are pending asynchronously: it runs what they have pushed, and nothing else.
+/// As [`fall_asleep_in_loop`], for a worker whose jobs are pending asynchronously: it runs what they wait for, and nothing else.
 pub fn wait_in_loop(pool: &Pool, worker: &Arc<Worker>) -> bool {
     worker.set_in_loop(true);
-    pool.sleep.announce_waiting(worker, false);
-    worker.nested.is_empty() && !pool.is_closing() && !worker.is_doomed()
+    pool.sleep.announce_waiting(worker, Reach::Own);
+    !pool.has_work_for_waiting(worker, Reach::Own) && !pool.is_closing() && !worker.is_doomed()
 }
 
 /// A worker that waits inside of a job sleeps, unless there is something to do. False when it has been chosen to run a nested task: then it must
@@ -68,11 +68,11 @@ pub fn wait_in_loop(pool: &Pool, worker: &Arc<Worker>) -> bool {
 pub fn sleep_inside(
     pool: &Pool,
     worker: &Arc<Worker>,
-    helps_others: bool,
+    reach: Reach,
     may_sleep: impl FnOnce() -> bool,
     park: impl FnOnce(),
 ) -> bool {
-    pool.sleep.announce_waiting(worker, helps_others);
+    pool.sleep.announce_waiting(worker, reach);
     // A last look: what was queued before the announcement was not told to this worker.
     if may_sleep() && !pool.is_closing() && !worker.is_doomed() {
         park();

@@ -31,11 +31,14 @@ const FLAGS = 3;
 const LENGTH = 4;
 const FETCH_PAYLOAD = 1;
 const FETCH_INPUTS = 2;
+/** Jobs from this number on have no flag in shared memory, as in runtime-native/src/job_flags.rs. */
+const WITHOUT_SLOT = 2 ** 30;
 
 /** Why `work` returns, as in runtime-native/src/binding/jobs.rs. */
 const PENDING = 1;
 const TURN = 2;
 const IDLE = 3;
+const DELIVER = 5;
 
 /** What nested tasks are pushed through: the pool is the one that this worker belongs to. */
 class NestedEnvironment extends NativeEnvironment<BindingWorker> {
@@ -77,6 +80,11 @@ class NestedEnvironment extends NativeEnvironment<BindingWorker> {
   }
 }
 
+/** Lets microtasks and ticks run, from within a call that came from the event loop. */
+function tick(): void {
+  (process as unknown as { _tickCallback(): void })._tickCallback();
+}
+
 class NativeWorker implements WorkerHost {
   readonly workerIndex: number;
   readonly chunks: ChunkStore;
@@ -102,7 +110,7 @@ class NativeWorker implements WorkerHost {
       start.pool,
       start.id,
       () => this.run(),
-      () => (process as unknown as { _tickCallback(): void })._tickCallback(),
+      tick,
       () => this.onWake(),
       () => {},
     );
@@ -132,7 +140,14 @@ class NativeWorker implements WorkerHost {
     this.working++;
     let left: number;
     try {
-      left = this.port.work();
+      while ((left = this.port.work()) === DELIVER) {
+        this.nested.onWake();
+        tick();
+      }
+    } catch (error) {
+      // Thrown by a continuation, and nobody's but Node's to handle. If that goes on, so do the other jobs.
+      setImmediate(() => this.work());
+      throw error;
     } finally {
       this.working--;
     }
@@ -230,7 +245,9 @@ class NativeWorker implements WorkerHost {
 
   isCancelled(job: number): boolean {
     const { cancelled } = this;
-    return cancelled === undefined ? this.port.isCancelled(job) === 1 : Atomics.load(cancelled, job & (cancelled.length - 1)) === job;
+    return cancelled === undefined || job >= WITHOUT_SLOT
+      ? this.port.isCancelled(job) === 1
+      : Atomics.load(cancelled, job & (cancelled.length - 1)) === job;
   }
 
   progress(job: number, fraction: number): void {
