@@ -19,5 +19,5 @@ export default {
     };
     return (await medianTime(batch, quick ? { warmUp: 1, samples: 2 } : { warmUp: 3, samples: 7 })) / inFlight;
   },
-  aim: { text: "≥ 20x the best peer", value: ratio, met: (x) => x >= 20, show: (x) => `${x.toFixed(1)}x` },
+  aim: { text: "≥ 30x the best peer", value: ratio, met: (x) => x >= 30, show: (x) => `${x.toFixed(1)}x` },
 };

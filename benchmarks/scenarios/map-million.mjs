@@ -48,9 +48,9 @@ export default {
     return (await medianTime(chunked, repeats)) / million;
   },
   aim: {
-    text: "≥ 150x the best peer that is given the same function of one number",
+    text: "≥ 500x the best peer that is given the same function of one number",
     value: (results) => ratio(results, (result) => result.library !== ours && result.form.startsWith("a task")),
-    met: (x) => x >= 150,
+    met: (x) => x >= 500,
     show: (x) => `${x.toFixed(0)}x`,
     note: (results) => {
       const native = best(results, isNative);
