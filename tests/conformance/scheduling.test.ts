@@ -21,6 +21,14 @@ const tasks = {
     await sleep(ms);
     return value;
   },
+  opened: async (gate: Int32Array, value: unknown) => {
+    while (Atomics.load(gate, 0) === 0) await sleep(1);
+    return value;
+  },
+  open: (gate: Int32Array) => {
+    Atomics.store(gate, 0, 1);
+    return "open";
+  },
   fail: (message: string) => {
     throw new RangeError(message);
   },
@@ -88,6 +96,26 @@ conformance("scheduling", tasks, {
         .sort((a, b) => b.priority - a.priority || a.i - b.i)
         .map(({ i }) => i);
       assert.deepStrictEqual([...order.slice(1, 1 + priorities.length)], expected);
+    },
+  },
+  "asynchronous tasks are under way side by side, as many as there are threads": {
+    threads: 2,
+    run: async ({ T, mp, assert }) => {
+      const gate = mp.sharedArray(Int32Array, 1);
+      const waits = T.opened(gate, "opened");
+      // Behind a task that ends only when this one has run.
+      assert.strictEqual(await T.open(gate), "open");
+      assert.strictEqual(await waits, "opened");
+    },
+  },
+  "a cancelled asynchronous task gives its place up": {
+    threads: 1,
+    run: async ({ T, mp, assert }) => {
+      const waits = T.opened.with({ grace: 0 })(mp.sharedArray(Int32Array, 1), 0);
+      const adds = T.add(1, 2);
+      while (waits.status !== "running") await new Promise(setImmediate);
+      assert.strictEqual(waits.cancel(), true);
+      assert.strictEqual(await adds, 3);
     },
   },
   "many random priorities are kept": {

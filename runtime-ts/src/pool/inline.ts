@@ -37,14 +37,15 @@ interface Job {
   task: Task;
   started: number;
   cancelled: boolean;
+  /** It takes one of the places for tasks from outside. */
+  counts: boolean;
 }
 
 /**
  * Starts an inline backend. Of the options only those that concern queued tasks mean anything here.
  */
 export function createInlineBackend(options: BackendOptions): Backend {
-  void options;
-  return new InlineBackend();
+  return new InlineBackend(options.threads);
 }
 
 class InlineBackend extends Ledger implements Backend {
@@ -63,9 +64,12 @@ class InlineBackend extends Ledger implements Backend {
   private readonly executor: Executor;
   private readonly sleeper = new Int32Array(new SharedArrayBuffer(4));
   private turning = false;
+  /** Tasks from outside that have begun: as many as a pool would have workers may be pending at a time. */
+  private outsiders = 0;
   private drained: (() => void) | undefined;
 
-  constructor() {
+  /** @param threads of the pool that this stands for */
+  constructor(private readonly threads: number) {
     super();
     const store = new FsChunkStore();
     const host: WorkerHost = {
@@ -144,7 +148,7 @@ class InlineBackend extends Ledger implements Backend {
 
   /** Runs the task that is due; false when there is none that may run now. */
   private runNext(): boolean {
-    const queue = this.next(this.nested) ?? (this.jobs.size === 0 ? this.next(this.outside) : undefined);
+    const queue = this.next(this.nested) ?? (this.outsiders < this.threads ? this.next(this.outside) : undefined);
     const task = queue?.pop();
     if (task === undefined) return false;
     this.run(task);
@@ -163,7 +167,9 @@ class InlineBackend extends Ledger implements Backend {
   private run(task: Task): void {
     this.queued--;
     const job = ++this.lastJob;
-    this.jobs.set(job, { task, started: this.now(), cancelled: false });
+    const counts = !this.nestedTasks.has(task);
+    if (counts) this.outsiders++;
+    this.jobs.set(job, { task, started: this.now(), cancelled: false, counts });
     this.jobOf.set(task, job);
     const { bytes, length, attachments } = arrive(task.parcel!);
     const inputs =
@@ -182,6 +188,7 @@ class InlineBackend extends Ledger implements Backend {
     const { task } = job;
     this.jobs.delete(number);
     this.jobOf.delete(task);
+    this.leave(job);
     const { bytes, length, attachments } = arrive(takeParcel(writer, writer === this.results));
     if (task.settlement === 0)
       this.finish(
@@ -190,6 +197,11 @@ class InlineBackend extends Ledger implements Backend {
         { bytes, start: 0, end: length, attachments },
         this.runOf(task, job.started, this.now() - job.started, -1),
       );
+  }
+
+  private leave(job: Job): void {
+    if (job.counts) this.outsiders--;
+    job.counts = false;
     if (this.queued > 0) this.turn();
   }
 
@@ -276,8 +288,11 @@ class InlineBackend extends Ledger implements Backend {
 
   private giveUp(task: Task, settlement: Settlement.Cancelled | Settlement.TimedOut): void {
     const job = this.jobFor(task);
-    if (job !== undefined) job.cancelled = true;
-    else if (task.queued) this.queued--;
+    if (job !== undefined) {
+      job.cancelled = true;
+      // A pool would replace its worker.
+      this.leave(job);
+    } else if (task.queued) this.queued--;
     this.finish(task, settlement, null, job === undefined ? null : this.runOf(task, job.started, this.now() - job.started, -1));
   }
 
