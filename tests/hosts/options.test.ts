@@ -5,10 +5,9 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { threaded } from "../support/backends";
 import { ROOT } from "../support/chunks";
-import { runNode } from "../support/children";
-import { makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
+import { makeWorkspace } from "../adapters/support/workspace";
+import { buildAll, folderOf, onEach, type Results, runAll, writePackage } from "./support/solution";
 
 const FIXTURE = path.join(ROOT, "fixtures", "projects-hosts", "options");
 
@@ -30,8 +29,6 @@ interface Variant {
   type?: "module" | "commonjs";
   /** New extensions of the files, and of what they import. */
   extensions?: [source: string, output: string];
-  /** Own properties of a Processor; `declare` fields are never among them. */
-  fields?: string[];
   /** The emitted program, relative to the variant's folder. */
   output?: string;
 }
@@ -91,72 +88,31 @@ const variants: Record<string, Variant> = {
   },
 };
 
-const folderOf = (title: string): string => title.replace(/\W+/g, "-");
-
-function writeVariant(
-  workspace: Workspace,
-  title: string,
-  { options, type = "commonjs", extensions: [source, output] = ["ts", "js"] }: Variant,
-): void {
-  const folder = folderOf(title);
-  workspace.write(`${folder}/package.json`, JSON.stringify({ name: folder.toLowerCase(), version: "1.0.0", type }));
-  const compilerOptions = {
-    target: "ES2022",
-    module: "Node16",
-    lib: ["ES2023", "ESNext.Disposable"],
-    types: ["node"],
-    skipLibCheck: true,
-    strict: true,
-    rootDir: "src",
-    outDir: "dist",
-    plugins: [{ transform: "makeparallel/transformer" }],
-    ...options,
-  };
-  workspace.write(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, include: ["src"] }));
+function sources([source, output]: [string, string]): Record<string, string> {
+  const files: Record<string, string> = {};
   for (const file of fs.readdirSync(FIXTURE)) {
     const text = fs.readFileSync(path.join(FIXTURE, file), "utf8").replace(/(from "\.\/\w+\.)js"/g, `$1${output}"`);
-    workspace.write(`${folder}/src/${file.replace(/ts$/, source)}`, text);
+    files[`src/${file.replace(/ts$/, source)}`] = text;
   }
+  return files;
 }
 
 describe("one program under many options", () => {
-  let workspace: Workspace;
-  const printed = new Map<string, Record<string, unknown>>();
+  let printed: Results;
 
   beforeAll(async () => {
-    workspace = makeWorkspace("hosts-options", { "package.json": { name: "options", private: true } });
+    const workspace = makeWorkspace("hosts-options", { "package.json": { name: "options", private: true } });
     fs.symlinkSync(path.join(ROOT, "node_modules", "tslib"), workspace.file("node_modules/tslib"), "junction");
-    for (const [title, variant] of Object.entries(variants)) writeVariant(workspace, title, variant);
-    const built = await tspc(workspace, "-b", ...Object.keys(variants).map(folderOf));
-    if (built.code !== 0 || built.stdout !== "") throw new Error(built.stdout + built.stderr);
-    const outputs = Object.entries(variants).map(([title, { output = "dist/main.js" }]) => [title, `./${folderOf(title)}/${output}`]);
-    workspace.write(
-      "run.mjs",
-      `for (const [title, file] of ${JSON.stringify(outputs)}) {
-  try {
-    const loaded = await import(file);
-    console.log(JSON.stringify([title, await (loaded.results ?? loaded.default.results)]));
-  } catch (error) {
-    console.log(JSON.stringify([title, { error: error.stack }]));
-  }
-}
-`,
-    );
-    for (const backend of threaded) {
-      const ended = await runNode(workspace.file("run.mjs"), [], {
-        env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" },
-        limit: 120_000,
-      });
-      if (ended.code !== 0 || ended.stderr !== "") throw new Error(ended.stdout + ended.stderr);
-      for (const line of ended.stdout.trim().split("\n")) {
-        const [title, results] = JSON.parse(line) as [string, unknown];
-        printed.set(title, { ...printed.get(title), [backend]: results });
-      }
+    const outputs: Record<string, string> = {};
+    for (const [title, { options, type, extensions = ["ts", "js"], output = "dist/main.js" }] of Object.entries(variants)) {
+      writePackage(workspace, title, options, sources(extensions), type);
+      outputs[title] = `${folderOf(title)}/${output}`;
     }
+    await buildAll(workspace, Object.keys(variants));
+    printed = await runAll(workspace, outputs);
   }, 240_000);
 
   test.each(Object.keys(variants))("%s", (title) => {
-    const expected = { ...EXPECTED, fields: expect.arrayContaining(["factor", "kind"]) as unknown };
-    expect(printed.get(title)).toEqual(Object.fromEntries(threaded.map((backend) => [backend, expected])));
+    expect(printed[title]).toEqual(onEach({ ...EXPECTED, fields: expect.arrayContaining(["factor", "kind"]) as unknown }));
   });
 });

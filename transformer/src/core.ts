@@ -12,6 +12,11 @@ export interface Host {
   readonly ts: TypeScript;
   /** Absolute path of the package (project) root; ids are relative to it. */
   readonly root: string;
+  /**
+   * First names of what JSX calls by the host's settings (`jsxFactory: "preact.h"`: `preact`), beside what files say themselves (`@jsx h`). Default `React`
+   * and `h`.
+   */
+  readonly jsxFactories?: readonly string[];
   /** Where an import leads: a project module (sliced and bundled), a data file (JSON, wasm: bundled whole), or outside (external). */
   resolve(specifier: string, fromFile: string, kind: "import" | "require"): Resolution | undefined;
   /** Text of a project module, or undefined when it can't be read. */

@@ -14,6 +14,7 @@ import { Project } from "../project";
 import { EsbuildModules, isProjectSource } from "./esbuild-modules";
 import { EsbuildSettings } from "./esbuild-settings";
 import { findTypeScript } from "./find-typescript";
+import { jsxFactoriesOfBuild } from "./jsx-factories";
 import { editText } from "./text-edits";
 import { packageVersion } from "./version";
 
@@ -119,6 +120,7 @@ class HostBuild {
         return (ts ??= findTypeScript(root));
       },
       root,
+      jsxFactories: jsxFactoriesOfBuild(this.#settings.chunkOptions()),
       resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
       read: (file) => modules.read(file),
     });

@@ -18,6 +18,7 @@ import { bundleChunksSync } from "../emit/sync-bundler";
 import { readManifestFile, writeBundle } from "../emit/write-output";
 import { Project } from "../project";
 import { findTypeScript } from "./find-typescript";
+import { jsxFactoriesOf } from "./jsx-factories";
 import { fromEsbuild, toTypeScript } from "./typescript-diagnostics";
 import { applyEdits } from "./typescript-edits";
 import { ProgramFacts } from "./typescript-program";
@@ -152,6 +153,7 @@ class ProgramBuild {
       const host: Host = {
         ts,
         root: facts.root,
+        jsxFactories: jsxFactoriesOf(facts.options),
         resolve: (specifier, fromFile, kind) => created.facts.resolve(specifier, fromFile, kind),
         read: (file) => created.facts.program.getSourceFile(file)?.text ?? ts.sys.readFile(file),
       };

@@ -14,6 +14,7 @@ import { Project } from "../project";
 import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
 import { isProjectSource } from "./esbuild-modules";
 import { findTypeScript } from "./find-typescript";
+import { jsxFactoriesOfBuild } from "./jsx-factories";
 import type { UnbuiltResolver } from "./unbuilt-resolve";
 import { packageVersion } from "./version";
 
@@ -59,6 +60,7 @@ export class UnbuiltProject {
         return findTypeScript(root);
       },
       root,
+      jsxFactories: jsxFactoriesOfBuild(host.settings),
       resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
       read: (file) => this.#read(file),
     });

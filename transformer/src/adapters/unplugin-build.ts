@@ -18,6 +18,7 @@ import { Project } from "../project";
 import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
 import { isProjectSource } from "./esbuild-modules";
 import { findTypeScript } from "./find-typescript";
+import { jsxFactoriesOfBuild } from "./jsx-factories";
 import { findUp, isNodeModule, projectSources } from "./project-files";
 import { editText } from "./text-edits";
 import { packageRoot } from "./typescript-program";
@@ -65,6 +66,7 @@ export class UnpluginBuild {
         return typescript();
       },
       root: this.root,
+      jsxFactories: jsxFactoriesOfBuild(host.settings),
       resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
       read: (file) => modules.read(file),
     });

@@ -80,10 +80,11 @@ export class Module {
     root: string,
     /** `name` in the package.json at the root. */
     readonly packageName: string,
+    jsxFactories?: readonly string[],
   ) {
     this.path = path.relative(root, file).split(path.sep).join("/");
     this.source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, scriptKind(ts, file));
-    this.scopes = buildScopes(ts, this.source);
+    this.scopes = buildScopes(ts, this.source, jsxFactories);
     this.opaque =
       /\.c?jsx?$/.test(file) && !this.source.statements.some((s) => isModuleSyntax(ts, s)) && /\b(module|exports|require)\b/.test(text);
     for (const statement of this.source.statements) this.addStatement(statement);

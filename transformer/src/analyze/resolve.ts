@@ -43,7 +43,7 @@ export class Modules {
     const known = this.parsed.get(file);
     if (known && known.text === text) return known;
     if (this.parsed.has(file)) this.version++;
-    const module = new Module(this.host.ts, file, text, this.host.root, this.packageName());
+    const module = new Module(this.host.ts, file, text, this.host.root, this.packageName(), this.host.jsxFactories);
     this.parsed.set(file, module);
     return module;
   }

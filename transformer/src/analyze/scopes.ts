@@ -9,9 +9,12 @@ import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import { type Binding, type BindingKind, lookup, type Reference, type Scope, type ScopeKind, type ScopeTree, type Space } from "./bindings";
 
-export function buildScopes(ts: TypeScript, file: ts.SourceFile): ScopeTree {
-  return new ScopeBuilder(ts, file).build();
+/** @param jsxFactories names that JSX calls where the file itself names none; see {@link Host.jsxFactories} */
+export function buildScopes(ts: TypeScript, file: ts.SourceFile, jsxFactories: readonly string[] = DEFAULT_JSX_FACTORIES): ScopeTree {
+  return new ScopeBuilder(ts, file, jsxFactories).build();
 }
+
+const DEFAULT_JSX_FACTORIES = ["React", "h"];
 
 class ScopeBuilder {
   private readonly references: Reference[] = [];
@@ -26,9 +29,11 @@ class ScopeBuilder {
   constructor(
     private readonly ts: TypeScript,
     private readonly file: ts.SourceFile,
+    jsxFactories: readonly string[],
   ) {
     const named = [...file.text.matchAll(/@jsx(?:Frag)?\s+([\w$]+)/g)].map((match) => match[1] as string);
-    this.jsxFactories = named.length > 0 ? named : ["React", "h"];
+    // A file may name one of the two and leave the other to the settings.
+    this.jsxFactories = [...new Set([...named, ...jsxFactories])];
     this.module = { kind: "module", node: file, parent: undefined, bindings: new Map() };
     this.scope = this.module;
   }
@@ -294,6 +299,8 @@ class ScopeBuilder {
         this.each(element.typeArguments);
         return this.visit(element.attributes);
       }
+      case SyntaxKind.JsxOpeningFragment:
+        return this.jsxFactory(node);
       case SyntaxKind.JsxClosingElement:
         return this.jsxTag((node as ts.JsxClosingElement).tagName);
       case SyntaxKind.JsxAttribute: {
@@ -314,14 +321,17 @@ class ScopeBuilder {
 
   private jsxTag(tag: ts.JsxTagNameExpression): void {
     const { ts } = this;
-    // The classic runtime calls a factory: a tag uses the one that the file names, or else the module's own `React` or `h`, if it has one.
     let root: ts.Node = tag;
     while (ts.isPropertyAccessExpression(root)) root = root.expression;
-    if (ts.isIdentifier(root)) {
-      for (const name of this.jsxFactories) {
-        this.references.push({ node: root, name, scope: this.scope, space: "value", erased: this.ambient > 0, binding: undefined });
-      }
-      if (root !== tag || !/^[a-z]/.test(root.text)) this.reference(root, "value", false);
+    this.jsxFactory(root);
+    if (ts.isIdentifier(root) && (root !== tag || !/^[a-z]/.test(root.text))) this.reference(root, "value", false);
+  }
+
+  /** The classic runtime calls a factory, which the code does not spell out: a tag uses whatever of these names is declared where it stands. */
+  private jsxFactory(node: ts.Node): void {
+    for (const name of this.jsxFactories) {
+      const reference = { name, scope: this.scope, space: "value", erased: this.ambient > 0, binding: undefined } as const;
+      this.references.push({ ...reference, node: node as ts.Identifier });
     }
   }
 
