@@ -29,10 +29,10 @@ export function environmentLoader(store?: ChunkStore): ChunkLoader {
 
 onParallelFunction((reference) => (require("./task") as typeof import("./task")).reviveFunction(reference));
 
-onUnknownClass((id) => {
-  const late = registerLazyClasses().get(id);
+onUnknownClass((id, only) => {
+  const late = only === undefined ? registerLazyClasses().get(id) : undefined;
   if (late !== undefined) return late;
-  for (const manifest of knownManifests) {
+  for (const manifest of only === undefined ? knownManifests : [only]) {
     if (!(id in readManifest(manifest).classes)) continue;
     const found = environmentLoader().loadClass(manifest, id);
     if (typeof found === "function") return found;

@@ -28,7 +28,7 @@ export function classIdOf(receiver: unknown): string | undefined {
 export function onClass(owner: Function, method: Function): (id: string | undefined) => Function {
   return (id) => {
     if (id === undefined || id === classIdOf(owner)) return method.bind(owner) as Function;
-    const side = decodeFor("chunk");
+    const side = decodeFor(classByPrototype(owner.prototype as object)?.side ?? "program");
     let found: Function | undefined;
     try {
       found = classById(id);

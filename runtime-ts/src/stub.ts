@@ -71,7 +71,7 @@ export class StubModule {
   class(constructor: Function, id: string, accessors?: PrivateAccessors): void {
     // Only a thunk has no prototype.
     if (constructor.prototype === undefined) lazyClasses.push({ thunk: constructor as () => Function, id });
-    else registerClass(constructor, id, accessors, this.inChunk ? "chunk" : "program");
+    else registerClass(constructor, id, accessors, this.inChunk ? this.manifest : "program");
   }
 }
 

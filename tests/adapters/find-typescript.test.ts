@@ -7,10 +7,11 @@ import { makeWorkspace, type Workspace } from "./support/workspace";
 
 const MODULE = path.join(ROOT, "dist/transformer/src/adapters/find-typescript.js");
 
-async function find(workspace: Workspace, hide = false): Promise<string> {
+/** @param hide what can't be required from outside of the workspace */
+async function find(workspace: Workspace, hide?: RegExp): Promise<string> {
   workspace.write(
     "find.cjs",
-    `${hide ? `const Module = require("node:module"); const resolve = Module._resolveFilename; Module._resolveFilename = function (request, parent, ...rest) { if (/typescript/.test(request) && !parent.filename.startsWith(__dirname)) throw Object.assign(new Error("hidden"), { code: "MODULE_NOT_FOUND" }); return resolve.call(this, request, parent, ...rest); };` : ""}
+    `${hide ? `const Module = require("node:module"); const resolve = Module._resolveFilename; Module._resolveFilename = function (request, parent, ...rest) { if (${hide}.test(request) && !parent.filename.startsWith(__dirname)) throw Object.assign(new Error("hidden"), { code: "MODULE_NOT_FOUND" }); return resolve.call(this, request, parent, ...rest); };` : ""}
 const { findTypeScript } = require(${JSON.stringify(MODULE)});
 try { console.log(findTypeScript(__dirname).version); } catch (error) { console.log(error.message); }`,
   );
@@ -38,7 +39,20 @@ test("a version without the API is passed over for the one that is installed bes
 });
 
 test("without any, the error says what is there and what to install", async () => {
-  const message = await find(withTypeScript("none", "7.0.0", ""), true);
+  const message = await find(withTypeScript("none", "7.0.0", ""), /typescript/);
   expect(message).toContain("typescript 7.0.0");
   expect(message).toContain("npm install --save-dev");
+});
+
+test("with TypeScript 7 alone, makeparallel's own copy, which has the whole API", async () => {
+  const workspace = withTypeScript("seven", "7.0.2", "");
+  workspace.write(
+    "own-copy.cjs",
+    `const ts = require(${JSON.stringify(path.join(ROOT, "dist/vendor/typescript.js"))});
+const { outputText } = ts.transpileModule("export const a = (b: number): number => b;", { compilerOptions: { target: "ES2022" } });
+console.log(outputText.trim());`,
+  );
+  expect((await runNode(workspace.file("own-copy.cjs"))).stdout.trim()).toBe("export const a = (b) => b;");
+  const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, "node_modules/typescript/package.json"), "utf8")) as { version: string };
+  expect(await find(workspace, /^@?typescript(\/|$)/)).toBe(version);
 });

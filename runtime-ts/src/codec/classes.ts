@@ -26,6 +26,7 @@ export class ClassEntry {
     readonly constructor_: Function,
     readonly id: string,
     readonly accessors: PrivateAccessors | undefined,
+    readonly side: Side,
   ) {
     this.base = baseKind(constructor_.prototype as object);
   }
@@ -49,15 +50,22 @@ export class ClassEntry {
 
 const byPrototype = new Map<object, ClassEntry>();
 /**
- * By id, apart for the program and for chunks: on the program's own thread (the inline backend, `local`) a class exists twice, and what a task decodes
- * has to be of its chunk's class, what the program decodes of its own.
+ * Whose code a class or a value belongs to: the program's, or that of the chunks of one manifest (named by its path). One thread may have a class several
+ * times: the program's thread, with the inline backend, the program's own and a chunk's; a worker a chunk's and that of a module which a chunk imports from
+ * outside (another project's output, with chunks of its own). What is decoded has to be of the class that the code which gets it knows.
  */
-const registered = { program: new Map<string, ClassEntry>(), chunk: new Map<string, ClassEntry>() };
-export type Side = keyof typeof registered;
+export type Side = "program" | (string & {});
+/** By side, then by id. */
+const registered = new Map<Side, Map<string, ClassEntry>>();
+/** The newest of each id that some chunk defines. */
+const inChunks = new Map<string, ClassEntry>();
 let decodingSide: Side = "program";
 /** Changes with every registration, since one may add to the chains of others. */
 let version = 0;
-let unknownClassHook: ((id: string) => Function | undefined) | undefined;
+let unknownClassHook: UnknownClassHook | undefined;
+
+/** @param manifest the only one to look into; default all. Answers with the class of a chunk, which it loads */
+export type UnknownClassHook = (id: string, manifest?: string) => Function | undefined;
 
 /**
  * From now on values are decoded for code of a side.
@@ -69,11 +77,6 @@ export function decodeFor(side: Side): Side {
   return outer;
 }
 
-function known(id: string): ClassEntry | undefined {
-  const { program, chunk } = registered;
-  return decodingSide === "program" ? (program.get(id) ?? chunk.get(id)) : (chunk.get(id) ?? program.get(id));
-}
-
 /**
  * Makes instances of a class travel as such. Registering an id again (a module evaluated twice) makes the newer class the one that is revived;
  * instances of the older still encode.
@@ -82,9 +85,12 @@ function known(id: string): ClassEntry | undefined {
  * @param side whose code defines it
  */
 export function registerClass(constructor: Function, id: string, accessors?: PrivateAccessors, side: Side = "program"): void {
-  const entry = new ClassEntry(constructor, id, accessors);
+  const entry = new ClassEntry(constructor, id, accessors, side);
   byPrototype.set(entry.prototype, entry);
-  registered[side].set(id, entry);
+  const known = registered.get(side);
+  if (known) known.set(id, entry);
+  else registered.set(side, new Map([[id, entry]]));
+  if (side !== "program") inChunks.set(id, entry);
   version++;
 }
 
@@ -99,19 +105,25 @@ export function classById(id: string): Function | undefined {
 
 /** @internal */
 export function entryById(id: string): ClassEntry | undefined {
-  const found = known(id);
-  if (unknownClassHook === undefined) return found;
-  // A chunk's code needs the class of its own side, whose base classes it knows; the program's is the second best.
-  const otherSide = decodingSide === "chunk" && !registered.chunk.has(id);
-  if (found !== undefined && !otherSide) return found;
-  const answer = unknownClassHook(id);
-  if (answer === undefined) return found;
+  const side = decodingSide;
+  if (side !== "program") {
+    const own = registered.get(side)?.get(id) ?? asked(id, side);
+    if (own !== undefined) return own;
+  }
+  return registered.get("program")?.get(id) ?? inChunks.get(id) ?? asked(id, undefined);
+}
+
+function asked(id: string, manifest: string | undefined): ClassEntry | undefined {
+  const answer = unknownClassHook?.(id, manifest);
+  if (answer === undefined) return undefined;
+  const side = manifest ?? "program";
+  const known = (): ClassEntry | undefined => registered.get(side)?.get(id) ?? (manifest === undefined ? inChunks.get(id) : undefined);
   // Loading the class's chunk has usually registered it; if not, the hook's answer is enough for classes without private fields.
-  if (known(id) === undefined) registerClass(answer, id);
-  return known(id);
+  if (known() === undefined) registerClass(answer, id, undefined, side);
+  return known();
 }
 
 /** Sets who is asked for a class that is not registered (the loader, which has the chunk that defines it). */
-export function onUnknownClass(hook: (id: string) => Function | undefined): void {
+export function onUnknownClass(hook: UnknownClassHook): void {
   unknownClassHook = hook;
 }

@@ -88,7 +88,7 @@ export class Executor implements JobExecutor {
 
   /** Decodes and calls. What comes back may be a promise. */
   private start(runnable: Runnable, job: number, payload: Encoded, inputs: readonly Encoded[] | null): unknown {
-    const side = decodeFor("chunk");
+    const side = decodeFor(runnable.key.manifest);
     let values: unknown[];
     try {
       values = decodeCall(payload, inputs);

@@ -1,12 +1,15 @@
 /**
  * Finds the compiler API.
  *
- * Under ts-patch, ts-loader or ts-jest it is the host's own. Elsewhere: the project's `typescript`, if that has the API (7.0 has none); else the one
- * that is installed along with makeparallel, under its own name or as `@typescript/typescript6`.
+ * Under ts-patch, ts-loader or ts-jest it is the host's own. Elsewhere: the project's `typescript`, if that has the API (7.0 has none), or
+ * `@typescript/typescript6`; else one that is installed beside makeparallel; else the copy that is part of it.
  */
 import { createRequire } from "node:module";
 import * as path from "node:path";
 import type { TypeScript } from "../core";
+
+/** Made by scripts/lib/vendored-typescript.mjs. */
+const VENDORED = "../../../vendor/typescript.js";
 
 const found = new Map<string, TypeScript>();
 
@@ -35,6 +38,7 @@ function search(root: string, hosts: string | undefined): TypeScript {
     [fromProject, "@typescript/typescript6"],
     [own, "typescript"],
     [own, "@typescript/typescript6"],
+    [own, VENDORED],
   ];
   for (const [require, name] of candidates) {
     let ts: Partial<TypeScript>;
@@ -44,11 +48,11 @@ function search(root: string, hosts: string | undefined): TypeScript {
       continue;
     }
     if (typeof ts.createSourceFile === "function" && typeof ts.transpileModule === "function") return ts as TypeScript;
-    seen.push(`${name} ${ts.version ?? ""}`.trim());
+    if (name !== VENDORED) seen.push(`${name} ${ts.version ?? ""}`.trim());
   }
   throw new Error(
     `makeparallel needs the TypeScript compiler API to transform ${root}. ` +
       (seen.length === 0 ? "No `typescript` was found" : `What is installed (${seen.join(", ")}) does not have it`) +
-      ". Install TypeScript 5.4 to 6: `npm install --save-dev typescript@5.9` (beside TypeScript 7: `npm install --save-dev @typescript/typescript6`).",
+      ", and makeparallel's own copy is missing. Install makeparallel again, or TypeScript 5.4 to 6: `npm install --save-dev typescript@5.9`.",
   );
 }

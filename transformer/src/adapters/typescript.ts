@@ -20,6 +20,7 @@ import { Project } from "../project";
 import { findTypeScript } from "./find-typescript";
 import { jsxFactoriesOf } from "./jsx-factories";
 import { fromEsbuild, toTypeScript } from "./typescript-diagnostics";
+import { type PluginExtras, Reports } from "./typescript-report";
 import { applyEdits } from "./typescript-edits";
 import { ProgramFacts } from "./typescript-program";
 import { packageVersion } from "./version";
@@ -35,28 +36,76 @@ export interface PluginConfig {
   external?: string[];
 }
 
-/** What ts-patch passes as the third argument. */
-export interface PluginExtras {
-  ts: TypeScript;
-  addDiagnostic?(diagnostic: ts.Diagnostic): void;
-}
+export type { PluginExtras };
 
 const builds = new WeakMap<ts.Program, ProgramBuild>();
 
+/**
+ * As a source transformer: `{ "transform": "makeparallel/transformer" }`. With `"transformProgram": true` beside it ts-patch calls this when a program
+ * is made, not when one is emitted, so that `noEmit` gives diagnostics in incremental builds and watches, which then emit nothing at all.
+ */
 export default function transformer(
   program: ts.Program,
   config?: PluginConfig,
   extras?: PluginExtras,
+): ts.TransformerFactory<ts.SourceFile>;
+export default function transformer(
+  program: ts.Program,
+  host: ts.CompilerHost | undefined,
+  config: PluginConfig,
+  extras: { ts: TypeScript },
+): ts.Program;
+export default function transformer(
+  program: ts.Program,
+  second: PluginConfig | ts.CompilerHost = {},
+  third?: PluginExtras | PluginConfig,
+  forPrograms?: { ts: TypeScript },
+): ts.TransformerFactory<ts.SourceFile> | ts.Program {
+  return forPrograms
+    ? transformProgram(program, third as PluginConfig, forPrograms.ts)
+    : sourceTransformer(program, second as PluginConfig, third as PluginExtras | undefined);
+}
+
+function sourceTransformer(
+  program: ts.Program,
+  config: PluginConfig,
+  extras: PluginExtras | undefined,
 ): ts.TransformerFactory<ts.SourceFile> {
   let build = builds.get(program);
   if (!build) {
     const ts = extras?.ts ?? findTypeScript(program.getCurrentDirectory());
-    build = new ProgramBuild(ts, program, config ?? {}, extras?.addDiagnostic);
+    build = new ProgramBuild(ts, program, config);
     builds.set(program, build);
-    build.run();
+    build.run(extras);
   }
   const ready = build;
+  ready.reports.emitBegins(extras);
   return (context) => (file) => ready.transform(context, file);
+}
+
+function transformProgram(program: ts.Program, config: PluginConfig, ts: TypeScript): ts.Program {
+  const diagnostics: ts.Diagnostic[] = [];
+  const extras: PluginExtras = { ts, diagnostics, addDiagnostic: (diagnostic) => void diagnostics.push(diagnostic) };
+  const { emit, emitBuildInfo } = program as ts.Program & { emitBuildInfo(...rest: unknown[]): ts.EmitResult };
+  const withDiagnostics = (result: ts.EmitResult): ts.EmitResult => ({ ...result, diagnostics: [...result.diagnostics, ...diagnostics] });
+  return Object.assign(program, {
+    emit(
+      file?: ts.SourceFile,
+      write?: ts.WriteFileCallback,
+      token?: ts.CancellationToken,
+      only?: boolean,
+      custom?: ts.CustomTransformers,
+      ...rest: []
+    ) {
+      const before = [sourceTransformer(program, config, extras), ...(custom?.before ?? [])];
+      return withDiagnostics(emit.call(program, file, write, token, only, { ...custom, before }, ...rest));
+    },
+    // All that is left of an emit with `noEmit`.
+    emitBuildInfo(...args: unknown[]) {
+      if (program.getCompilerOptions().noEmit) sourceTransformer(program, config, extras);
+      return withDiagnostics(emitBuildInfo.apply(program, args));
+    },
+  });
 }
 
 /** What stays between the programs of a watch, one for each tsconfig file. */
@@ -79,18 +128,28 @@ class ProgramBuild {
   readonly #facts: ProgramFacts;
   readonly #key: string;
   readonly #results = new Map<string, FileResult>();
+  readonly reports: Reports;
 
   constructor(
     private readonly ts: TypeScript,
     private readonly program: ts.Program,
     private readonly config: PluginConfig,
-    private readonly addDiagnostic: ((diagnostic: ts.Diagnostic) => void) | undefined,
   ) {
+    this.reports = new Reports(ts, program);
     this.#facts = new ProgramFacts(ts, program);
     this.#key = manifestKey("typescript", this.#facts.configName);
   }
 
-  run(): void {
+  run(extras: PluginExtras | undefined): void {
+    const outdated = this.#build();
+    this.reports.complete(extras);
+    this.reports.isOwnEmit = true;
+    for (const file of outdated) this.program.emit(file);
+    this.reports.isOwnEmit = false;
+  }
+
+  /** @returns files that have to be emitted although TypeScript may not see it */
+  #build(): ts.SourceFile[] {
     const sources = this.#facts.sourceFiles();
     const watch = this.#watch(sources);
     const texts = new Map(sources.map((file) => [path.resolve(file.fileName), file.text]));
@@ -104,12 +163,12 @@ class ProgramBuild {
 
     const plan = watch.project.slice({ manifestKey: this.#key }, marked);
     const diagnostics = [...this.#results.values()].flatMap((result) => result.diagnostics).concat(plan.diagnostics);
-    for (const diagnostic of diagnostics) this.#report(toTypeScript(this.ts, this.program, diagnostic));
+    for (const diagnostic of diagnostics) this.reports.add(toTypeScript(this.ts, this.program, diagnostic));
     const { noEmit, emitDeclarationOnly } = this.#facts.options;
-    if (noEmit || emitDeclarationOnly) return;
+    if (noEmit || emitDeclarationOnly) return [];
     const outdated = this.#outdated(watch);
     this.#emit(watch, plan);
-    for (const file of outdated) this.program.emit(file);
+    return outdated;
   }
 
   /**
@@ -132,6 +191,7 @@ class ProgramBuild {
   }
 
   transform(context: ts.TransformationContext, file: ts.SourceFile): ts.SourceFile {
+    this.reports.fileIsEmitted(file);
     const result = this.#results.get(path.resolve(file.fileName));
     return result ? applyEdits(this.ts, context, file, result.edits) : file;
   }
@@ -195,12 +255,12 @@ class ProgramBuild {
       const outcome = bundleChunksSync(plan, options, undefined);
       if ("errors" in outcome) {
         for (const message of outcome.errors)
-          this.#report(fromEsbuild(this.ts, this.program, facts.root, message, this.ts.DiagnosticCategory.Error));
+          this.reports.add(fromEsbuild(this.ts, this.program, facts.root, message, this.ts.DiagnosticCategory.Error));
         watch.bundled = undefined;
         return;
       }
       for (const message of outcome.bundle.warnings) {
-        this.#report(fromEsbuild(this.ts, this.program, facts.root, message, this.ts.DiagnosticCategory.Warning));
+        this.reports.add(fromEsbuild(this.ts, this.program, facts.root, message, this.ts.DiagnosticCategory.Warning));
       }
       watch.bundled = { hash: hash ?? "", bundle: outcome.bundle };
     }
@@ -209,25 +269,6 @@ class ProgramBuild {
     if ((incremental || composite) && watch.edits) bundle.manifest.edits = watch.edits;
     writeBundle(facts.chunkFolder, bundle);
   }
-
-  #report(diagnostic: ts.Diagnostic): void {
-    const { ts } = this;
-    if (diagnostic.category === ts.DiagnosticCategory.Error) {
-      if (!this.addDiagnostic) throw new Error(`${format(ts, this.program, [diagnostic], false)}`);
-      this.addDiagnostic(diagnostic);
-      return;
-    }
-    ts.sys.write(format(ts, this.program, [diagnostic], ts.sys.writeOutputIsTTY?.() === true));
-  }
-}
-
-function format(ts: TypeScript, program: ts.Program, diagnostics: readonly ts.Diagnostic[], pretty: boolean): string {
-  const host: ts.FormatDiagnosticsHost = {
-    getCanonicalFileName: (name) => name,
-    getCurrentDirectory: () => program.getCurrentDirectory(),
-    getNewLine: () => ts.sys.newLine,
-  };
-  return pretty ? ts.formatDiagnosticsWithColorAndContext(diagnostics, host) : ts.formatDiagnostics(diagnostics, host);
 }
 
 function hashOf(plan: SlicePlan, options: BundleOptions): string {

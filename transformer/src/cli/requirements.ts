@@ -8,8 +8,6 @@ export const TYPESCRIPT: Version = [5, 4, 0];
 export const TYPESCRIPT_WITHOUT_API = 7;
 /** What is installed where a project has no TypeScript. */
 export const TYPESCRIPT_RANGE = "~5.9.3";
-/** The package that brings the compiler API to a project with TypeScript 7. */
-export const COMPILER_API = "@typescript/typescript6";
 
 export interface TsPatchNeed {
   major: number;

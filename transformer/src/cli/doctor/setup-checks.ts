@@ -7,7 +7,7 @@ import { copiesOf, usesPlugAndPlay } from "../project/installed";
 import { commandLine } from "../project/package-manager";
 import { hasPlugin, isOn, pluginsOf, type TsConfig, TRANSFORM, withBases } from "../project/tsconfig";
 import { isAtLeast, showVersion } from "../project/versions";
-import { COMPILER_API, NODE, tsPatchFor, TYPESCRIPT, TYPESCRIPT_WITHOUT_API } from "../requirements";
+import { NODE, tsPatchFor, TYPESCRIPT, TYPESCRIPT_WITHOUT_API } from "../requirements";
 import type { Finding } from "./catalogue";
 
 const ENTRY = `"plugins": [{ "transform": "${TRANSFORM}" }]`;
@@ -133,7 +133,7 @@ function checkCompiler(project: Project): Finding[] {
 }
 
 /** The plugin for esbuild needs an API too, from wherever. */
-function checkCompilerApi({ package: own, manager }: Project): Finding[] {
+function checkCompilerApi({ package: own }: Project): Finding[] {
   try {
     findTypeScript(own.folder);
     return [];
@@ -142,7 +142,7 @@ function checkCompilerApi({ package: own, manager }: Project): Finding[] {
       {
         code: "MP4006",
         message: (error as Error).message.split(" Install ")[0] as string,
-        fix: `Run \`${commandLine(manager.add([COMPILER_API], true))}\`.`,
+        fix: "Install makeparallel again: its own copy of the compiler API is missing.",
       },
     ];
   }

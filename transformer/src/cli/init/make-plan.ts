@@ -85,7 +85,6 @@ export function makePlan(project: Project, own: OwnPackage): Plan {
       {
         compiler: compiles && hasApi,
         esbuild: compiles && !hasApi,
-        compilerApi: !hasApi && !bringsCompilerApi(project, own),
       },
       { version: own.version, esbuild: own.dependencies["esbuild"] ?? "latest" },
     );
@@ -188,19 +187,4 @@ function compilerApi(folder: string): TypeScript | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether the project will have a compiler API beside a TypeScript without one. */
-function bringsCompilerApi(project: Project, own: OwnPackage): boolean {
-  const { json, folder } = project.package;
-  const names = ["@typescript/typescript6"];
-  if (
-    names.some(
-      (name) =>
-        own.dependencies[name] !== undefined || json.devDependencies?.[name] !== undefined || json.dependencies?.[name] !== undefined,
-    )
-  )
-    return true;
-  // What the program that runs now could find is no measure: it may be a copy of npx's, with packages of its own.
-  return project.makeparallel.installed !== undefined && compilerApi(folder) !== undefined;
 }

@@ -2,7 +2,7 @@
 import type { Project, Tool } from "../project/inspect";
 import { usesPlugAndPlay } from "../project/installed";
 import { isAtLeast } from "../project/versions";
-import { COMPILER_API, tsPatchFor, TYPESCRIPT_RANGE } from "../requirements";
+import { tsPatchFor, TYPESCRIPT_RANGE } from "../requirements";
 import type { Plan } from "./plan";
 
 export interface PackageNeeds {
@@ -10,8 +10,6 @@ export interface PackageNeeds {
   compiler: boolean;
   /** esbuild's package is imported by a build script that this tool writes or asks for. */
   esbuild: boolean;
-  /** The plugin for esbuild needs a compiler API, and nothing brings one. */
-  compilerApi: boolean;
 }
 
 /** @param own version of the makeparallel that runs, and the range of esbuild that it works with */
@@ -30,7 +28,6 @@ export function planPackages(plan: Plan, project: Project, needs: PackageNeeds, 
     if (!fits) dev.push(`ts-patch@${need.range}`);
   }
   if (needs.esbuild && isMissing(esbuildTool)) dev.push(`esbuild@${own.esbuild}`);
-  if (needs.compilerApi) dev.push(COMPILER_API);
 
   if (regular.length > 0) plan.installs.push(manager.add(regular, false));
   if (dev.length > 0) plan.installs.push(manager.add(dev, true));
