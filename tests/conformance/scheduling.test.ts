@@ -17,6 +17,11 @@ const tasks = {
     order[Atomics.add(order, 0, 1) + 1] = number;
     return number;
   },
+  slowNote: (order: Int32Array, number: number, ms: number) => {
+    order[Atomics.add(order, 0, 1) + 1] = number;
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  },
   later: async (ms: number, value: unknown) => {
     await sleep(ms);
     return value;
@@ -140,6 +145,33 @@ conformance("scheduling", tasks, {
         .sort((a, b) => b.priority - a.priority || a.i - b.i)
         .map(({ i }) => i);
       assert.deepStrictEqual([...order.slice(1, 1 + expected.length)], expected);
+    },
+  },
+  "lower priorities are not kept waiting for ever by a stream of higher ones": {
+    on: ["native", "typescript"],
+    threads: 1,
+    limit: 60_000,
+    run: async ({ T, mp, assert, until }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      const order = mp.sharedArray(Int32Array, 1 << 16);
+      void T.hold(gate);
+      await until(() => gate[1] === 1);
+      const low = [0, -1, 3, 0].map((priority, i) => T.note.with({ priority })(order, -1 - i));
+      let left = low.length;
+      for (const handle of low) void handle.then(() => left--);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      // The queue is never empty of higher ones: 30 at a time, each of them waits for its turn.
+      const streams = Array.from({ length: 30 }, async (_, stream) => {
+        for (let i = 0; left > 0; i++) await T.slowNote.with({ priority: 7 })(order, i * 30 + stream + 1, 4);
+      });
+      await Promise.all(streams);
+      const seen = [...order.slice(1, 1 + order[0]!)];
+      const places = low.map((_, i) => seen.indexOf(-1 - i));
+      // None before it has been passed over by 64 others, and then one in 64 at most.
+      const sorted = [...places].sort((a, b) => a - b);
+      sorted.forEach((place, i) => assert.ok(place >= 64 * (i + 1), String(sorted)));
+      assert.ok(places[0]! < places[3]!, "first in, first out");
     },
   },
   "100,000 queued tasks all run": {

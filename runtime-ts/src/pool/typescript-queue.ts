@@ -4,9 +4,12 @@
  * Each queue is a ring for the tasks of priority 0, which are nearly all, and a binary heap for the others. Entries name a slot and the state word
  * that it had: an entry whose slot has moved on (cancelled, or claimed by its own environment) is skipped, so nothing is ever removed from the middle.
  *
+ * A stream of higher priorities does not keep lower ones waiting for ever, see fairness.ts.
+ *
  * A thread can be terminated while it holds the lock only inside the heap's loops (see typescript-memory.ts). The root frees such a lock and
  * rebuilds the heap, see `recover`.
  */
+import { PATIENCE, TAKINGS, clock } from "./fairness";
 import { P, type PoolMemory, S, SLOT_WORDS, State, stateOf } from "./typescript-memory";
 
 /** Words of a ring's entry: slot, state word. */
@@ -20,8 +23,24 @@ const enum Q {
   HeapSize = 2,
   /** Counts pushes, so that the heap is first-in-first-out within a priority. */
   Sequence = 3,
+  // Of the epoch that lasts now: entries taken, and when it began.
+  Taken = 4,
+  Began = 5,
+  // As they were when it began.
+  HeadBefore = 6,
+  TailBefore = 7,
+  SequenceBefore = 8,
+  /** Who was let through last, the ring (0) or the heap (1). */
+  Favoured = 9,
 }
 const QUEUE_WORDS = 16;
+
+/** What a taking takes. */
+const enum Next {
+  ByPriority,
+  Ring,
+  Heap,
+}
 
 /** Longest wait for the lock in ms before its holder's life is questioned. */
 const LOCK_PATIENCE = 20;
@@ -140,11 +159,13 @@ export class SharedQueue {
       let slot = -1;
       let word = 0;
       this.lock.acquire();
-      if (this.words[Q.HeapSize]! > 0 && (this.heapOrder[0]! > 0 || this.words[Q.Head] === this.words[Q.Tail])) {
+      const next = this.next();
+      const ringEmpty = this.words[Q.Head] === this.words[Q.Tail];
+      if (next === Next.Heap || (next !== Next.Ring && this.words[Q.HeapSize]! > 0 && (this.heapOrder[0]! > 0 || ringEmpty))) {
         slot = this.heapEntries[0]!;
         word = this.heapEntries[1]!;
         this.heapPop();
-      } else if (this.words[Q.Head] !== this.words[Q.Tail]) {
+      } else if (!ringEmpty) {
         const head = this.words[Q.Head]!;
         const at = (head & this.ringMask) * RING_ENTRY;
         slot = this.ring[at]!;
@@ -158,6 +179,52 @@ export class SharedQueue {
       }
     }
     return -1;
+  }
+
+  /** Counts a taking. At the end of an epoch, what has been passed over all through it goes next. */
+  private next(): Next {
+    const { words } = this;
+    if ((++words[Q.Taken]! & (TAKINGS - 1)) !== 0) return Next.ByPriority;
+    const now = clock();
+    if (((now - words[Q.Began]!) | 0) < PATIENCE) return Next.ByPriority;
+    const head = words[Q.Head]!;
+    const ring = head === words[Q.HeadBefore] && head !== words[Q.TailBefore];
+    const heap = this.longestPassedOver();
+    words[Q.Began] = now;
+    words[Q.Taken] = 0;
+    words[Q.HeadBefore] = head;
+    words[Q.TailBefore] = words[Q.Tail]!;
+    words[Q.SequenceBefore] = words[Q.Sequence]!;
+    if (heap >= 0 && !(ring && words[Q.Favoured] === 1)) {
+      this.promote(heap);
+      words[Q.Favoured] = 1;
+      return Next.Heap;
+    }
+    words[Q.Favoured] = 0;
+    return ring ? Next.Ring : Next.ByPriority;
+  }
+
+  /** The oldest entry in the heap that has seen the whole epoch and is not of the highest priority there; -1 if there is none. */
+  private longestPassedOver(): number {
+    const { words, heapOrder } = this;
+    // While the ring goes first, all of the heap is passed over.
+    const highest = words[Q.Head] === words[Q.Tail] || heapOrder[0]! > 0 ? heapOrder[0]! : Infinity;
+    let oldest = words[Q.SequenceBefore]! >>> 0;
+    let found = -1;
+    for (let i = 0; i < words[Q.HeapSize]!; i++) {
+      const sequence = heapOrder[i * 2 + 1]!;
+      if (sequence >= oldest || heapOrder[i * 2] === highest) continue;
+      oldest = sequence;
+      found = i;
+    }
+    return found;
+  }
+
+  /** Brings an entry of the heap to its top. */
+  private promote(at: number): void {
+    this.heapOrder[at * 2] = Infinity;
+    this.heapOrder[at * 2 + 1] = -1;
+    this.siftUp(at, Infinity, -1);
   }
 
   /** The lock's holder died inside the heap: keeps the entries that are whole, and orders them anew. */
@@ -183,7 +250,7 @@ export class SharedQueue {
   private heapPush(slot: number, word: number, priority: number): boolean {
     const order = this.heapOrder;
     const entries = this.heapEntries;
-    let at = this.words[Q.HeapSize]!;
+    const at = this.words[Q.HeapSize]!;
     if (at >= this.heapCapacity) return false;
     const sequence = this.words[Q.Sequence]!++ >>> 0;
     // First a valid entry at the end, then swaps: whatever interrupts this leaves every entry in the heap.
@@ -192,6 +259,15 @@ export class SharedQueue {
     entries[at * 2] = slot;
     entries[at * 2 + 1] = word;
     Atomics.store(this.words, Q.HeapSize, at + 1);
+    this.siftUp(at, priority, sequence);
+    return true;
+  }
+
+  private siftUp(at: number, priority: number, sequence: number): void {
+    const order = this.heapOrder;
+    const entries = this.heapEntries;
+    const slot = entries[at * 2]!;
+    const word = entries[at * 2 + 1]!;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const parentPriority = order[parent * 2]!;
@@ -208,7 +284,6 @@ export class SharedQueue {
       entries[at * 2 + 1] = parentWord;
       at = parent;
     }
-    return true;
   }
 
   /** Removes the first entry. */

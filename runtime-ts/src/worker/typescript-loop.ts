@@ -16,6 +16,7 @@ import { ParallelError } from "../errors";
 import { readManifest } from "../loader";
 import { type Encoded, Settlement, type TaskKey } from "../pool/backend";
 import { type Parcel, takeParcel, type Task } from "../pool/ledger";
+import { Turns } from "../pool/fairness";
 import type { WorkerStart } from "../pool/typescript";
 import { Environment, inlineStart, reserveStack } from "../pool/typescript-environment";
 import { variantOf } from "../task-variants";
@@ -78,6 +79,8 @@ export class WorkerEnvironment extends Environment {
   private nextLocalJob = LOCAL_JOBS;
   private depth = 0;
   private turns = 0;
+  /** Over the queues in the order in which `claim` looks at them. */
+  private readonly fairness = new Turns(3);
   private batch = 1;
   private leaving: NodeJS.Timeout | undefined;
   private ended = false;
@@ -226,23 +229,24 @@ export class WorkerEnvironment extends Environment {
   private claim(): number {
     if (Atomics.load(this.control, P.Queued) <= 0) return -1;
     const { outside, nested, nestedAsync } = this.queues;
-    if (this.running.size > 0) {
-      const slot = this.claimFrom(nested);
-      return slot >= 0 ? slot : this.claimFrom(nestedAsync);
-    }
+    // Nested tasks first among equals: somebody is in the middle of something. Others wait until this worker is free.
+    const queues = this.running.size > 0 ? [nested, nestedAsync] : [nested, nestedAsync, outside];
     for (;;) {
-      // Nested tasks first among equals: somebody is in the middle of something.
-      let best: SharedQueue | undefined;
+      let best = -1;
       let priority = -Infinity;
-      for (const queue of [nested, nestedAsync, outside]) {
-        const first = queue.peekPriority();
-        if (first > priority) {
+      for (let i = 0; i < queues.length; i++) {
+        const first = queues[i]!.peekPriority();
+        if (first === -Infinity && queues[i]!.empty) this.fairness.touch(i);
+        else if (best < 0 || first > priority) {
           priority = first;
-          best = queue;
+          best = i;
         }
       }
-      if (best === undefined) return -1;
-      const slot = this.claimFrom(best);
+      if (best < 0) return -1;
+      const overdue = this.fairness.overdue();
+      if (overdue >= 0 && overdue < queues.length) best = overdue;
+      this.fairness.touch(best);
+      const slot = this.claimFrom(queues[best]!);
       if (slot >= 0) return slot;
     }
   }
