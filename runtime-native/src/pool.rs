@@ -334,7 +334,7 @@ impl Pool {
         if id >= MAX_WORKERS {
             return None;
         }
-        let worker = Arc::new(Worker::new(id, Arc::clone(&self.nested)));
+        let worker = Arc::new(Worker::in_pool(id, Arc::clone(&self.nested)));
         let mut workers = self.workers.write();
         workers.push(Arc::clone(&worker));
         self.worker_count.store(workers.len() as u32, Ordering::Relaxed);

@@ -42,7 +42,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(id: u32, totals: Arc<Totals>) -> Self {
+    /// A worker without a pool.
+    pub fn new(id: u32) -> Self {
+        Self::in_pool(id, Arc::default())
+    }
+
+    /// `totals`: what its pool knows of all workers' deques.
+    pub fn in_pool(id: u32, totals: Arc<Totals>) -> Self {
         let parker = Parker::new();
         let unparker = parker.unparker().clone();
         Self {
@@ -197,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_job_that_has_ended_condemns_nobody() {
-        let worker = Worker::new(0, Arc::default());
+        let worker = Worker::new(0);
         let job = next_job(0);
         worker.open_job(job);
         worker.close_job(job);
