@@ -3,12 +3,17 @@
  */
 import { writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join, sep } from "node:path";
 import { inspect } from "node:util";
 import type { ResourceLimits } from "node:worker_threads";
 import type { SHARE_ENV } from "node:worker_threads";
 import { ParallelError } from "./errors";
+import { requireWorkers } from "./permissions";
 import { checkMs } from "./options";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
+
+/** Folder of the compiled runtime, where workers read their code. */
+const PACKAGE = join(__dirname, sep);
 
 export interface PoolOptions {
   /** Workers at most. Default: the number of cores (`os.availableParallelism()`), or `MAKEPARALLEL_THREADS`. */
@@ -57,14 +62,14 @@ export function provideBackend(value: Backend): void {
  */
 export function configure(options: PoolOptions): void {
   if (provided !== undefined) throw new ParallelError("A task can't configure the pool that it runs in; call configure() in the program.");
-  if (backend !== undefined) {
+  if (backend !== undefined || closing !== undefined) {
     throw new ParallelError("The pool is running already: call configure() before the first parallel call, or after `await shutdown()`.");
   }
   if (typeof options !== "object" || options === null) throw new TypeError(`configure() takes an object, not ${inspect(options)}.`);
   for (const key of Object.keys(options)) {
     if (!KNOWN.includes(key)) throw new TypeError(`"${key}" is no setting of the pool; there are ${KNOWN.join(", ")}.`);
   }
-  const { threads, minThreads, idleTimeout, maxQueue, grace, backend: kind } = options;
+  const { threads, minThreads, idleTimeout, maxQueue, grace, backend: kind, resourceLimits } = options;
   if (threads !== undefined) checkCount("threads", threads, 1);
   if (minThreads !== undefined) checkCount("minThreads", minThreads, 0);
   if (threads !== undefined && minThreads !== undefined && minThreads > threads) {
@@ -73,6 +78,7 @@ export function configure(options: PoolOptions): void {
   if (idleTimeout !== undefined) checkMs("idleTimeout", idleTimeout);
   if (maxQueue !== undefined && maxQueue !== Infinity) checkCount("maxQueue", maxQueue, 0);
   if (grace !== undefined) checkMs("grace", grace);
+  if (resourceLimits !== undefined) checkLimits(resourceLimits);
   if (kind !== undefined) checkKind(kind, "configure({ backend })");
   configured = { ...options };
   queueLimit = maxQueue ?? Infinity;
@@ -103,7 +109,7 @@ export function threadCount(): number {
 
 function startBackend(): Backend {
   if (closing !== undefined)
-    throw new ParallelError("The pool is shutting down: wait for the promise of shutdown() before the next parallel call.");
+    throw new ParallelError("the pool is shutting down; wait for the promise of shutdown() before the next parallel call.");
   const threads = threadCount();
   const options: BackendOptions = {
     threads,
@@ -114,6 +120,7 @@ function startBackend(): Backend {
     env: configured.env,
   };
   const kind = configured.backend ?? kindFromEnvironment();
+  if (kind !== "inline") requireWorkers(PACKAGE);
   backend = createBackend(kind, options);
   return backend;
 }
@@ -169,8 +176,10 @@ export async function shutdown(options: { timeout?: number; cancelPending?: bool
   if (closing !== undefined) return closing;
   if (backend === undefined) return;
   const ending = backend;
-  closing = ending.shutdown({ timeout, cancelPending }).finally(() => {
-    backend = undefined;
+  // What is called while it still waits for pending tasks is waited for as well (a map pushes as it goes); from its closing on, calls are refused.
+  const closed = (): void => void (backend = undefined);
+  closing = ending.shutdown({ timeout, cancelPending, closed }).finally(() => {
+    closed();
     closing = undefined;
   });
   return closing;
@@ -179,6 +188,27 @@ export async function shutdown(options: { timeout?: number; cancelPending?: bool
 function checkCount(name: string, value: unknown, least: number): void {
   if (!Number.isInteger(value) || (value as number) < least)
     throw new TypeError(`"${name}" is a whole number >= ${least}, not ${inspect(value)}.`);
+}
+
+const LIMITS = ["maxOldGenerationSizeMb", "maxYoungGenerationSizeMb", "codeRangeSizeMb", "stackSizeMb"];
+
+/** Below it, Node's own start runs out of memory in a worker: unseen by a caller that is blocked, and in some versions with the end of the process. */
+const LEAST_HEAP_MB = 8;
+
+/** Node ignores what it does not understand here, which would leave workers without the limits that were meant. */
+function checkLimits(limits: unknown): void {
+  if (typeof limits !== "object" || limits === null) throw new TypeError(`"resourceLimits" is an object, not ${inspect(limits)}.`);
+  for (const [key, value] of Object.entries(limits)) {
+    if (!LIMITS.includes(key)) throw new TypeError(`"resourceLimits.${key}" is no limit of a worker; there are ${LIMITS.join(", ")}.`);
+    if (value !== undefined && !(typeof value === "number" && value > 0))
+      throw new TypeError(`"resourceLimits.${key}" is a number of megabytes > 0, not ${inspect(value)}.`);
+  }
+  const { maxOldGenerationSizeMb } = limits as ResourceLimits;
+  if (maxOldGenerationSizeMb !== undefined && maxOldGenerationSizeMb < LEAST_HEAP_MB) {
+    throw new RangeError(
+      `"resourceLimits.maxOldGenerationSizeMb" is ${maxOldGenerationSizeMb}: a worker needs ${LEAST_HEAP_MB} to start, and tasks need more.`,
+    );
+  }
 }
 
 function checkKind(value: string, where: string): asserts value is BackendKind {

@@ -2,6 +2,8 @@
  * The error classes, each with a stable `code`.
  */
 
+import { types } from "node:util";
+
 export interface ParallelErrorOptions extends ErrorOptions {
   /** Readable name of the task's function, when one is concerned. */
   task?: string;
@@ -18,11 +20,6 @@ export class ParallelError extends Error {
     super(message, options);
     this.task = options?.task;
   }
-}
-
-/** On the prototype rather than the instance, as the built-in errors have it: `name` is then no own property that travels or prints. */
-function named(constructor: Function): void {
-  Object.defineProperty(constructor.prototype, "name", { value: constructor.name, configurable: true, writable: true });
 }
 
 /** A task's `timeout`, or the limit of a `get(timeoutMs)`, has passed. */
@@ -77,7 +74,9 @@ export class ChunkError extends ParallelError {
   override readonly code = "MP_CHUNK";
 }
 
-for (const constructor of [
+// On the prototype rather than the instance, as the built-in errors have it: `name` is then no own property that travels or prints. The names stand here as
+// keys because workers run minified code, in which the classes have others.
+for (const [name, constructor] of Object.entries({
   ParallelError,
   TimeoutError,
   CancelledError,
@@ -87,6 +86,26 @@ for (const constructor of [
   NotTransformedError,
   QueueFullError,
   ChunkError,
-]) {
-  named(constructor);
+})) {
+  Object.defineProperty(constructor.prototype, "name", { value: name, configurable: true, writable: true });
+  Object.defineProperty(constructor, "name", { value: name, configurable: true });
+}
+
+/** `instanceof`, for a value that may be anything: a revoked proxy throws at that. */
+export function isParallelError(value: unknown): value is ParallelError {
+  return types.isNativeError(value) && value instanceof ParallelError;
+}
+
+/**
+ * Makes an error of this package's, raised where the function was not known, name it: in `task` and at the beginning of its message.
+ * @returns the error; anything else as it is
+ */
+export function concerning(error: unknown, task: string): unknown {
+  if (!isParallelError(error) || error.task !== undefined) return error;
+  const { message, stack } = error;
+  error.message = message.startsWith(task) || message.includes(`task ${task}`) ? message : `${task}: ${message}`;
+  // V8 has written the header of the stack already.
+  if (typeof stack === "string") error.stack = stack.replace(message, () => error.message);
+  (error as { task: string | undefined }).task = task;
+  return error;
 }

@@ -13,6 +13,7 @@ import type { FunctionRecord } from "./metrics";
 import { checkMs } from "./options";
 import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
 import { Phase, Settlement } from "./pool/backend";
+import { isStartFailure } from "./pool/start-failure";
 import { Continuation, continueSoon } from "./continuation";
 import { addPushSite, type PushSite } from "./push-site";
 import { afterRejection, lookedAt } from "./unhandled";
@@ -681,6 +682,11 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         },
       );
     }
+    if (isStartFailure(why))
+      return new WorkerCrashedError(`${task} was not run, because no worker can be started: ${why.message}`, {
+        task,
+        cause: why.cause ?? why,
+      });
     const text = why instanceof Error ? `${why.name}: ${why.message}` : String(why);
     return new WorkerCrashedError(`The worker that ran ${task} ended under it: ${text}`, { task, cause: why });
   }

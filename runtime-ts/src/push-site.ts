@@ -90,6 +90,14 @@ export function addPushSite(error: unknown, site: PushSite | undefined, name: st
   }
 }
 
+/** Takes this package's frames out of the stack of an error that it throws at a call. */
+export function withoutOwnFrames(error: Error): void {
+  const { stack } = error;
+  if (typeof stack !== "string") return;
+  const lines = stack.split("\n").filter((line) => !FRAME.test(line) || !line.includes(OWN_FOLDER));
+  Object.defineProperty(error, "stack", { value: lines.join("\n"), configurable: true, writable: true, enumerable: false });
+}
+
 const maps = new Map<string, TraceMap | undefined>();
 
 /** Emitted positions become source positions, as `node --enable-source-maps` would show them (in which case there is nothing left to do). */

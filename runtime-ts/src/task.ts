@@ -16,7 +16,7 @@ import {
 import { carriedValues, carriesValues } from "./carry";
 import { tasksAreTraced, traceTask } from "./channels";
 import { currentBackend, queueLimit } from "./configure";
-import { CancelledError, DependencyError } from "./errors";
+import { CancelledError, concerning, DependencyError, isParallelError } from "./errors";
 import { AsyncHandle, FailedInput, isHandle, keep, type HandleOrigin } from "./handle";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
@@ -27,7 +27,7 @@ import type { ParallelOptions, ResolvedOptions } from "./options";
 import { resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
-import { pushSite, sitesLeft } from "./push-site";
+import { pushSite, sitesLeft, withoutOwnFrames } from "./push-site";
 import { planRetries } from "./retry";
 import { StreamHandle } from "./stream";
 import { FLAG_GENERATOR, FLAG_RECEIVER, type StubMeta } from "./stub-meta";
@@ -103,9 +103,13 @@ export class StubTask {
   }
 
   private queue(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> {
-    return this.options === undefined && !carriesValues()
-      ? this.push(receiver, captures, args)
-      : this.pushWith(this.options, receiver, captures, args);
+    try {
+      return this.options === undefined && !carriesValues()
+        ? this.push(receiver, captures, args)
+        : this.pushWith(this.options, receiver, captures, args);
+    } catch (error) {
+      throw refused(error, this.name);
+    }
   }
 
   private push(receiver: unknown, captures: readonly unknown[] | undefined, args: ArrayLike<unknown>): AsyncHandle<unknown> {
@@ -192,7 +196,11 @@ export class StubTask {
     args: ArrayLike<unknown>,
   ): AsyncHandle<unknown> {
     const plain = options === undefined ? undefined : { ...options, memoize: undefined, retry: undefined };
-    return new StubTask(this.home, this.id, this.meta, plain, variant).pushWith(plain, receiver, captures, args);
+    try {
+      return new StubTask(this.home, this.id, this.meta, plain, variant).pushWith(plain, receiver, captures, args);
+    } catch (error) {
+      throw refused(error, this.name);
+    }
   }
 
   private pushEncoded(
@@ -313,7 +321,7 @@ export class StubTask {
         );
       } catch (error) {
         next.reset();
-        handle._settleWith(Settlement.Rejected, error);
+        handle._settleWith(Settlement.Rejected, refused(error, origin.name));
         return;
       }
       handle._ticket = backend.push(index, next, handle, pushOptionsOf(options));
@@ -330,16 +338,25 @@ export class StubTask {
   }
 }
 
+/** A call that throws: the error names the function, and its stack begins at the call. */
+function refused(error: unknown, name: string): unknown {
+  const named = concerning(error, name);
+  if (isParallelError(named)) withoutOwnFrames(named);
+  return named;
+}
+
 function failedDependency(origin: HandleOrigin, dependency: AsyncHandle<unknown>): AsyncHandle<never> {
   return AsyncHandle._failed(origin, Settlement.DependencyFailed, dependencyError(origin, dependency));
 }
 
 function dependencyError(origin: { name: string }, dependency: AsyncHandle<unknown>): DependencyError {
   dependency.wait(0);
-  return new DependencyError(`${origin.name} did not run, because ${dependency.name} that it waits for failed.`, {
+  const error = new DependencyError(`${origin.name} did not run, because ${dependency.name} that it waits for failed.`, {
     task: origin.name,
     cause: dependency._error(),
   });
+  withoutOwnFrames(error);
+  return error;
 }
 
 function encoded(value: unknown): Encoded {
@@ -353,6 +370,7 @@ function aborted(origin: HandleOrigin, reason: unknown): AsyncHandle<never> {
     task: origin.name,
     cause: reason,
   });
+  withoutOwnFrames(error);
   return AsyncHandle._failed(origin, Settlement.Cancelled, error);
 }
 

@@ -5,7 +5,7 @@ import type { HandleLike } from "./brands";
 import { encodeElements, forgetListing } from "./encode-array";
 import { Encoder } from "./encoder";
 import { clearMove } from "./markers";
-import { Refusal, isStackOverflow, toTransferError } from "./refusal";
+import { Refusal, isStackOverflow, toTransferError, unreadable } from "./refusal";
 import type { Writer } from "./writer";
 
 /** In the place of a receiver: the call has none. */
@@ -150,8 +150,9 @@ function unmark(values: ArrayLike<unknown>): void {
   }
 }
 
-function failure(error: unknown, root: string): unknown {
+function failure(thrown: unknown, root: string): unknown {
   forgetListing();
+  const error = unreadable(thrown);
   if (error instanceof Refusal) return toTransferError(error, root);
   if (isStackOverflow(error)) {
     return toTransferError(new Refusal("it nests too deep for the stack that is left, or a getter recurses without end"), root);

@@ -12,10 +12,17 @@ export class Refusal {
   constructor(public reason: string) {}
 }
 
-/** @returns never; a Refusal on its way up gets one more segment, anything else (an error of a getter) stays as it is */
+/** @returns a Refusal on its way up, which has got one more segment; anything else (an error of a getter) stays as it is */
 export function located(thrown: unknown, segment: string): unknown {
-  if (thrown instanceof Refusal) thrown.segments.push(segment);
-  return thrown;
+  const error = unreadable(thrown);
+  if (error instanceof Refusal) error.segments.push(segment);
+  return error;
+}
+
+/** What the engine throws at every touch of a revoked proxy says nothing of where it is: it becomes a Refusal, which does. */
+export function unreadable(thrown: unknown): unknown {
+  const revoked = thrown instanceof TypeError && /proxy that has been revoked|revoked proxy/i.test(thrown.message);
+  return revoked ? new Refusal(`it can't be read (${thrown.message})`) : thrown;
 }
 
 /** `.name`, or `["not a name"]`. */

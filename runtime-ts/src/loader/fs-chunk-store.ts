@@ -1,6 +1,7 @@
 /** Chunk bytes straight from the file system, for the backends without a native store. Keeps code caches of this thread only. */
 import * as fs from "node:fs";
 import { ChunkError } from "../errors";
+import { readAdvice } from "../permissions";
 import type { ChunkStore } from "../worker/chunks";
 
 export class FsChunkStore implements ChunkStore {
@@ -12,7 +13,10 @@ export class FsChunkStore implements ChunkStore {
     try {
       source = fs.readFileSync(path);
     } catch (cause) {
-      throw new ChunkError(`The chunk ${path} cannot be read. Copy the whole output of the build, or build again.`, { cause });
+      throw new ChunkError(
+        `The chunk ${path} cannot be read.${readAdvice(path) || " Copy the whole output of the build, or build again."}`,
+        { cause },
+      );
     }
     // Loaded only here: a native worker has this module, through the loader, but hashes in Rust.
     const { createHash } = require("node:crypto") as typeof import("node:crypto");

@@ -8,6 +8,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { ChunkError } from "../errors";
+import { mayNotRead, readAdvice } from "../permissions";
 import { CHUNK_FOLDER, type Manifest, MANIFEST_FORMAT } from "../manifest";
 
 const found = new Map<string, string>();
@@ -31,6 +32,8 @@ export function findManifest(emitted: string, key: string): string {
   for (let folder = start; ; folder = path.dirname(folder)) {
     const chunks = path.join(folder, CHUNK_FOLDER);
     const candidate = path.join(chunks, name);
+    // Under Node's permission model a file that may not be read can't be asked for either.
+    if (mayNotRead(candidate)) throw new ChunkError(`The manifest ${candidate} cannot be looked for.${readAdvice(chunks)}`);
     if (fs.existsSync(candidate)) {
       found.set(cacheKey, candidate);
       return candidate;
@@ -82,7 +85,7 @@ function load(file: string): CachedManifest {
     stat = fs.statSync(file);
     text = fs.readFileSync(file, "utf8");
   } catch (cause) {
-    throw new ChunkError(`The manifest ${file} cannot be read. Build again.`, { cause });
+    throw new ChunkError(`The manifest ${file} cannot be read.${readAdvice(file) || " Build again."}`, { cause });
   }
   const entry = { manifest: parse(file, text), modified: stat.mtimeMs, size: stat.size };
   manifests.set(file, entry);

@@ -115,6 +115,15 @@ export interface BackendStats {
   running: number;
 }
 
+export interface ShutdownOptions {
+  /** Longest wait in ms for what is pending. */
+  timeout: number;
+  /** Cancel what is pending at once. */
+  cancelPending: boolean;
+  /** Called when the waiting is over: nothing may be pushed from then on. */
+  closed(): void;
+}
+
 export interface Backend {
   readonly kind: BackendKind;
 
@@ -176,5 +185,5 @@ export interface Backend {
    * Ends the workers. Pending tasks: cancelled when `cancelPending`, else waited for, at most `timeout` ms, then cancelled. Resolves when the
    * threads have ended.
    */
-  shutdown(options: { timeout: number; cancelPending: boolean }): Promise<void>;
+  shutdown(options: ShutdownOptions): Promise<void>;
 }

@@ -26,6 +26,7 @@ import {
   type TaskKey,
   type TaskSink,
   type Ticket,
+  type ShutdownOptions,
 } from "./backend";
 import { PriorityQueue } from "./heap";
 import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
@@ -306,7 +307,7 @@ class InlineBackend extends Ledger implements Backend {
     return { threads: 1, busy: Math.min(1, this.jobs.size), queued: this.queued, running: this.jobs.size };
   }
 
-  async shutdown({ timeout, cancelPending }: { timeout: number; cancelPending: boolean }): Promise<void> {
+  async shutdown({ timeout, cancelPending, closed }: ShutdownOptions): Promise<void> {
     if (!cancelPending && this.pending > 0) {
       this.hold();
       await new Promise<void>((resolve) => {
@@ -317,6 +318,7 @@ class InlineBackend extends Ledger implements Backend {
       this.drained = undefined;
       this.unhold();
     }
+    closed();
     for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled);
     this.stopTimers();
   }

@@ -3,6 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { addonsAreDenied } from "../permissions";
 import type * as Binding from "../../../runtime-native";
 
 export type NativeBinding = typeof Binding;
@@ -26,7 +27,10 @@ function load(): { path: string; binding: NativeBinding } | { reason: string } {
     try {
       return { path, binding: require(path) as NativeBinding };
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      const message = error instanceof Error ? error.message : String(error);
+      failures.push(
+        addonsAreDenied() ? `${message.replace(/\.$/, "")}; Node's permission model is on, start the program with --allow-addons` : message,
+      );
     }
   }
   if (failures.length > 0) return { reason: `its binary does not load: ${failures.join("; ")}` };

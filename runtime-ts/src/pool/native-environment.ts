@@ -6,7 +6,7 @@ import { ByteWriter } from "../codec/byte-writer";
 import type { Writer } from "../codec/writer";
 import type { BindingPayload, BindingPort } from "../../../runtime-native";
 import { offsetTo, processOffset } from "../clock";
-import type { Backend, BackendStats, Encoded, PushOptions, Run, TaskKey, TaskSink, Ticket } from "./backend";
+import type { Backend, BackendStats, Encoded, PushOptions, Run, ShutdownOptions, TaskKey, TaskSink, Ticket } from "./backend";
 import { Phase, Settlement } from "./backend";
 import type { NativeBinding } from "./native-binding";
 
@@ -127,7 +127,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   /** The pool is ending under a blocking wait. */
   protected abstract ending(): Error;
   abstract warm(index: number): Promise<void>;
-  abstract shutdown(options: { timeout: number; cancelPending: boolean }): Promise<void>;
+  abstract shutdown(options: ShutdownOptions): Promise<void>;
 
   // ---- push
 

@@ -7,10 +7,12 @@ import type { BindingRoot } from "../../../runtime-native";
 import { Telemetry } from "../telemetry";
 import { workerFile } from "../worker/entry-file";
 import type { NativeWorkerStart } from "../worker/native-start";
-import type { Backend, BackendOptions, Encoded, TaskSink, Ticket } from "./backend";
+import type { Backend, BackendOptions, Encoded, ShutdownOptions, TaskSink, Ticket } from "./backend";
 import { Settlement } from "./backend";
 import { workerStarted } from "../worker-watch";
 import { engineIsV8, findBinding, loadBinding } from "./native-binding";
+import { startFailure } from "./start-failure";
+import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
 
 const WORKER_FILE = workerFile("native-worker");
@@ -101,9 +103,10 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     if (this.closing) return;
     // Sinks are never called from inside a push.
     if (this.startsFail()) setImmediate(() => this.serve());
-    else this.start();
+    else if (this.failedStarts < START_ATTEMPTS) this.start();
   }
 
+  /** While some worker lives, tasks are not lost if others can't start: it runs them, and none is started until one has lived. */
   private startsFail(): boolean {
     return this.failedStarts >= START_ATTEMPTS && this.threads.size === 0;
   }
@@ -181,9 +184,10 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   /** While this thread is blocked no event tells that a worker has ended before it arrived at its work, so it is looked for. */
   private checkStarting(): void {
     for (const thread of this.starting) {
-      if (this.port.isReady(thread.id) === 1) this.starting.delete(thread);
-      // `undefined` from a port whose other end is closed, which a thread's end does; the message is ignored otherwise.
-      else if ((thread.line.postMessage(null) as unknown) === undefined) this.ended(thread);
+      if (this.port.isReady(thread.id) === 1) {
+        this.starting.delete(thread);
+        this.failedStarts = 0;
+      } else if (hasHungUp(thread.line)) this.ended(thread);
     }
     this.serve();
   }
@@ -204,7 +208,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   private failPending(): void {
     if (this.pending === 0) return;
     const writer = this.writer();
-    encodeError(writer, this.startError ?? new Error("makeparallel: workers end before they can run anything"));
+    encodeError(writer, startFailure(this.startError));
     const fits = writer.bytes === writer.home && writer.attachments === null;
     const { length } = writer;
     writer.reset();
@@ -270,10 +274,11 @@ class NativePool extends NativeEnvironment<BindingRoot> {
 
   // ---- shutdown
 
-  async shutdown({ timeout, cancelPending }: { timeout: number; cancelPending: boolean }): Promise<void> {
+  async shutdown({ timeout, cancelPending, closed }: ShutdownOptions): Promise<void> {
     this.deliver();
     if (!cancelPending && this.pending > 0) await this.drain(timeout);
     this.closing = true;
+    closed();
     this.cancelAll(0);
     this.port.close(false);
     const threads = [...this.threads.values()];

@@ -4,7 +4,7 @@
  */
 import { ByteWriter } from "../codec/byte-writer";
 import type { Writer } from "../codec/writer";
-import type { Backend, BackendStats, Encoded, PushOptions, TaskKey, TaskSink, Ticket } from "./backend";
+import type { Backend, BackendStats, Encoded, PushOptions, ShutdownOptions, TaskKey, TaskSink, Ticket } from "./backend";
 import { Phase, Settlement } from "./backend";
 import { PriorityQueue } from "./heap";
 import { type EndedRun, Ledger, type Parcel, takeParcel, type Task } from "./ledger";
@@ -117,7 +117,7 @@ export abstract class Environment extends Ledger implements Backend {
   /** Longest sleep in ms after which this environment must look around. */
   protected abstract patience(): number;
   abstract warm(index: number): Promise<void>;
-  abstract shutdown(options: { timeout: number; cancelPending: boolean }): Promise<void>;
+  abstract shutdown(options: ShutdownOptions): Promise<void>;
 
   // ---- push
 

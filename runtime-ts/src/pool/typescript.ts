@@ -11,8 +11,10 @@ import { decodeValue, encodeError } from "../codec";
 import { Telemetry } from "../telemetry";
 import { workerStarted } from "../worker-watch";
 import { workerFile } from "../worker/entry-file";
-import { type Backend, type BackendOptions, Settlement } from "./backend";
-import { type Parcel, takeParcel } from "./ledger";
+import { type Backend, type BackendOptions, Settlement, type ShutdownOptions } from "./backend";
+import type { Parcel } from "./ledger";
+import { hasHungUp } from "./thread-end";
+import { startFailure } from "./start-failure";
 import { arenaBytes, arenaRegion } from "./typescript-arena";
 import { Environment, inlineStart } from "./typescript-environment";
 import {
@@ -88,7 +90,7 @@ class TypeScriptPool extends Environment {
   private live = 0;
   private stopping = 0;
   private failedStarts = 0;
-  private startError: Parcel | undefined;
+  private startError: { error: unknown } | undefined;
   private closed = false;
   private draining: (() => void) | undefined;
   private readonly warmed = new Set<number>();
@@ -131,13 +133,24 @@ class TypeScriptPool extends Environment {
       warm: [...this.warmed],
     };
     memory.setMode(environment, Mode.Starting);
-    const thread = new Worker(WORKER_FILE, {
-      workerData: start,
-      transferList: [port2],
-      resourceLimits: options.resourceLimits,
-      env: options.env,
-      name: `makeparallel ${start.workerIndex}`,
-    } as ConstructorParameters<typeof Worker>[1]);
+    let thread: Worker;
+    try {
+      thread = new Worker(WORKER_FILE, {
+        workerData: start,
+        transferList: [port2],
+        resourceLimits: options.resourceLimits,
+        env: options.env,
+        name: `makeparallel ${start.workerIndex}`,
+      } as ConstructorParameters<typeof Worker>[1]);
+    } catch (error) {
+      port1.close();
+      memory.setMode(environment, Mode.None);
+      this.startError ??= { error };
+      // Node would refuse the next one as well. Sinks are never called from inside a push.
+      this.failedStarts = START_ATTEMPTS;
+      setImmediate(() => this.startsFail() && this.failPending());
+      return;
+    }
     const report = workerStarted(start.workerIndex, thread.threadId, telemetry);
     thread.unref();
     port1.unref();
@@ -235,8 +248,7 @@ class TypeScriptPool extends Environment {
   /** Has a worker's thread ended? Can be told without the event loop: its end of the channel is closed by then. */
   private hasEnded(worker: PoolWorker): boolean {
     this.read(worker);
-    // `undefined` from a port that has been closed; the message is ignored by the others.
-    return (worker.port.postMessage(null) as unknown) === undefined;
+    return hasHungUp(worker.port);
   }
 
   /** Stops a worker that does not stop by itself. */
@@ -272,20 +284,21 @@ class TypeScriptPool extends Environment {
     worker.port.close();
     this.workers[environment] = undefined;
     for (const { waitFor, done } of [...this.warming.values()]) if (waitFor.delete(environment) && waitFor.size === 0) done(undefined);
-    if (this.failedStarts >= START_ATTEMPTS && this.live === 0) this.failPending();
+    if (this.startsFail()) this.failPending();
     this.replace();
     // What it ran has been put into this environment's own inbox.
     this.turn();
   }
 
+  private startsFail(): boolean {
+    return this.failedStarts >= START_ATTEMPTS && this.live === 0;
+  }
+
   private startFailed(worker: PoolWorker): void {
     this.failedStarts++;
     this.read(worker);
-    if (this.startError !== undefined) return;
-    const writer = new ByteWriter(new Uint8Array(1024));
-    // Its error arrives on the event loop, which stands still while the caller is blocked.
-    encodeError(writer, worker.error ?? new Error("The pool's worker threads end before they have started."));
-    this.startError = takeParcel(writer, true);
+    // Node's error arrives on the event loop, which stands still while the caller is blocked.
+    if (worker.error !== undefined) this.startError ??= { error: worker.error };
   }
 
   /** Starts a worker if there is something to do for it. */
@@ -387,9 +400,10 @@ class TypeScriptPool extends Environment {
   }
 
   private failPending(): void {
-    const { startError } = this;
-    const payload =
-      startError === undefined ? null : { bytes: startError.bytes, start: 0, end: startError.length, attachments: startError.attachments };
+    const writer = new ByteWriter(new Uint8Array(1024));
+    encodeError(writer, startFailure(this.startError?.error));
+    this.startError = undefined;
+    const payload = { bytes: writer.bytes, start: 0, end: writer.length, attachments: null };
     for (const task of [...this.unsettled()])
       if (task.settlement === 0 && task.queued) this.giveUp(task, Settlement.Crashed, Infinity, payload);
     this.failedStarts = 0;
@@ -437,7 +451,7 @@ class TypeScriptPool extends Environment {
           this.warming.get(message.id)?.done(message.error);
         break;
       case "failed":
-        this.startError = message.error;
+        this.startError = { error: decodeParcel(message.error) };
         break;
       case "warm":
         break;
@@ -499,7 +513,9 @@ class TypeScriptPool extends Environment {
   }
 
   protected beforeSleep(): boolean {
-    return true;
+    if (!this.startsFail()) return true;
+    this.failPending();
+    return false;
   }
 
   protected afterSleep(): void {
@@ -556,7 +572,7 @@ class TypeScriptPool extends Environment {
     if (this.pending === 0) this.draining?.();
   }
 
-  async shutdown({ timeout, cancelPending }: { timeout: number; cancelPending: boolean }): Promise<void> {
+  async shutdown({ timeout, cancelPending, closed }: ShutdownOptions): Promise<void> {
     if (!cancelPending && this.pending > 0) {
       this.hold();
       await new Promise<void>((resolve) => {
@@ -567,8 +583,9 @@ class TypeScriptPool extends Environment {
       this.draining = undefined;
       this.unhold();
     }
-    for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled, Infinity);
     this.closed = true;
+    closed();
+    for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled, Infinity);
     const ending = this.workers.filter((worker) => worker !== undefined);
     this.hold();
     await Promise.all(

@@ -3,6 +3,7 @@
  */
 import { HANDLE_BRAND, decodeCall, decodeFor, encodeError, encodeValue } from "../codec";
 import { carriesValues, runCarrying, type Carried } from "../carry";
+import { concerning } from "../errors";
 import { knownManifests } from "../known-manifests";
 import { enterTask, runContinued, type JobContext, type TaskInfo } from "../inside";
 import type { LoadedTask } from "../loader";
@@ -46,6 +47,7 @@ export class Executor implements JobExecutor {
           const keptInputs = inputs === null ? null : inputs.map((input) => ({ ...input, bytes: input.bytes.slice() }));
           this.finish(
             job,
+            index,
             loading.then((loaded) => {
               task.loaded = loaded;
               return this.start(task, job, kept, keptInputs);
@@ -59,7 +61,7 @@ export class Executor implements JobExecutor {
       if (isThenable(result)) {
         // A handle that has settled (`AsyncHandle.of(…)`, or one that the task has waited for) needs no turn of the event loop.
         if (!isSettledHandle(result)) {
-          this.finish(job, result);
+          this.finish(job, index, result);
           return 0;
         }
         encodeValue(this.host.writer(), result.get());
@@ -68,7 +70,7 @@ export class Executor implements JobExecutor {
       encodeValue(this.host.writer(), result);
       return Settlement.Fulfilled;
     } catch (error) {
-      return this.reject(error);
+      return this.reject(error, index);
     } finally {
       this.current = outer;
     }
@@ -125,25 +127,30 @@ export class Executor implements JobExecutor {
     return result;
   }
 
-  private finish(job: number, result: PromiseLike<unknown>): void {
+  private finish(job: number, index: number, result: PromiseLike<unknown>): void {
     result.then(
       (value) => {
         try {
           encodeValue(this.host.writer(), value);
         } catch (error) {
-          this.host.complete(job, this.reject(error), this.host.writer());
+          this.host.complete(job, this.reject(error, index), this.host.writer());
           return;
         }
         this.host.complete(job, Settlement.Fulfilled, this.host.writer());
       },
-      (error: unknown) => this.host.complete(job, this.reject(error), this.host.writer()),
+      (error: unknown) => this.host.complete(job, this.reject(error, index), this.host.writer()),
     );
   }
 
-  private reject(error: unknown): Settlement.Rejected {
+  private reject(error: unknown, index: number): Settlement.Rejected {
     const writer = this.host.writer();
     writer.reset();
-    encodeError(writer, error);
+    const task = this.tasks[index];
+    // What the loader and the codec say does not name the function.
+    encodeError(
+      writer,
+      task === undefined ? error : concerning(error, task.loaded?.task.name ?? task.key.id.slice(task.key.id.lastIndexOf("#") + 1)),
+    );
     return Settlement.Rejected;
   }
 }

@@ -1,5 +1,6 @@
 /** The chunk store in Rust: each file is read and checked once per process; its bytes and its code cache are shared by all workers. */
 import { ChunkError } from "../errors";
+import { mayNotRead, readAdvice } from "../permissions";
 import type { NativeBinding } from "../pool/native-binding";
 import type { ChunkStore } from "./chunks";
 
@@ -7,6 +8,8 @@ export class NativeChunkStore implements ChunkStore {
   constructor(private readonly binding: NativeBinding) {}
 
   read(path: string, sha256: string): { source: Buffer; codeCache: Buffer | undefined } {
+    // Rust reads it, which Node's permission model does not see.
+    if (mayNotRead(path)) throw new ChunkError(`The chunk ${path} can't be read.${readAdvice(path)}`);
     try {
       const { source, codeCache } = this.binding.readChunk(path, sha256);
       return { source, codeCache };

@@ -1,0 +1,4 @@
+import { testFaults } from "../support/faults";
+import { atTheCall } from "./rows/at-the-call";
+
+testFaults(atTheCall);

@@ -1,0 +1,262 @@
+/** Faults inside of a task's own code. */
+import type { Tools } from "../../support/conformance";
+import type { FaultGroup } from "../../support/faults";
+
+declare const T: Tools["T"];
+declare const sleep: (ms: number) => Promise<void>;
+
+const MP_WORKER_CRASHED = { error: "WorkerCrashedError", code: "MP_WORKER_CRASHED", worker: "replaced", retried: true } as const;
+const MP_TIMEOUT = { error: "TimeoutError", code: "MP_TIMEOUT", worker: "replaced", retried: false } as const;
+const THROWN = { worker: "kept", retried: true } as const;
+
+export const inATask: FaultGroup = {
+  title: "In a task",
+  tasks: {
+    throwsError: () => {
+      throw new TypeError("no such thing");
+    },
+    rejects: async () => {
+      await sleep(1);
+      throw new TypeError("no such thing");
+    },
+    throwsUndefined: () => {
+      throw undefined;
+    },
+    throwsFrozen: () => {
+      throw Object.freeze(new RangeError("frozen"));
+    },
+    throwsRevoked: () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      throw proxy;
+    },
+    throwsGetter: () => {
+      throw Object.defineProperty(new Error("the message"), "detail", {
+        enumerable: true,
+        get() {
+          throw new Error("from the getter");
+        },
+      });
+    },
+    throwsUnsendable: () => {
+      throw Object.assign(new RangeError("with a socket"), { status: 503, socket: () => 1 });
+    },
+    throwsFunction: () => {
+      throw () => 1;
+    },
+    rejectsThenable: () => ({
+      then(_: unknown, reject: (reason: unknown) => void) {
+        reject("from a thenable");
+      },
+    }),
+    throwsInThen: () => ({
+      get then() {
+        throw new RangeError("from then");
+      },
+    }),
+    returnsUnsendable: () => ({ deep: { socket: () => 1 } }),
+    returnsThrowingGetter: () => ({
+      get broken() {
+        throw new RangeError("from the getter");
+      },
+    }),
+    returnsRevoked: () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return { inner: proxy };
+    },
+    returnsHuge: () => {
+      const part = new Uint8Array(900 * 2 ** 20);
+      return [part, part.slice(), part.slice()];
+    },
+    exits: (code: number) => process.exit(code),
+    exitsLater: async (code: number) => {
+      await sleep(5);
+      process.exit(code);
+    },
+    uncaught: async () => {
+      setTimeout(() => {
+        throw new RangeError("thrown from a timer");
+      }, 5);
+      await sleep(60_000);
+    },
+    unhandled: async () => {
+      void Promise.reject(new TypeError("nobody handles this"));
+      await sleep(60_000);
+    },
+    unhandledText: async () => {
+      void Promise.reject("just text");
+      await sleep(60_000);
+    },
+    emitsError: async () => {
+      new (require("node:events").EventEmitter)().emit("error", new RangeError("no listener"));
+    },
+    aborts: () => {
+      require("node:worker_threads").parentPort; // no way to stop the thread from inside but process.exit
+      process.exitCode = 9;
+      process.exit();
+    },
+    overflows: () => {
+      const deeper = (n: number): number => deeper(n + 1) + 1;
+      return deeper(0);
+    },
+    overflowsNested: (): number => T["overflowsNested"]().get() + 1,
+    forever: () => {
+      for (;;);
+    },
+    hangs: () => new Promise(() => undefined),
+    foreverCatching: () => {
+      for (;;) {
+        try {
+          for (;;);
+        } catch {
+          // A termination can't be caught.
+        }
+      }
+    },
+    catastrophicRegExp: () => /^(a+)+$/.test(`${"a".repeat(40)}!`),
+    outOfMemory: () => {
+      const hoard: unknown[] = [];
+      for (;;) hoard.push(new Array(1e5).fill(hoard.length));
+    },
+    allocates: () => new ArrayBuffer(2 ** 53 - 1),
+    waitsForever: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+    cancelled: (flags: Int32Array) => {
+      flags[0] = 1;
+      for (;;);
+    },
+    leavesRejection: () => {
+      void Promise.reject(new TypeError("orphaned"));
+      return "done";
+    },
+    leavesThrower: () => {
+      setTimeout(() => {
+        throw new RangeError("orphaned");
+      }, 20);
+      return "done";
+    },
+    leavesLateRejection: () => {
+      void sleep(20).then(() => Promise.reject(new TypeError("orphaned")));
+      return "done";
+    },
+    rejectsTwice: () =>
+      new Promise((resolve, reject) => {
+        resolve("first");
+        reject(new Error("second"));
+      }),
+  },
+  rows: {
+    "the task throws": { task: "throwsError", ...THROWN, error: "TypeError", message: "no such thing" },
+    "the task rejects": { task: "rejects", ...THROWN, error: "TypeError", message: "no such thing" },
+    "the task throws undefined": { task: "throwsUndefined", ...THROWN, error: "the value", message: "undefined" },
+    "the task throws a frozen error": { task: "throwsFrozen", ...THROWN, error: "RangeError", message: "frozen" },
+    "the task throws a function": {
+      task: "throwsFunction",
+      ...THROWN,
+      error: "Error",
+      message: "the task threw a function (anonymous), which could not be carried to the caller: …",
+    },
+    "the task throws a revoked proxy": {
+      task: "throwsRevoked",
+      ...THROWN,
+      error: "Error",
+      message: "the task threw …, which could not be carried to the caller: …",
+    },
+    "the task throws an error with a getter that throws": { task: "throwsGetter", ...THROWN, error: "Error", message: "the message" },
+    "the task throws an error that holds what can't cross": {
+      task: "throwsUnsendable",
+      ...THROWN,
+      error: "RangeError",
+      message: "with a socket",
+      check: `assert.strictEqual(error.status, 503); assert.ok(!("socket" in error));`,
+    },
+    "the task returns a thenable that rejects": { task: "rejectsThenable", ...THROWN, error: "the value", message: "from a thenable" },
+    "the task returns an object whose then throws": { task: "throwsInThen", ...THROWN, error: "RangeError", message: "from then" },
+    "the result can't be encoded": {
+      task: "returnsUnsendable",
+      ...THROWN,
+      error: "TransferError",
+      code: "MP_TRANSFER",
+      message: "…result.deep.socket…",
+      check: `assert.strictEqual(error.path, "result.deep.socket");`,
+    },
+    "the result has a getter that throws": { task: "returnsThrowingGetter", ...THROWN, error: "RangeError", message: "from the getter" },
+    "the result holds a revoked proxy": {
+      task: "returnsRevoked",
+      ...THROWN,
+      error: "TransferError",
+      code: "MP_TRANSFER",
+      message: "…result.inner…",
+    },
+    "process.exit": {
+      task: "exits",
+      args: "3",
+      ...MP_WORKER_CRASHED,
+      message: "The worker that ran {f} ended under it: process.exit(3) was called in the task, or its thread ended with that code.",
+      check: "assert.strictEqual(error.exitCode, 3);",
+    },
+    "process.exit in an async task": {
+      task: "exitsLater",
+      args: "0",
+      ...MP_WORKER_CRASHED,
+      message: "The worker that ran {f} ended under it: process.exit(0) was called in the task, or its thread ended with that code.",
+      check: "assert.strictEqual(error.exitCode, 0);",
+    },
+    "an uncaught exception while the task runs": {
+      task: "uncaught",
+      ...MP_WORKER_CRASHED,
+      message: "The worker that ran {f} ended under it: RangeError: thrown from a timer",
+      check: "assert.ok(error.cause instanceof RangeError);",
+    },
+    "an unhandled rejection while the task runs": {
+      task: "unhandled",
+      ...MP_WORKER_CRASHED,
+      message: "The worker that ran {f} ended under it: TypeError: nobody handles this",
+      check: "assert.ok(error.cause instanceof TypeError);",
+    },
+    "an unhandled rejection with something that is no error": {
+      task: "unhandledText",
+      ...MP_WORKER_CRASHED,
+      message: "The worker that ran {f} ended under it: …just text…",
+    },
+    "an error event without a listener": { task: "emitsError", ...THROWN, error: "RangeError", message: "no listener" },
+    "a stack overflow": { task: "overflows", ...THROWN, error: "RangeError", message: "Maximum call stack size exceeded" },
+    "an infinite loop under a timeout": {
+      task: "forever",
+      options: "{ timeout: 50, grace: 10 }",
+      ...MP_TIMEOUT,
+      message: "{f} has not ended within its timeout of 50 ms.",
+    },
+    "a loop that catches everything, under a timeout": {
+      task: "foreverCatching",
+      options: "{ timeout: 50, grace: 10 }",
+      ...MP_TIMEOUT,
+      message: "{f} has not ended within its timeout of 50 ms.",
+    },
+    "a regular expression without end, under a timeout": {
+      task: "catastrophicRegExp",
+      options: "{ timeout: 50, grace: 10 }",
+      ...MP_TIMEOUT,
+      message: "{f} has not ended within its timeout of 50 ms.",
+    },
+    "Atomics.wait without end, under a timeout": {
+      task: "waitsForever",
+      options: "{ timeout: 50, grace: 10 }",
+      ...MP_TIMEOUT,
+      message: "{f} has not ended within its timeout of 50 ms.",
+    },
+    "a promise that never settles, under a timeout": {
+      task: "hangs",
+      options: "{ timeout: 50, grace: 10 }",
+      ...MP_TIMEOUT,
+      message: "{f} has not ended within its timeout of 50 ms.",
+    },
+    "an allocation that is too large": { task: "allocates", ...THROWN, error: "RangeError", message: "Array buffer allocation failed" },
+    "a worker runs out of memory": {
+      task: "outOfMemory",
+      pool: "{ resourceLimits: { maxOldGenerationSizeMb: 40 } }",
+      ...MP_WORKER_CRASHED,
+      message: "The worker that ran {f} ended under it…",
+    },
+  },
+};

@@ -1,0 +1,4 @@
+import { testFaults } from "../support/faults";
+import { starting } from "./rows/starting";
+
+testFaults(starting);
