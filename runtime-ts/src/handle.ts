@@ -670,12 +670,16 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   private _crash(payload: Encoded | null): WorkerCrashedError {
     const task = this.name;
     if (payload === null || payload.start === payload.end)
-      return new WorkerCrashedError(`The worker that ran ${task} ended under it.`, { task });
+      return new WorkerCrashedError(
+        `The worker that ran ${task} ended under it and could not say why: it ran out of memory, or was stopped because another task on it (such as ` +
+          `one that ${task} waits for) went on after its time was over or it was cancelled.`,
+        { task },
+      );
     this._decode(payload);
     const why = this._value;
     if (typeof why === "number") {
       return new WorkerCrashedError(
-        `The worker that ran ${task} ended under it: process.exit(${why}) was called in the task, or its thread ended with that code.`,
+        `The worker that ran ${task} ended under it: process.exit(${why}) was called in it, or in another task on the same worker.`,
         {
           task,
           exitCode: why,

@@ -22,6 +22,7 @@ import { NativeChunkStore } from "./native-chunks";
 import type { NativeWorkerStart } from "./native-start";
 import { provideOwnCopy } from "./own-copy";
 import { installSyncStdio } from "./stdio";
+import { onUncaught } from "./uncaught";
 
 /** Words of the header, as in runtime-native/src/binding/worker_side.rs. */
 const JOB = 0;
@@ -125,7 +126,7 @@ class NativeWorker implements WorkerHost {
     provideBackend(this.nested);
     this.loader = environmentLoader(this.chunks);
     this.executor = new Executor(this, this.loader);
-    process.on("uncaughtException", (error) => this.onUncaught(error));
+    onUncaught((error) => this.onUncaught(error));
     process.on("exit", (code) => this.onExit(code));
     this.work();
   }
@@ -258,8 +259,6 @@ class NativeWorker implements WorkerHost {
 
   /** An error that nobody has caught ends the worker, as it would end a program; the tasks that it ran learn of it. */
   private onUncaught(error: unknown): void {
-    // A task's module that handles such errors itself has decided otherwise.
-    if (process.listenerCount("uncaughtException") > 1) return;
     const writer = new ByteWriter(new Uint8Array(1024));
     encodeError(writer, error);
     const told = this.port.crash(writer.bytes, writer.length);

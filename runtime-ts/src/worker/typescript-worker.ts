@@ -14,6 +14,7 @@ import { Telemetry, useTelemetry } from "../telemetry";
 import { Executor } from "./executor";
 import { provideOwnCopy } from "./own-copy";
 import { installSyncStdio } from "./stdio";
+import { onUncaught } from "./uncaught";
 import { WorkerEnvironment } from "./typescript-loop";
 
 const start = workerData as WorkerStart;
@@ -31,8 +32,7 @@ function fatal(error: unknown): void {
 try {
   installSyncStdio();
   provideOwnCopy();
-  process.on("uncaughtException", fatal);
-  process.on("unhandledRejection", fatal);
+  onUncaught(fatal);
   process.on("exit", (code) => environment.crash(code, (writer) => encodeValue(writer, code)));
   // Keeps the loop of an idle worker alive.
   setInterval(() => undefined, 0x7fff_ffff);

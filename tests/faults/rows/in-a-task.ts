@@ -5,6 +5,9 @@ import type { FaultGroup } from "../../support/faults";
 declare const T: Tools["T"];
 declare const sleep: (ms: number) => Promise<void>;
 
+/** It is said once for each thread count. */
+const twice = (text: string): RegExp => new RegExp(`^(?=[^]*${text}[^]*${text})(?![^]*${text}[^]*${text}[^]*${text})`);
+
 const MP_WORKER_CRASHED = { error: "WorkerCrashedError", code: "MP_WORKER_CRASHED", worker: "replaced", retried: true } as const;
 const MP_TIMEOUT = { error: "TimeoutError", code: "MP_TIMEOUT", worker: "replaced", retried: false } as const;
 const THROWN = { worker: "kept", retried: true } as const;
@@ -91,11 +94,6 @@ export const inATask: FaultGroup = {
     emitsError: async () => {
       new (require("node:events").EventEmitter)().emit("error", new RangeError("no listener"));
     },
-    aborts: () => {
-      require("node:worker_threads").parentPort; // no way to stop the thread from inside but process.exit
-      process.exitCode = 9;
-      process.exit();
-    },
     overflows: () => {
       const deeper = (n: number): number => deeper(n + 1) + 1;
       return deeper(0);
@@ -121,10 +119,6 @@ export const inATask: FaultGroup = {
     },
     allocates: () => new ArrayBuffer(2 ** 53 - 1),
     waitsForever: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
-    cancelled: (flags: Int32Array) => {
-      flags[0] = 1;
-      for (;;);
-    },
     leavesRejection: () => {
       void Promise.reject(new TypeError("orphaned"));
       return "done";
@@ -138,6 +132,63 @@ export const inATask: FaultGroup = {
     leavesLateRejection: () => {
       void sleep(20).then(() => Promise.reject(new TypeError("orphaned")));
       return "done";
+    },
+    handlesItself: async () => {
+      const said: string[] = [];
+      const onError = (error: Error) => void said.push(error.message);
+      const onRejection = (reason: unknown) => void said.push(String(reason));
+      process.on("uncaughtException", onError);
+      process.on("unhandledRejection", onRejection);
+      setTimeout(() => {
+        throw new RangeError("thrown from a timer");
+      }, 1);
+      await sleep(10);
+      void Promise.reject("rejected");
+      await sleep(10);
+      process.off("uncaughtException", onError);
+      process.off("unhandledRejection", onRejection);
+      return said.join(", ");
+    },
+    nestsExit: () => {
+      try {
+        T["exits"](9).get();
+      } catch (error) {
+        return (error as Error).name;
+      }
+      return "nothing was thrown";
+    },
+    awaitsExit: async () => {
+      try {
+        await T["exits"](9);
+      } catch (error) {
+        return `inner: ${(error as Error).name}`;
+      }
+      return "nothing was thrown";
+    },
+    nestsForever: () => {
+      try {
+        T["forever"].with({ timeout: 50, grace: 10 })().get();
+      } catch (error) {
+        return (error as Error).name;
+      }
+      return "nothing was thrown";
+    },
+    prints: (text: string) => console.log(text),
+    printsMuch: (lines: number) => {
+      for (let i = 0; i < lines; i++) console.log(`line ${i} ${"x".repeat(100)}`);
+    },
+    printsAndExits: () => {
+      console.error("to stderr");
+      console.log("last words");
+      process.exit(1);
+    },
+    emits: async (count: number) => {
+      const emitter = new (require("node:events").EventEmitter)();
+      const seen: number[] = [];
+      emitter.on("tick", (i: number) => void seen.push(i));
+      for (let i = 0; i < count; i++) setTimeout(() => emitter.emit("tick", i), i * 5);
+      await sleep(count * 5 + 20);
+      return seen;
     },
     rejectsTwice: () =>
       new Promise((resolve, reject) => {
@@ -192,14 +243,14 @@ export const inATask: FaultGroup = {
       task: "exits",
       args: "3",
       ...MP_WORKER_CRASHED,
-      message: "The worker that ran {f} ended under it: process.exit(3) was called in the task, or its thread ended with that code.",
+      message: "The worker that ran {f} ended under it: process.exit(3) was called in it, or in another task on the same worker.",
       check: "assert.strictEqual(error.exitCode, 3);",
     },
     "process.exit in an async task": {
       task: "exitsLater",
       args: "0",
       ...MP_WORKER_CRASHED,
-      message: "The worker that ran {f} ended under it: process.exit(0) was called in the task, or its thread ended with that code.",
+      message: "The worker that ran {f} ended under it: process.exit(0) was called in it, or in another task on the same worker.",
       check: "assert.strictEqual(error.exitCode, 0);",
     },
     "an uncaught exception while the task runs": {
@@ -257,6 +308,94 @@ export const inATask: FaultGroup = {
       pool: "{ resourceLimits: { maxOldGenerationSizeMb: 40 } }",
       ...MP_WORKER_CRASHED,
       message: "The worker that ran {f} ended under it…",
+    },
+    "a stack overflow through nested calls": {
+      // The innermost call's get() has failed, so that nobody looks at that call's own failure.
+      stderr: /^$|Maximum call stack/,
+      main: `await assert.rejects(T.overflowsNested(), RangeError);
+        assert.strictEqual(await T.add(1, 2), 3);
+        assert.strictEqual(T.add(1, 2).get(), 3);`,
+      outcome: ["RangeError"],
+    },
+    "a task settles its promise twice": {
+      main: `assert.strictEqual(await T.rejectsTwice(), "first"); assert.strictEqual(T.rejectsTwice().get(), "first");`,
+      outcome: ["first"],
+    },
+    "a rejection that a task leaves behind": {
+      main: `assert.strictEqual(await T.leavesRejection(), "done");
+        for (let i = 0; i < 10; i++) { assert.strictEqual(T.add(i, 1).get(), i + 1); await sleep(5); }`,
+      stderr: twice("orphaned"),
+      outcome: ["stderr"],
+    },
+    "a rejection after the task has ended": {
+      main: `assert.strictEqual(await T.leavesLateRejection(), "done");
+        for (let i = 0; i < 20; i++) { assert.strictEqual(T.add(i, 1).get(), i + 1); await sleep(5); }`,
+      stderr: twice("orphaned"),
+      outcome: ["stderr"],
+    },
+    "an exception after the task has ended": {
+      main: `assert.strictEqual(await T.leavesThrower(), "done");
+        for (let i = 0; i < 20; i++) { assert.strictEqual(await T.add(i, 1), i + 1); await sleep(5); }`,
+      stderr: twice("orphaned"),
+      outcome: ["stderr"],
+    },
+    "a module that handles uncaught exceptions itself": {
+      main: `assert.strictEqual(await T.handlesItself(), "thrown from a timer, rejected");
+        assert.strictEqual(await T.handlesItself(), "thrown from a timer, rejected");`,
+      outcome: ["uncaughtException", "unhandledRejection"],
+    },
+    "every worker dies while the caller is blocked, with tasks queued behind": {
+      main: `const dying = Array.from({ length: 6 }, (_, i) => T.exits(i + 1));
+        const living = Array.from({ length: 50 }, (_, i) => T.add(i, 1));
+        living.forEach((handle, i) => assert.strictEqual(handle.get(), i + 1));
+        dying.forEach((handle, i) => assert.throws(() => handle.get(), (error) => error instanceof mp.WorkerCrashedError && error.exitCode === i + 1));`,
+      outcome: ["WorkerCrashedError"],
+    },
+    "one death after the other in a program that never gives its event loop a turn": {
+      main: `for (let i = 0; i < 15; i++) assert.throws(() => T.exits(1).get(), mp.WorkerCrashedError);
+        assert.strictEqual(T.add(1, 2).get(), 3);`,
+      outcome: ["WorkerCrashedError"],
+    },
+    "a nested task ends its worker": {
+      main: `for (let i = 0; i < 3; i++) {
+          const outcome = await T.nestsExit().catch((error) => error.name);
+          // It ran on the waiting task's worker, and takes that along.
+          assert.ok(outcome === "WorkerCrashedError", outcome);
+          assert.strictEqual(await T.add(1, 2), 3);
+        }`,
+      outcome: ["WorkerCrashedError", "get()"],
+    },
+    "a nested task ends its worker while the outer one awaits": {
+      threads: [2],
+      main: `for (let i = 0; i < 3; i++) {
+          assert.strictEqual(await T.awaitsExit().catch((error) => "outer: " + error.name), "outer: WorkerCrashedError");
+          assert.strictEqual(await T.add(1, 2), 3);
+        }`,
+      outcome: ["WorkerCrashedError", "await"],
+    },
+    "a nested infinite loop under a timeout": {
+      main: `for (let i = 0; i < 2; i++) {
+          const outcome = await T.nestsForever().catch((error) => error.name + ": " + error.message);
+          assert.ok(/TimeoutError|WorkerCrashedError/.test(outcome), outcome);
+          assert.strictEqual(await T.add(1, 2), 3);
+        }`,
+      outcome: ["TimeoutError", "WorkerCrashedError"],
+    },
+    "what a task writes while the caller is blocked": {
+      main: `T.prints("from the task").get();
+        require("node:fs").writeSync(1, "from the caller\\n");
+        T.printsMuch(2000).get();
+        T.printsAndExits().wait();`,
+      ended: ({ code, stdout, stderr }) => {
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "to stderr\nto stderr\n" });
+        const much = `${Array.from({ length: 2000 }, (_, i) => `line ${i} ${"x".repeat(100)}`).join("\n")}\n`;
+        expect(stdout).toBe(`${`from the task\nfrom the caller\n${much}last words\n`.repeat(2)}survived\n`);
+      },
+      outcome: ["stdout", "stderr"],
+    },
+    "an EventEmitter and timers in a task while the caller is blocked": {
+      main: `assert.deepStrictEqual(T.emits(5).get(), [0, 1, 2, 3, 4]);`,
+      outcome: ["event loop"],
     },
   },
 };
