@@ -24,6 +24,12 @@ const tasks = {
     await sleep(ms);
     return value;
   },
+  fails: () => {
+    throw new RangeError("no");
+  },
+  numbers: function* (count: number) {
+    for (let i = 0; i < count; i++) yield i;
+  },
   nestedForever: (): unknown => T.forever().get(),
 };
 declare const T: Tools["T"];
@@ -77,13 +83,13 @@ describe.each(threaded)("on the %s backend", (backend) => {
     expect(ended).toMatchObject({ hung: false, signal, stdout: "ready\n", stderr: "" });
   });
 
-  test("SIGINT ends a program that is blocked in get", async () => {
+  test.each(["SIGINT", "SIGTERM"] as const)("%s ends a program that is blocked in get", async (signal) => {
     const ended = await run(`${BUSY} require("node:fs").writeSync(1, "ready"); busy[0].get();`, backend, {
       onOutput: (stdout, child) => {
-        if (stdout.includes("ready")) setTimeout(() => child.kill("SIGINT"), 50);
+        if (stdout.includes("ready")) setTimeout(() => child.kill(signal), 50);
       },
     });
-    expect(ended).toMatchObject({ hung: false, signal: "SIGINT", stdout: "ready" });
+    expect(ended).toMatchObject({ hung: false, signal, stdout: "ready" });
   });
 
   test("a handler of SIGINT shuts the pool down", async () => {
@@ -147,6 +153,61 @@ describe.each(threaded)("on the %s backend", (backend) => {
     );
     expect(ended).toMatchObject({ hung: false, code: 1, stdout: "" });
     expect(ended.stderr).toContain("TimeoutError");
+  });
+
+  test("shutdown waits for tasks that nobody observes, also when observed ones end meanwhile", async () => {
+    const ended = await run(
+      `mp.configure({ threads: 1 });
+      const last = T.later(300, "late");
+      const closing = mp.shutdown({ timeout: 60_000 });
+      console.log(await T.add(1, 2));
+      await closing;
+      console.log(last.status, last.get());`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "3\nfulfilled late\n", stderr: "" });
+    // The limit of the shutdown does not hold the program.
+    expect(ended.took).toBeLessThan(15_000);
+  });
+
+  test("a shutdown in the middle of everything settles every handle", async () => {
+    const ended = await run(
+      `mp.configure({ threads: 2 });
+      const stream = T.numbers(1e9);
+      const read = (async () => { let n = 0; for await (const i of stream) n = i; return n; })().catch((error) => error.name);
+      const failed = T.fails.with({ retry: { attempts: 100, delay: 5 } })();
+      const mapped = T.spin.map(Array.from({ length: 200 }, () => 1)).then(() => "mapped", (error) => error.name);
+      const handles = [T.forever(), T.hang(), T.add(T.later(50, 1), 2), T.add.with({ after: [T.hang()] })(1, 2), failed, T.nestedForever(),
+        ...Array.from({ length: 50 }, (_, i) => T.add(i, 1))];
+      const settled = Promise.allSettled(handles);
+      await sleep(40);
+      await mp.shutdown({ cancelPending: true });
+      console.log((await settled).length, new Set(handles.map((handle) => handle.isReady())).size, handles[0].status, handles[1].status, failed.status);
+      console.log(typeof await read, typeof await mapped);
+      console.log(await T.add(1, 2));`,
+      backend,
+    );
+    expect(ended).toMatchObject({
+      hung: false,
+      code: 0,
+      stdout: "56 1 cancelled cancelled cancelled\nstring string\n3\n",
+      stderr: "",
+    });
+  });
+
+  test("process.exit with a task in each state", async () => {
+    const ended = await run(
+      `mp.configure({ threads: 1 });
+      const running = T.forever();
+      while (running.status !== "running") await sleep(1);
+      const queued = T.add(1, 2), waiting = T.add(queued, 1), done = mp.AsyncHandle.of(1);
+      const retried = T.fails.with({ retry: { attempts: 9, delay: 10_000 } })(), stream = T.numbers(10), map = T.add.map([1, 2, 3]);
+      void stream.next();
+      console.log(running.status, queued.status, waiting.status, done.status);
+      process.exit(4);`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 4, signal: null, stdout: "running queued waiting fulfilled\n", stderr: "" });
   });
 
   test("a queue of tasks goes on while the program computes, and while it idles", async () => {

@@ -62,6 +62,8 @@ export interface FaultGroup {
   rows: Record<string, Fault>;
 }
 
+declare const require: (id: string) => any;
+
 const COMMON_TASKS: Record<string, Function> = {
   add: (a: number, b: number) => a + b,
   spin: (ms: number) => {

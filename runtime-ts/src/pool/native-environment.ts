@@ -120,6 +120,10 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   protected abstract seatOf(id: number): number;
   /** Whether an observed, pending task keeps the process alive. */
   protected abstract keepAlive(on: boolean): void;
+  /** Everything that is pending is waited for, observed or not. */
+  protected drains(): boolean {
+    return false;
+  }
   /** One more worker would help. */
   protected abstract wantWorker(): void;
   /** Does what only this environment can do; called when a blocking wait is interrupted for it. */
@@ -316,7 +320,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   /** The event loop was woken. */
   protected woken(): void {
     this.deliver();
-    if (this.observed === 0 && this.listening) {
+    if (this.observed === 0 && this.listening && !this.drains()) {
       // Not at once when the last observed task settles, since the next one often follows.
       this.listening = false;
       this.port.listen(false);

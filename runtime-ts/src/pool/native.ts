@@ -87,7 +87,11 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   }
 
   protected keepAlive(on: boolean): void {
-    this.port.keepAlive(on);
+    this.port.keepAlive(on || this.drains());
+  }
+
+  protected override drains(): boolean {
+    return this.drained !== undefined;
   }
 
   /** By id, of all workers that there have been. */
@@ -297,11 +301,13 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   private async drain(timeout: number): Promise<void> {
     this.port.listen(true);
     this.port.keepAlive(true);
+    let limit: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.drained = resolve;
-      if (timeout !== Infinity) setTimeout(resolve, Math.min(timeout, LONGEST_TIMER));
+      if (timeout !== Infinity) limit = setTimeout(resolve, Math.min(timeout, LONGEST_TIMER));
       this.checkDrained();
     });
+    clearTimeout(limit);
     this.drained = undefined;
   }
 

@@ -135,12 +135,13 @@ export const atTheCall: FaultGroup = {
       message: `…after…`,
     },
     "the queue is full": {
-      main: `await mp.shutdown(); mp.configure({ threads, maxQueue: 2 });
+      main: `await mp.shutdown();
+        mp.configure({ threads, maxQueue: 2 });
         const before = Array.from({ length: threads }, () => T.spin(300));
         while (mp.stats().busy < threads) await sleep(1);
         const waiting = [T.add(1, 2), T.add(3, 4)];
         assert.throws(() => T.add(5, 6), (error) => error instanceof mp.QueueFullError && error.code === "MP_QUEUE_FULL" && error.task === "add"
-          && error.message === "add was not queued: 2 tasks wait already, and the pool's maxQueue is 2.");
+          && error.message === "add was not queued: 2 tasks wait already, and the pool's maxQueue is 2. \`await queueRoom()\` before the call waits for room.");
         assert.deepStrictEqual(waiting.map((handle) => handle.get()), [3, 7]);
         assert.strictEqual(await T.add(5, 6), 11);`,
       outcome: ["QueueFullError", "MP_QUEUE_FULL"],

@@ -4,6 +4,7 @@ import type { FaultGroup } from "../../support/faults";
 
 declare const T: Tools["T"];
 declare const sleep: (ms: number) => Promise<void>;
+declare const require: (id: string) => any;
 
 /** It is said once for each thread count. */
 const twice = (text: string): RegExp => new RegExp(`^(?=[^]*${text}[^]*${text})(?![^]*${text}[^]*${text}[^]*${text})`);

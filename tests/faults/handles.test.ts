@@ -1,0 +1,4 @@
+import { testFaults } from "../support/faults";
+import { handles } from "./rows/handles";
+
+testFaults(handles);
