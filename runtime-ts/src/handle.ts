@@ -16,7 +16,7 @@ import { Phase, Settlement } from "./pool/backend";
 import { isStartFailure } from "./pool/start-failure";
 import { Continuation, continueSoon } from "./continuation";
 import { addPushSite, type PushSite } from "./push-site";
-import { afterRejection, lookedAt } from "./unhandled";
+import { afterRejection, enterWait, leaveWait, lookedAt } from "./unhandled";
 
 export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
 
@@ -364,6 +364,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (run !== null && record !== undefined) record.ran(run.waited, elapsed);
     this._elapsed = elapsed < 1_000_000 ? (elapsed * 1000) | 0 : Math.round(elapsed * 1000);
     const more = this._more;
+    if (settlement === Settlement.DependencyFailed && this._causeIsLate(more?.after?.[detail], detail)) return;
     if (settlement === Settlement.Fulfilled) {
       // Others decode their own copies of a quiet handle's result.
       if ((this._flags & QUIET) === 0 && (payload!.end - payload!.start <= EAGER_BYTES || this._resolve !== undefined)) {
@@ -515,6 +516,15 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   /** @internal */
   _block(ms: number): boolean {
     checkMs("timeoutMs", ms);
+    enterWait();
+    try {
+      return this._waitUntil(ms);
+    } finally {
+      leaveWait();
+    }
+  }
+
+  private _waitUntil(ms: number): boolean {
     const deadline = ms === Infinity ? Infinity : performance.now() + ms;
     for (;;) {
       const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
@@ -638,6 +648,18 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const settled = more.settled;
     more.settled = undefined;
     if (settled !== undefined) for (const callback of settled) callback(this as AsyncHandle<unknown>);
+  }
+
+  /**
+   * The failure that this one follows from may not have been told yet: a wait for that task, further up on the stack, takes it. Then this one is told right
+   * after it.
+   */
+  private _causeIsLate(failed: AsyncHandle<unknown> | undefined, detail: number): boolean {
+    if (failed === undefined || failed.isReady()) return false;
+    const start = (): void => this.settle(Settlement.DependencyFailed, null, 0, detail, null);
+    this._extra().launch = { handles: [failed], start };
+    failed._whenSettled(() => queueMicrotask(() => this._launch()));
+    return true;
   }
 
   private _errorFor(settlement: Settlement, payload: Encoded | null, detail: number): unknown {

@@ -4,6 +4,7 @@ import type { ResolvedOptions } from "./options";
 import type { FunctionRecord } from "./metrics";
 import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
 import { Settlement } from "./pool/backend";
+import { enterWait, leaveWait } from "./unhandled";
 
 export interface MapRun {
   /** Its place among the runs, in the order of the items. */
@@ -31,7 +32,12 @@ export class ChunkRun implements MapRun, TaskSink {
   ) {}
 
   block(ms: number): boolean {
-    return this.backend.block(this.ticket, ms);
+    enterWait();
+    try {
+      return this.backend.block(this.ticket, ms);
+    } finally {
+      leaveWait();
+    }
   }
 
   cancel(): void {

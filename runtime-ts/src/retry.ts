@@ -19,13 +19,9 @@ export function planRetries(
   push: PushOptions | undefined,
   name: string,
 ): Retrier {
-  if (writer.transfers !== null) {
-    writer.reset();
-    throw new TypeError(
-      `${name} can't be retried: its arguments are moved, so they are gone after the first run. Copy them, or leave "retry" out.`,
-    );
-  }
-  const bytes = writer.bytes.slice(0, writer.length);
+  refuseMoved(writer, name);
+  // Of the array, not of a Buffer: that would be a view of memory that goes away with the first run.
+  const bytes = Uint8Array.prototype.slice.call(writer.bytes, 0, writer.length);
   const attachments = writer.attachments === null ? null : [...writer.attachments];
   const when = AsyncResource.bind(options.when);
   let runs = 1;
@@ -44,6 +40,18 @@ export function planRetries(
       return backend.push(index, next, sink, push);
     },
   };
+}
+
+/**
+ * @param writer holds the encoded call, and is reset when that is refused
+ * @throws TypeError when buffers among the arguments are moved
+ */
+export function refuseMoved(writer: Writer, name: string): void {
+  if (writer.transfers === null) return;
+  writer.reset();
+  throw new TypeError(
+    `${name} can't be retried: its arguments are moved, so they are gone after the first run. Copy them, or leave "retry" out.`,
+  );
 }
 
 /** ms before run number `run` (the second one is 2). "Full jitter" draws from the whole delay, as AWS's architecture blog compares them. */

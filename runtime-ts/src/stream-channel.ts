@@ -129,19 +129,25 @@ export class StreamProducer extends Channel {
     return this.load(CANCELLED) === 1;
   }
 
-  /** Writes a value, blocking the thread while there is no room. False when the consumer wants no more. */
-  writeSync(bytes: Uint8Array): boolean {
-    for (const step of this.steps(bytes)) Atomics.wait(this.header, ROOM, step);
-    return !this.cancelled;
+  /**
+   * Writes a value. False when the consumer wants no more.
+   *
+   * While there is no room it waits on the event loop, never by blocking the thread: the consumer may be a task on this very thread.
+   */
+  write(bytes: Uint8Array): boolean | Promise<boolean> {
+    const steps = this.steps(bytes);
+    const first = steps.next();
+    return first.done === true ? !this.cancelled : this.writeRest(first.value, steps);
   }
 
-  /** The same without blocking. */
-  async write(bytes: Uint8Array): Promise<boolean> {
-    for (const step of this.steps(bytes)) {
-      const wait = waitAsync(this.header, ROOM, step);
+  private async writeRest(room: number, steps: Iterator<number>): Promise<boolean> {
+    for (let mark = room; ;) {
+      const wait = waitAsync(this.header, ROOM, mark);
       if (wait.async) await wait.value;
+      const next = steps.next();
+      if (next.done === true) return !this.cancelled;
+      mark = next.value;
     }
-    return !this.cancelled;
   }
 
   /** No more values follow. */

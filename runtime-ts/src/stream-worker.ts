@@ -24,23 +24,42 @@ export function runStream(fn: Function, receiver: unknown, args: readonly unknow
   return Symbol.asyncIterator in generator ? runAsync(generator, producer, encode) : runSync(generator, producer, encode);
 }
 
+/** Goes on as far as there is room in the channel, then asynchronously. */
 function runSync(generator: Generator<unknown>, producer: StreamProducer, encode: (value: unknown) => Uint8Array): unknown {
+  let wait: Promise<boolean> | undefined;
   try {
     for (;;) {
       const next = generator.next();
       if (next.done === true) return next.value;
-      let open = false;
+      let open: boolean | Promise<boolean> = false;
       try {
-        open = producer.writeSync(encode(next.value));
+        open = producer.write(encode(next.value));
       } finally {
         // Cancelled, or a value that can't cross: the generator's own `finally` blocks run.
-        if (!open) generator.return(undefined);
+        if (open === false) generator.return(undefined);
       }
-      if (!open) return undefined;
+      if (open === false) return undefined;
+      if (open !== true) return resume((wait = open), generator, producer, encode);
     }
   } finally {
-    producer.end();
+    if (wait === undefined) producer.end();
   }
+}
+
+async function resume(
+  wait: Promise<boolean>,
+  generator: Generator<unknown>,
+  producer: StreamProducer,
+  encode: (value: unknown) => Uint8Array,
+): Promise<unknown> {
+  let open = false;
+  try {
+    open = await wait;
+    if (!open) generator.return(undefined);
+  } finally {
+    if (!open) producer.end();
+  }
+  return open ? runSync(generator, producer, encode) : undefined;
 }
 
 async function runAsync(

@@ -28,7 +28,7 @@ import { resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import { pushSite, sitesLeft, withoutOwnFrames } from "./push-site";
-import { planRetries } from "./retry";
+import { planRetries, refuseMoved } from "./retry";
 import { StreamHandle } from "./stream";
 import { FLAG_GENERATOR, FLAG_RECEIVER, type StubMeta } from "./stub-meta";
 import { pushOptionsOf } from "./task-options";
@@ -274,6 +274,7 @@ export class StubTask {
       if (options?.retry !== undefined) more.retrier = planRetries(options.retry, backend, index, writer, push, origin.name);
     }
     handle._ticket = backend.push(index, writer, handle, push);
+    if (options?.retry !== undefined && dependencies.length > 0) keepInputs(backend, dependencies, handle);
     if (options?.signal !== undefined) follow(options.signal, handle);
     return handle;
   }
@@ -291,6 +292,7 @@ export class StubTask {
     after: readonly AsyncHandle<unknown>[],
     inputs: readonly number[],
   ): AsyncHandle<unknown> {
+    if (options?.retry !== undefined) refuseMoved(writer, origin.name);
     const call = keep({ bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments });
     writer.reset();
     const handle = new AsyncHandle<unknown>(origin, backend);
@@ -299,7 +301,7 @@ export class StubTask {
     more.grace = options?.grace;
     more.timeout = options?.timeout;
     const start = (): void => {
-      const failed = after.find((dependency) => dependency.status !== "fulfilled");
+      const failed = after.find((dependency) => dependency._settlement > Settlement.Fulfilled);
       if (failed !== undefined) {
         handle._settleWith(Settlement.DependencyFailed, dependencyError(origin, failed));
         return;
@@ -324,13 +326,15 @@ export class StubTask {
         handle._settleWith(Settlement.Rejected, refused(error, origin.name));
         return;
       }
-      handle._ticket = backend.push(index, next, handle, pushOptionsOf(options));
+      const push = pushOptionsOf(options);
+      if (options?.retry !== undefined) more.retrier = planRetries(options.retry, backend, index, next, push, origin.name);
+      handle._ticket = backend.push(index, next, handle, push);
     };
     more.launch = { handles: after, start };
     let missing = after.length;
     for (const dependency of after) {
       dependency._whenSettled(() => {
-        if (--missing === 0) queueMicrotask(() => handle._launch());
+        if (--missing === 0 || dependency._settlement > Settlement.Fulfilled) queueMicrotask(() => handle._launch());
       });
     }
     if (options?.signal !== undefined) follow(options.signal, handle);
@@ -343,6 +347,15 @@ function refused(error: unknown, name: string): unknown {
   const named = concerning(error, name);
   if (isParallelError(named)) withoutOwnFrames(named);
   return named;
+}
+
+/** Each run of a task that may be repeated needs the values that it waited for. */
+function keepInputs(backend: Backend, inputs: readonly AsyncHandle<unknown>[], handle: AsyncHandle<unknown>): void {
+  const tickets = inputs.map((input) => input._ticket);
+  for (const ticket of tickets) backend.retain(ticket);
+  handle._whenSettled(() => {
+    for (const ticket of tickets) backend.release(ticket);
+  });
 }
 
 function failedDependency(origin: HandleOrigin, dependency: AsyncHandle<unknown>): AsyncHandle<never> {

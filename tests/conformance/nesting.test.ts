@@ -21,6 +21,26 @@ const tasks = {
     return a.get() + b.get();
   },
   depth: (n: number): number => (n === 0 ? 0 : 1 + T.depth(n - 1).get()),
+  /** Waits for a task that needs the event loop, while another one fails. */
+  secondFailsNow: () => {
+    const first = T.later(30, "first");
+    const second = T.fail("second");
+    first.wait();
+    try {
+      return second.get();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  },
+  ownErrorNames: () => {
+    const handle = T.spin(1);
+    handle.cancel();
+    try {
+      return handle.get();
+    } catch (error) {
+      return `${(error as Error).name} ${(error as Error).constructor.name}`;
+    }
+  },
   fanOut: (count: number): number => {
     const handles = Array.from({ length: count }, (_, i) => T.add(i, 1));
     return handles.reduce((sum, handle) => sum + handle.get(), 0);
@@ -172,6 +192,15 @@ function both() {
     },
     "a nested error reaches the task that waits": {
       run: async ({ T, assert }: Tools) => assert.strictEqual(await T.failing(), "RangeError: inner"),
+    },
+    "a failed call that is looked at right after a wait for another is not reported": {
+      on: threaded,
+      run: async ({ T, assert }: Tools) => {
+        for (let i = 0; i < 5; i++) assert.strictEqual(await T.secondFailsNow(), "second");
+      },
+    },
+    "errors that arise in a worker have their own names": {
+      run: async ({ T, assert }: Tools) => assert.strictEqual(await T.ownErrorNames(), "CancelledError CancelledError"),
     },
     "large and moved nested values": {
       run: async ({ T, assert }: Tools) => {

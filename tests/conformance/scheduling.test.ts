@@ -417,6 +417,10 @@ conformance("scheduling", tasks, {
     assert.strictEqual(handle.progress, 1);
     for (let i = 1; i < seen.length; i++) assert.ok(seen[i]! >= seen[i - 1]!);
   },
+  "a blocking get of a task that reports progress": ({ T, assert }) => {
+    for (let i = 0; i < 20; i++) assert.ok(T.progress(1).get(10_000) !== null);
+    assert.ok(T.progress(3).wait(10_000));
+  },
   "progress arrives while the task runs": async ({ T, assert }) => {
     const seen: number[] = [];
     await T.slowProgress(5).onProgress((fraction: number) => seen.push(fraction));

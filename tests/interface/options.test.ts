@@ -21,6 +21,12 @@ const tasks = {
   failKeyed: (n: number) => {
     throw new RangeError(`${n}:${Math.random()}`);
   },
+  failWith: (counter: Int32Array, times: number, value: { length: number }) => {
+    const run = Atomics.add(counter, 0, 1) + 1;
+    if (run <= times) throw new RangeError(`run ${run}`);
+    return value.length;
+  },
+  text: (length: number) => "x".repeat(length),
   info: () => mp.taskInfo(),
 };
 
@@ -65,6 +71,18 @@ conformance("options", tasks, {
     const counter = mp.sharedArray(Int32Array, 1);
     await assert.rejects(T.failTimes.with({ retry: 3 })(counter, 99), { message: "run 3" });
     assert.strictEqual(counter[0], 3);
+  },
+  "retry repeats a call with large arguments, and one whose arguments are handles": async ({ T, mp, assert }) => {
+    const counter = (): Int32Array => mp.sharedArray(Int32Array, 1);
+    assert.strictEqual(await T.failWith.with({ retry: 4 })(counter(), 3, "y".repeat(100_000)), 100_000);
+    for (const length of [3, 100_000]) {
+      const input = T.text(length);
+      assert.strictEqual(await T.failWith.with({ retry: { attempts: 4, delay: 5 } })(counter(), 3, input), length);
+      assert.strictEqual(await T.failWith.with({ retry: { attempts: 4, delay: 5 } })(counter(), 3, input), length);
+    }
+    // What it waits for is repeated as well.
+    const repeated = T.failWith.with({ retry: 3 })(counter(), 2, "four");
+    assert.strictEqual(await T.failTimes.with({ retry: 3 })(counter(), T.add(-2, repeated)), 3);
   },
   "retry asks `when`": async ({ T, mp, assert }) => {
     const counter = mp.sharedArray(Int32Array, 1);

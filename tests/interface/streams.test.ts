@@ -1,5 +1,6 @@
-import { conformance } from "../support/conformance";
+import { conformance, type Tools } from "../support/conformance";
 
+declare const T: Tools["T"];
 declare function sleep(ms: number): Promise<void>;
 
 const tasks = {
@@ -27,6 +28,11 @@ const tasks = {
   },
   closure: function* () {
     yield () => 1;
+  },
+  sumOfOwn: async (n: number, late: boolean) => {
+    let sum = 0;
+    for await (const value of late ? T.slowly(n) : T.range(n)) sum += value;
+    return sum;
   },
   slowly: async function* (n: number) {
     for (let i = 0; i < n; i++) {
@@ -78,6 +84,13 @@ conformance("streams", tasks, {
         }
       }
       await until(() => counter[1] === 1);
+    },
+  },
+  "a task consumes a generator of its own on the only worker there is": {
+    threads: 1,
+    run: async ({ T, assert }) => {
+      assert.strictEqual(await T.sumOfOwn(200, false), 19_900);
+      assert.strictEqual(await T.sumOfOwn(20, true), 190);
     },
   },
   "an error arrives after the values before it": async ({ T, assert }) => {

@@ -40,7 +40,7 @@ enum Waited {
     TooDeep = 4,
 }
 
-/// `block(slot, ms, depth) → Waited`, plus 16 when a record was written.
+/// `block(slot, ms, depth) → Waited`, plus 16 for each record that was written (the last progress, the settlement).
 ///
 /// # Safety
 /// A callback for `value::function`.

@@ -22,13 +22,13 @@ const FETCH = 32;
 const PROGRESS = 64;
 const RECORD_HEADER = 48;
 
-/** Results of `block`, as in runtime-native/src/binding/block.rs. */
+/** Results of `block`, as in runtime-native/src/binding/block.rs; above these bits stands the number of records. */
 const WAITED = 15;
+const WAITED_BITS = 4;
 const SETTLED = 0;
 const TIME_OUT = 1;
 const SERVICE = 2;
 const TOO_DEEP = 4;
-const ONE_RECORD = 16;
 
 /** What is known of a slot. */
 const OBSERVED = 1;
@@ -341,7 +341,8 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       let result: number;
       try {
         result = this.port.block(slot, left, depth);
-        if ((result & ONE_RECORD) !== 0) this.report(reports, 1);
+        // Its last progress, if that has not been told, and its settlement.
+        this.report(reports, result >> WAITED_BITS);
       } finally {
         this.depth = depth;
       }
