@@ -114,6 +114,9 @@ export const inATask: FaultGroup = {
       }
     },
     catastrophicRegExp: () => /^(a+)+$/.test(`${"a".repeat(40)}!`),
+    blockedInNativeCode: () => {
+      require("node:child_process").spawnSync(process.execPath, ["-e", "setTimeout(() => {}, 700)"]);
+    },
     outOfMemory: () => {
       const hoard: unknown[] = [];
       for (;;) hoard.push(new Array(1e5).fill(hoard.length));
@@ -299,6 +302,12 @@ export const inATask: FaultGroup = {
     },
     "a promise that never settles, under a timeout": {
       task: "hangs",
+      options: "{ timeout: 50, grace: 10 }",
+      ...MP_TIMEOUT,
+      message: "{f} has not ended within its timeout of 50 ms.",
+    },
+    "a call of native code that takes long, under a timeout": {
+      task: "blockedInNativeCode",
       options: "{ timeout: 50, grace: 10 }",
       ...MP_TIMEOUT,
       message: "{f} has not ended within its timeout of 50 ms.",
