@@ -290,13 +290,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (this._settlement === PENDING && this._promise === undefined && typeof onFulfilled === "function") {
       const continuation = new Continuation<A | B>(this);
       this._flags |= DIRECT;
-      if (isEngines(onFulfilled, onRejected)) {
-        this._resolve = onFulfilled;
-        this._reject = onRejected as Callback;
-      } else {
-        this._resolve = AsyncResource.bind(onFulfilled);
-        this._reject = typeof onRejected === "function" ? AsyncResource.bind(onRejected) : undefined;
-      }
+      this._resolve = onFulfilled;
+      this._reject = onRejected as Callback;
       this._promise = continuation;
       this._observe();
       return continuation;
@@ -609,18 +604,18 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
       this._reject = reject;
     });
     this._promise = promise;
-    continuation._adopt(promise.then(onFulfilled, onRejected));
+    continuation._adopt(promise.then(continuation._bound(onFulfilled), continuation._bound(onRejected)));
   }
 
   /** @internal Runs the callback of the first `then`. */
   _continue(): void {
     const continuation = this._promise as Continuation<unknown>;
-    const callbacks = { onFulfilled: this._resolve, onRejected: this._reject };
+    const { _resolve: onFulfilled, _reject: onRejected } = this;
     this._flags &= ~DIRECT;
     this._promise = this._resolve = this._reject = undefined;
     if ((this._flags & RAW) !== 0) this._decodeRaw();
     const fulfilled = this._settlement === Settlement.Fulfilled;
-    continuation._run(fulfilled ? callbacks.onFulfilled : callbacks.onRejected, this._value, fulfilled);
+    continuation._run(fulfilled ? onFulfilled : onRejected, this._value, fulfilled);
   }
 
   private _finish(settlement: Settlement): void {
@@ -786,21 +781,6 @@ function escape(call: () => void): void {
       throw error;
     });
   }
-}
-
-const textOf = Function.prototype.toString;
-
-/**
- * Whether the callbacks are the functions that `await` and `Promise.all` pass, which do not care in which asynchronous context they are called. Everybody else's
- * callbacks run in the context of their `then`, as a promise's do; binding them is what takes time and memory, and so is left out where it means nothing.
- */
-function isEngines(onFulfilled: Function, onRejected: unknown): boolean {
-  return (
-    typeof onRejected === "function" &&
-    onFulfilled.name === "" &&
-    onFulfilled.length === 1 &&
-    textOf.call(onFulfilled) === "function () { [native code] }"
-  );
 }
 
 function noop(): void {}
