@@ -43,7 +43,7 @@ export type EditPart = string | { start: number; end: number };
  * `start === end` for an insertion, so that the ts-patch adapter can apply it to the tree and the esbuild adapter to the text.
  *
  * Edits never overlap, except that an edit may lie wholly inside a moved range of another edit's `parts`: it then applies to what moves.
- * Sorted by `start`, an outer edit before those inside it. Insertions, `start === end`:
+ * Sorted by `start`, an outer edit before those inside it (of two with the same range, the outer is the one with that range among its parts). Insertions, `start === end`:
  * - `statements` goes into the innermost statement list (source file, block or namespace) that contains the position: before the first of its statements
  *   that starts at or after it. The file's first insertion is at 0 or right after the shebang or the prologue directives, its last at the end of the text.
  * - `members` goes to the end of the class whose closing brace is at `start`.

@@ -32,7 +32,9 @@ export function programEdits(
   classImports: readonly ClassImport[],
 ): Edit[] {
   const slots = new Slots();
-  const removed = sites.flatMap((site) => (site.kind === "method" ? [site.fn.body as ts.Node] : removedRanges(site)));
+  const removed = sites.flatMap((site) =>
+    site.kind === "method" ? [site.fn.body as ts.Node, ...parameterRanges(site)] : removedRanges(site),
+  );
   const isRemoved = (node: ts.Node): boolean => removed.some((range) => contains(range, node));
   const shown = sites.filter((site) => !isRemoved(site.kind === "wrapper" ? site.call : site.fn));
   const edits: Edit[] = [];

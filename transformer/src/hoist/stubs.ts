@@ -209,5 +209,11 @@ export function rangeOf(node: ts.Node): { start: number; end: number } {
 /** Outer edits before those inside them; insertions at one place in the order in which they were made. */
 export function sortEdits(edits: Edit[]): Edit[] {
   const isInsertion = (edit: Edit): boolean => edit.start === edit.end;
-  return edits.sort((a, b) => a.start - b.start || Number(isInsertion(b)) - Number(isInsertion(a)) || b.end - a.end);
+  // Of two for one node, the one that keeps the node goes around the other.
+  const isAround = (edit: Edit): boolean =>
+    edit.parts.some((part) => typeof part !== "string" && part.start === edit.start && part.end === edit.end);
+  return edits.sort(
+    (a, b) =>
+      a.start - b.start || Number(isInsertion(b)) - Number(isInsertion(a)) || b.end - a.end || Number(isAround(b)) - Number(isAround(a)),
+  );
 }
