@@ -5,6 +5,7 @@
  * which of them exports each task and class.
  */
 import type { SliceModule, SlicePlan, TaskRecord } from "../core";
+import type { Binding } from "../analyze/bindings";
 import type { Graph } from "../analyze/graph";
 import { localName, type Module, type Unit } from "../analyze/module";
 import type { Modules, Target } from "../analyze/resolve";
@@ -114,12 +115,13 @@ class Planner {
   private importsOf(group: Group): SliceImport[] {
     const { graph } = this.input;
     const imports = new Map<string, SliceImport>();
+    const members = membersInAll(graph, group);
     for (const unit of group.units) {
       for (const dependency of graph.dependencies(unit)) {
         const { binding, target } = dependency;
         const isSelf = unit.site?.kind === "tag" && binding.declarations.includes(unit.site.fn);
         const local = isSelf ? SELF_NAME : binding.name;
-        const added = this.link(group, local, binding.declarations[0]?.pos ?? 0, target, dependency.members);
+        const added = this.link(group, local, binding.declarations[0]?.pos ?? 0, target, members.get(binding));
         if (added) imports.set(local, added);
       }
     }
@@ -205,6 +207,18 @@ class Planner {
     facade.contents = `${lines.join("\n")}\n`;
     return id;
   }
+}
+
+/** What the units of a group together use of each namespace: one import serves them all. */
+function membersInAll(graph: Graph, group: Group): Map<Binding, Set<string> | "all"> {
+  const found = new Map<Binding, Set<string> | "all">();
+  for (const { binding, members } of group.units.flatMap((unit) => graph.dependencies(unit))) {
+    if (!members) continue;
+    const known = found.get(binding);
+    if (known === "all" || members === "all") found.set(binding, "all");
+    else found.set(binding, new Set([...(known ?? []), ...members]));
+  }
+  return found;
 }
 
 function unitOf(target: Exclude<Target, { kind: "namespace" }>): Unit | undefined {
