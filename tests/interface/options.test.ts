@@ -27,6 +27,7 @@ const tasks = {
     return value.length;
   },
   text: (length: number) => "x".repeat(length),
+  echoBoth: (shared: Int32Array, text: string) => ({ shared, text }),
   info: () => mp.taskInfo(),
 };
 
@@ -83,6 +84,18 @@ conformance("options", tasks, {
     // What it waits for is repeated as well.
     const repeated = T.failWith.with({ retry: 3 })(counter(), 2, "four");
     assert.strictEqual(await T.failTimes.with({ retry: 3 })(counter(), T.add(-2, repeated)), 3);
+  },
+  "calls with options and payloads of all sizes, with shared memory beside them": async ({ T, mp, assert }) => {
+    const shared = mp.sharedArray(Int32Array, 1);
+    for (const length of [10, 15_000, 20_000, 60_000, 70_000, 20_000]) {
+      const text = "z".repeat(length);
+      assert.strictEqual(await T.failWith.with({ name: "named" })(shared, 0, text), length);
+      assert.strictEqual(await T.failWith(shared, 0, text), length);
+      const both = await T.echoBoth(shared, text);
+      assert.strictEqual(both.text, text);
+      assert.ok(both.shared.buffer instanceof SharedArrayBuffer);
+      assert.strictEqual(T.add(length, 1).get(), length + 1);
+    }
   },
   "retry asks `when`": async ({ T, mp, assert }) => {
     const counter = mp.sharedArray(Int32Array, 1);

@@ -334,8 +334,9 @@ pub unsafe extern "C" fn stash(env: sys::napi_env, info: sys::napi_callback_info
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [bytes, length, attachments, transfers]: [_; 4]| {
-            let payload = transit::payload_of(env, bytes, index(env, length)?, attachments, transfers)?;
-            *side(port)?.stash.borrow_mut() = Some(payload);
+            let side = side(port)?;
+            let payload = transit::payload_of(env, bytes, index(env, length)?, attachments, transfers, &side.result)?;
+            *side.stash.borrow_mut() = Some(payload);
             Ok(nothing())
         })
     }

@@ -89,7 +89,7 @@ pub unsafe extern "C" fn push_with(env: sys::napi_env, info: sys::napi_callback_
             ]: [_; 12]| {
                 let slot = index(env, slot)?;
                 let payload = if is_present(env, bytes)? {
-                    transit::payload_of(env, bytes, index(env, length)?, attachments, transfers)?
+                    transit::payload_of(env, bytes, index(env, length)?, attachments, transfers, &port.out)?
                 } else {
                     Payload::default()
                 };

@@ -6,7 +6,9 @@ use std::slice;
 use napi::sys;
 
 use super::engine::Engine;
-use super::value::{Fault, Outcome, array_length, check, element, is_present, new_array, new_array_buffer, number};
+use super::value::{
+    Area, Fault, Outcome, array_length, check, element, is_present, new_array, new_array_buffer, number,
+};
 use crate::payload::{Attachment, BackingStore, Bytes, Payload, take_dead_stores};
 
 /// From this many bytes on, a writer's own buffer is moved instead of copied.
@@ -55,7 +57,8 @@ unsafe fn take_store(env: sys::napi_env, buffer: sys::napi_value) -> Option<Back
     None
 }
 
-/// A writer's payload that is not in the out-area: the buffer it has grown into, and what travels beside.
+/// A writer's payload, and what travels beside: it is in the buffer that the writer has grown into, which is moved if that is worth it, or in `home`, the
+/// area that the writer starts in, which stays this port's.
 ///
 /// # Safety
 /// The values must be those of `env`, on its thread: a Uint8Array that starts at its buffer's first byte, an array or null, an array or null.
@@ -65,6 +68,7 @@ pub unsafe fn payload_of(
     length: usize,
     attachments: sys::napi_value,
     transfers: sys::napi_value,
+    home: &Area,
 ) -> Outcome<Payload> {
     let (mut kind, mut size, mut data, mut buffer, mut offset) = (0, 0, ptr::null_mut(), ptr::null_mut(), 0);
     // SAFETY: the caller's promise, here and below.
@@ -78,7 +82,7 @@ pub unsafe fn payload_of(
     }
     // SAFETY: as said above.
     let attachments = unsafe { attachments_of(env, attachments, transfers) }?;
-    let movable = length >= MOVE_FROM && offset == 0;
+    let movable = length >= MOVE_FROM && offset == 0 && data.cast() != home.start;
     let bytes = match if movable {
         // SAFETY: as said above.
         unsafe { take_store(env, buffer) }
