@@ -1,20 +1,27 @@
 /**
  * What others can listen to through `node:diagnostics_channel`. Without a listener, a call costs one check.
  *
- * `tracing:makeparallel.task:start|end` surround the call that queues a task, `asyncStart|asyncEnd` its settling on the caller's event loop, `error`
- * comes with its error. The message is one object for the whole life of a task: a {@link TaskMessage}.
+ * `tracing:makeparallel.task:start|end` surround the call that queues a task, as `TracingChannel.tracePromise` of Node has it: the stores that are bound to `start`
+ * hold for the call. When the task has settled, `error` comes with its error, if any, then `asyncStart` and `asyncEnd`. The message is one object for the whole life
+ * of a task: a {@link TaskMessage}.
  */
 import { channel, tracingChannel } from "node:diagnostics_channel";
 import type { AsyncHandle } from "./handle";
+import type { MapHandle } from "./map";
+import type { StreamHandle } from "./stream";
 import { Settlement } from "./pool/backend";
 
 export interface TaskMessage {
   /** Task id, `path/from/root.ts#name`. */
   id: string;
   name: string;
-  /** From `end` on. */
-  handle?: AsyncHandle<unknown>;
-  /** From `asyncStart` on, for a task that has not been fulfilled. */
+  /** A call, a whole `map`, or a generator. */
+  kind: "call" | "map" | "stream";
+  /** What the call has returned. From `end` on. */
+  handle?: AsyncHandle<unknown> | MapHandle<unknown> | StreamHandle<unknown>;
+  /** The value, decoded when it is asked for. From `asyncStart` on, for a task that has been fulfilled. */
+  result?: unknown;
+  /** From `error` on, for a task that has not been fulfilled. */
   error?: unknown;
 }
 
@@ -28,28 +35,41 @@ export function tasksAreTraced(): boolean {
   return start.hasSubscribers || end.hasSubscribers || asyncStart.hasSubscribers || asyncEnd.hasSubscribers || error.hasSubscribers;
 }
 
-/** Queues a task by `push`, with the messages around it. */
-export function traceTask(id: string, name: string, push: () => AsyncHandle<unknown>): AsyncHandle<unknown> {
-  const message: TaskMessage = { id, name };
-  tasks.start.publish(message);
-  try {
-    message.handle = push();
-  } catch (error) {
-    message.error = error;
-    tasks.error.publish(message);
-    throw error;
-  } finally {
-    tasks.end.publish(message);
-  }
-  message.handle._whenSettled((handle) => {
-    if (handle._settlement !== Settlement.Fulfilled) {
-      message.error = handle._error();
+/** Starts a task by `push`, with the messages around it. @param outcomeOf what settles when the task behind a handle does */
+export function traceTask<H extends NonNullable<TaskMessage["handle"]>>(
+  kind: TaskMessage["kind"],
+  id: string,
+  name: string,
+  push: () => H,
+  outcomeOf: (handle: H) => AsyncHandle<unknown> | undefined,
+): H {
+  const message: TaskMessage = { id, name, kind };
+  const handle = tasks.start.runStores(message, () => {
+    try {
+      const pushed = push();
+      message.handle = pushed;
+      return pushed;
+    } catch (error) {
+      message.error = error;
+      tasks.error.publish(message);
+      throw error;
+    } finally {
+      tasks.end.publish(message);
+    }
+  });
+  const outcome = outcomeOf(handle);
+  outcome?._whenSettled(() => {
+    if (outcome._settlement === Settlement.Fulfilled) {
+      Object.defineProperty(message, "result", { get: () => outcome._peek(), enumerable: true, configurable: true });
+    } else {
+      message.error = outcome._error();
       tasks.error.publish(message);
     }
     tasks.asyncStart.publish(message);
     tasks.asyncEnd.publish(message);
   });
-  return message.handle;
+  outcome?._watch();
+  return handle;
 }
 
 /** A worker thread has been started. @param worker its number in the pool @param threadId of `node:worker_threads` */

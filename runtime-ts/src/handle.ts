@@ -10,11 +10,13 @@ import { HANDLE_BRAND } from "./codec";
 import { decodeValue } from "./codec";
 import { CancelledError, DependencyError, ParallelError, TimeoutError, WorkerCrashedError } from "./errors";
 import type { FunctionRecord } from "./metrics";
+import { processNow } from "./clock";
 import { checkMs } from "./options";
 import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
 import { Phase, Settlement } from "./pool/backend";
 import { isStartFailure } from "./pool/start-failure";
 import { Continuation, continueSoon } from "./continuation";
+import { tracePull, traceRun } from "./trace-events";
 import { addPushSite, type PushSite } from "./push-site";
 import { afterRejection, enterWait, leaveWait, lookedAt } from "./unhandled";
 
@@ -69,6 +71,8 @@ class More {
   /** The handle that settles this one, for calls that share a memoized run. */
   source: AsyncHandle<unknown> | undefined;
   launch: Launch | undefined;
+  /** In the trace: see trace-events.ts. */
+  flow = 0;
   /** Where the call was, if it was recorded. */
   site: PushSite | undefined;
 }
@@ -85,6 +89,10 @@ const POLLED = 4;
 const QUIET = 8;
 /** `_value` is an `Encoded` that nobody has looked at yet. */
 const RAW = 16;
+/** It was pushed while a trace is recorded: `_more.flow` names it there. */
+const TRACED = 64;
+/** The trace knows of the first look at the outcome. */
+const PULLED = 128;
 /** `_resolve` and `_reject` are the callbacks of the first `then`, and `_promise` is its {@link Continuation}. */
 const DIRECT = 32;
 
@@ -177,7 +185,9 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
    * @throws the task's error if it failed
    */
   tryGet(): R | undefined {
-    return this.isReady() ? this._take() : undefined;
+    if (!this.isReady()) return undefined;
+    if ((this._flags & TRACED) !== 0) this._tracePull(processNow());
+    return this._take();
   }
 
   /** Where the task stands. Never blocks. */
@@ -226,11 +236,13 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
    * @throws the task's error; TimeoutError when the time is over (the task goes on)
    */
   get(timeoutMs: number = Infinity): R {
+    const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
     if (this._settlement === PENDING && !this._block(timeoutMs)) {
       throw new TimeoutError(`${this.name} has not settled within the ${timeoutMs} ms that get() was given; it goes on.`, {
         task: this.name,
       });
     }
+    if (from !== 0) this._tracePull(from);
     return this._take();
   }
 
@@ -240,7 +252,9 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
    * @returns true if it has settled
    */
   wait(timeoutMs: number = Infinity): boolean {
+    const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
     if (this._settlement === PENDING && !this._block(timeoutMs)) return false;
+    if (from !== 0) this._tracePull(from);
     lookedAt(this);
     return true;
   }
@@ -357,6 +371,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if (this._settlement !== PENDING) return;
     const { record } = this._origin;
     if (run !== null && record !== undefined) record.ran(run.waited, elapsed);
+    if ((this._flags & TRACED) !== 0) traceRun(this._more!.flow, record!.number, settlement, elapsed, run);
     this._elapsed = elapsed < 1_000_000 ? (elapsed * 1000) | 0 : Math.round(elapsed * 1000);
     const more = this._more;
     if (settlement === Settlement.DependencyFailed && this._causeIsLate(more?.after?.[detail], detail)) return;
@@ -397,10 +412,13 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   // ---- inside
 
   /** @internal Settles with a value or error that is at hand on this thread. */
-  _settleWith(settlement: Settlement, value: unknown): void {
+  _settleWith(settlement: Settlement, value: unknown, elapsed = 0, run: Run | null = null): void {
     if (this._settlement !== PENDING) return;
     this._value = value;
-    this._origin.record?.settled(settlement);
+    const { record } = this._origin;
+    record?.settled(settlement);
+    if (run !== null) record?.ran(run.waited, elapsed);
+    if ((this._flags & TRACED) !== 0) traceRun(this._more!.flow, record!.number, settlement, elapsed, run);
     this._finish(settlement);
   }
 
@@ -454,6 +472,36 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     } else if (this._ticket >= 0) {
       this._backend?.observe(this._ticket, ref);
     }
+  }
+
+  /** @internal The value of a fulfilled handle, for somebody who only watches. */
+  _peek(): R {
+    if ((this._flags & RAW) !== 0) this._decodeRaw();
+    return this._value as R;
+  }
+
+  /** @internal Makes its settlement arrive although nobody waits for it, without keeping the process alive for that. */
+  _watch(): void {
+    if (this._settlement !== PENDING || (this._flags & OBSERVED) !== 0) return;
+    const more = this._more;
+    if (more?.launch !== undefined) for (const handle of more.launch.handles) handle._watch();
+    else if (more?.source !== undefined) more.source._watch();
+    else if (this._ticket >= 0) this._backend?.observe(this._ticket, false);
+  }
+
+  /** @internal It is in the trace under this number. */
+  _traced(flow: number): void {
+    if (this._origin.record === undefined) return;
+    this._extra().flow = flow;
+    this._flags |= TRACED;
+    if (this._settlement !== PENDING) traceRun(flow, this._origin.record.number, this._settlement, 0, null);
+  }
+
+  /** @internal The first look at the outcome, for the trace. @param from when it began, on the process's clock */
+  _tracePull(from: number): void {
+    if ((this._flags & (TRACED | PULLED)) !== TRACED) return;
+    this._flags |= PULLED;
+    tracePull(this._more!.flow, this._origin.record!.number, from);
   }
 
   /** @internal Its rejection is not to be reported before the handle is dropped. */
@@ -580,7 +628,9 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         });
         this._observe();
       } else {
+        const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
         if ((this._flags & RAW) !== 0) this._decodeRaw();
+        if (from !== 0) this._tracePull(from);
         const promise = this._settlement === Settlement.Fulfilled ? Promise.resolve(this._value) : Promise.reject(this._value);
         // With a callback that is about to run, the continuation keeps its place.
         if ((this._flags & DIRECT) === 0) this._promise = promise;
@@ -615,7 +665,9 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     this._promise = this._resolve = this._reject = undefined;
     if ((this._flags & RAW) !== 0) this._decodeRaw();
     const fulfilled = this._settlement === Settlement.Fulfilled;
+    const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
     continuation._run(fulfilled ? onFulfilled : onRejected, this._value, fulfilled);
+    if (from !== 0) this._tracePull(from);
   }
 
   private _finish(settlement: Settlement): void {
@@ -623,9 +675,11 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     if ((this._flags & DIRECT) !== 0) {
       continueSoon(this);
     } else if (this._resolve !== undefined) {
+      const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
       if ((this._flags & RAW) !== 0) this._decodeRaw();
       if (this._settlement === Settlement.Fulfilled) this._resolve!(this._value);
       else this._reject!(this._value);
+      if (from !== 0) this._tracePull(from);
       this._resolve = this._reject = undefined;
     } else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && (this._flags & QUIET) === 0) {
       afterRejection(this as AsyncHandle<unknown>, (this._flags & POLLED) !== 0);

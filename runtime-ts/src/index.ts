@@ -3,6 +3,7 @@
  * makeparallel: `@parallel` for TypeScript. The public interface.
  */
 import { runningBackend, threadCount, type PoolStats } from "./configure";
+import { watchedWorkers } from "./worker-watch";
 import { taskStats, type TaskStats } from "./metrics";
 
 export { parallel } from "./parallel";
@@ -18,6 +19,7 @@ export { reportProgress, isCancelled, throwIfCancelled, taskSignal, taskInfo, ty
 export { move, share, sharedArray } from "./codec";
 export type { ParallelFunction, ParallelStream, Parallel, ParallelDecorator, Liftable, MapItems } from "./types";
 export type { ParallelOptions, RetryOptions, MemoizeOptions } from "./options";
+export { trace, type TraceOptions, type SavedTrace } from "./trace";
 export type { TaskStats, FunctionStats, Percentiles } from "./metrics";
 export type { TaskMessage, WorkerSpawnMessage, WorkerExitMessage, WorkerExitReason } from "./channels";
 export type { BackendKind } from "./pool/backend";
@@ -39,8 +41,9 @@ export {
  */
 export function stats(): PoolStats & TaskStats {
   const backend = runningBackend();
-  if (backend === undefined) return { backend: "native", threads: threadCount(), busy: 0, queued: 0, running: 0, ...taskStats() };
   // Polling the inline backend runs a task.
-  if (backend.kind !== "inline") backend.poll();
-  return { backend: backend.kind, ...backend.stats(), ...taskStats() };
+  if (backend !== undefined && backend.kind !== "inline") backend.poll();
+  const tasks = taskStats(Array.from(watchedWorkers(), ({ telemetry }) => telemetry));
+  if (backend === undefined) return { backend: "native", threads: threadCount(), busy: 0, queued: 0, running: 0, ...tasks };
+  return { backend: backend.kind, ...backend.stats(), ...tasks };
 }

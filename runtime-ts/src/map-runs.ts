@@ -1,9 +1,11 @@
 /** What a `map` has under way: chunks, or, where options concern each item, calls of their own. */
+import { processNow } from "./clock";
 import { AsyncHandle, type HandleOrigin } from "./handle";
 import type { ResolvedOptions } from "./options";
 import type { FunctionRecord } from "./metrics";
 import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
 import { Settlement } from "./pool/backend";
+import { tracePull, traceRun } from "./trace-events";
 import { enterWait, leaveWait } from "./unhandled";
 
 export interface MapRun {
@@ -21,6 +23,8 @@ export interface MapRun {
 /** Many items in one task. */
 export class ChunkRun implements MapRun, TaskSink {
   ticket: Ticket = -1;
+  /** In the trace; 0: there is none. */
+  flow = 0;
 
   constructor(
     readonly number: number,
@@ -46,7 +50,15 @@ export class ChunkRun implements MapRun, TaskSink {
 
   settle(settlement: Settlement, payload: Encoded | null, elapsed: number, _detail: number, run: Run | null): void {
     this.count(settlement, elapsed, run);
+    const { flow, record } = this;
+    if (flow === 0) {
+      this.settled(this, settlement, payload, elapsed);
+      return;
+    }
+    traceRun(flow, record.number, settlement, elapsed, run);
+    const from = processNow();
     this.settled(this, settlement, payload, elapsed);
+    tracePull(flow, record.number, from);
   }
 
   /** An item counts as a task: it has waited as long as its chunk, and ran for its share of the chunk's time. */

@@ -7,6 +7,8 @@
  * and while results are iterated, none is started whose results nobody has room for.
  */
 import { AsyncResource } from "node:async_hooks";
+import { processNow } from "./clock";
+import { isTracing, tracePush } from "./trace-events";
 import { carriedValues, carriesValues, type Carried } from "./carry";
 import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER } from "./codec";
 import { currentBackend, threadCount } from "./configure";
@@ -145,6 +147,11 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   get [Symbol.toStringTag](): string {
     return "MapHandle";
+  }
+
+  /** @internal What settles when all results, or an error, are there. */
+  get _outcome(): AsyncHandle<unknown> {
+    return this.outcome as AsyncHandle<unknown>;
   }
 
   /** Share of the items that are done, 0..1; NaN while their number is not known. */
@@ -311,6 +318,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private push(part: MapPart): void {
     const { backend, task } = this;
     const { items, from, to } = part;
+    const pushedAt = isTracing() ? processNow() : 0;
     const options = { carried: this.carried, move: task.options?.move === true };
     const writer = backend.writer();
     let waits: boolean;
@@ -335,6 +343,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.startedItems += run.size;
     this.running.add(run);
     run.ticket = backend.push(this.index, writer, run, pushOptionsOf(task.options));
+    if (pushedAt !== 0) run.flow = tracePush(task.record.number, pushedAt, run.size);
     backend.observe(run.ticket, true);
   }
 
@@ -346,7 +355,9 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   private pushItem(item: unknown): void {
     const { task } = this;
+    const from = isTracing() ? processNow() : 0;
     const handle = task.pushWith(task.options, undefined, this.captures, [item], false);
+    if (from !== 0) handle._traced(tracePush(task.record.number, from));
     const run = new ItemRun(this.nextRun++, this.startedItems++, handle);
     this.running.add(run);
     handle._whenSettled(() => {

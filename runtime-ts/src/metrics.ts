@@ -151,18 +151,12 @@ interface Sum {
   words: Float64Array;
 }
 
-/** Memory of the workers that live, and what those have recorded that have ended. */
-const workers = new Set<Telemetry>();
+/** What workers have recorded that have ended. */
 const past = new Map<string, Sum>();
 
-/** A worker has been started with this memory. */
-export function watchWorker(memory: Telemetry): void {
-  workers.add(memory);
-}
-
-/** It has ended: what it has recorded stays. */
-export function forgetWorker(memory: Telemetry): void {
-  if (workers.delete(memory)) addUp(past, memory);
+/** A worker has ended: what it has recorded stays. */
+export function keepRecords(memory: Telemetry): void {
+  addUp(past, memory);
 }
 
 function addUp(sums: Map<string, Sum>, memory: Telemetry): void {
@@ -182,8 +176,11 @@ export interface TaskStats {
   functions: Record<string, FunctionStats>;
 }
 
-/** Of the tasks that this thread has pushed and, in the program, of those that tasks have pushed. */
-export function taskStats(): TaskStats {
+/**
+ * Of the tasks that this thread has pushed and, in the program, of those that tasks have pushed.
+ * @param workers memory of the workers that live
+ */
+export function taskStats(workers: Iterable<Telemetry>): TaskStats {
   const sums = new Map<string, Sum>();
   for (const [id, { name, words }] of past) sums.set(id, { name, words: words.slice() });
   for (const memory of [telemetry(), ...workers]) addUp(sums, memory);

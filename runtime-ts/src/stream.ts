@@ -4,7 +4,9 @@
 import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry";
 import { ByteWriter, decodeValue, encodeValue } from "./codec";
 import { currentBackend } from "./configure";
-import type { AsyncHandle, HandleStatus } from "./handle";
+import { processNow } from "./clock";
+import { CancelledError } from "./errors";
+import { AsyncHandle, type HandleStatus } from "./handle";
 import { runLocally } from "./local";
 import type { ResolvedOptions } from "./options";
 import { Settlement } from "./pool/backend";
@@ -31,6 +33,11 @@ export class StreamHandle<T, R = unknown> implements AsyncIterableIterator<T, R 
     const channel = new StreamConsumer();
     const handle = task.pushVariant("stream:", options, receiver, captures, [channel.memory, ...Array.from(args)]);
     return new StreamHandle(new RemoteSource(handle, channel));
+  }
+
+  /** @internal What settles when the generator has ended. */
+  get _outcome(): AsyncHandle<unknown> {
+    return this.source.outcome;
   }
 
   /** Where the generator stands. */
@@ -89,6 +96,7 @@ export class StreamHandle<T, R = unknown> implements AsyncIterableIterator<T, R 
 
 interface Source<T, R> {
   readonly status: HandleStatus;
+  readonly outcome: AsyncHandle<unknown>;
   next(): Promise<IteratorResult<T, R | undefined>>;
   cancel(reason: unknown): void;
 }
@@ -105,6 +113,10 @@ class RemoteSource<T, R> implements Source<T, R> {
     handle._whenSettled(() => channel.cancel());
   }
 
+  get outcome(): AsyncHandle<unknown> {
+    return this.handle;
+  }
+
   get status(): HandleStatus {
     return this.handle.status;
   }
@@ -113,7 +125,10 @@ class RemoteSource<T, R> implements Source<T, R> {
     for (;;) {
       const mark = this.channel.mark;
       const bytes = this.channel.take();
-      if (bytes !== undefined) return { done: false, value: decodeValue({ bytes, start: 0, end: bytes.length, attachments: null }) as T };
+      if (bytes !== undefined) {
+        this.handle._tracePull(processNow());
+        return { done: false, value: decodeValue({ bytes, start: 0, end: bytes.length, attachments: null }) as T };
+      }
       if (this.cancelled) return { done: true, value: undefined };
       if (this.channel.ended || this.handle._settlement !== 0) return { done: true, value: (await this.handle) as R };
       this.handle._observe();
@@ -131,7 +146,9 @@ class RemoteSource<T, R> implements Source<T, R> {
 /** The inline backend has no thread to run ahead on: the generator is stepped by its consumer. Values are copied, as elsewhere. */
 class LocalSource<T, R> implements Source<T, R> {
   status: HandleStatus = "queued";
-  private readonly called = performance.now();
+  /** Settled like a task's handle, for those who watch and count. */
+  readonly outcome: AsyncHandle<unknown>;
+  private readonly called = processNow();
   private started = 0;
   private generator: Generator<T, R> | AsyncGenerator<T, R> | undefined;
   private readonly carried: Carried | undefined = carriesValues() ? carriedValues() : undefined;
@@ -141,37 +158,47 @@ class LocalSource<T, R> implements Source<T, R> {
     private readonly receiver: unknown,
     private readonly captures: readonly unknown[] | undefined,
     private readonly args: ArrayLike<unknown>,
-  ) {}
+  ) {
+    this.outcome = new AsyncHandle(task, undefined);
+    this.outcome._quiet();
+  }
 
-  /** Counts it, as a backend's sink would be. */
-  private settle(status: "fulfilled" | "rejected" | "cancelled"): void {
+  private settle(settlement: Settlement.Fulfilled | Settlement.Rejected | Settlement.Cancelled, value: unknown): void {
     if (this.status !== "queued" && this.status !== "running") return;
-    this.status = status;
-    const { record } = this.task;
-    record.settled(status === "fulfilled" ? Settlement.Fulfilled : status === "rejected" ? Settlement.Rejected : Settlement.Cancelled);
-    if (this.started !== 0) record.ran(this.started - this.called, performance.now() - this.started);
+    this.status = STATUS[settlement];
+    const { started, called } = this;
+    if (started === 0) this.outcome._settleWith(settlement, value);
+    else this.outcome._settleWith(settlement, value, processNow() - started, { waited: started - called, started, worker: -1 });
   }
 
   async next(): Promise<IteratorResult<T, R | undefined>> {
     this.status = "running";
-    if (this.started === 0) this.started = performance.now();
+    if (this.started === 0) this.started = processNow();
     try {
       this.generator ??= (await runLocally(this.task, this.captures, Array.from(this.args), this.receiver)) as Generator<T, R>;
       const { generator } = this;
       const next = await (carriesValues() ? runCarrying(this.carried, () => generator.next()) : generator.next());
-      if (next.done === true) this.settle("fulfilled");
-      return { done: next.done === true, value: copy(next.value) } as IteratorResult<T, R | undefined>;
+      const value = copy(next.value);
+      if (next.done === true) this.settle(Settlement.Fulfilled, value);
+      this.outcome._tracePull(processNow());
+      return { done: next.done === true, value } as IteratorResult<T, R | undefined>;
     } catch (error) {
-      this.settle("rejected");
+      this.settle(Settlement.Rejected, error);
       throw error;
     }
   }
 
-  cancel(): void {
-    this.settle("cancelled");
+  cancel(reason: unknown): void {
+    this.settle(Settlement.Cancelled, new CancelledError(`${this.task.name} was cancelled.`, { task: this.task.name, cause: reason }));
     void this.generator?.return(undefined as never);
   }
 }
+
+const STATUS = {
+  [Settlement.Fulfilled]: "fulfilled",
+  [Settlement.Rejected]: "rejected",
+  [Settlement.Cancelled]: "cancelled",
+} as const;
 
 function copy(value: unknown): unknown {
   const writer = new ByteWriter(new Uint8Array(256));

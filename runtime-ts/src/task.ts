@@ -14,7 +14,6 @@ import {
   type ParallelFunctionReference,
 } from "./codec";
 import { carriedValues, carriesValues } from "./carry";
-import { tasksAreTraced, traceTask } from "./channels";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, concerning, DependencyError, isParallelError } from "./errors";
 import { AsyncHandle, FailedInput, isHandle, keep, type HandleOrigin } from "./handle";
@@ -35,6 +34,7 @@ import { pushOptionsOf } from "./task-options";
 import { refuseWhenFull } from "./queue-room";
 import { carrying } from "./task-variants";
 import type { MapItems, ParallelFunction } from "./types";
+import { callsAreWatched, watchCall } from "./watch";
 
 /** Where a task's manifest is; the emitted module (or chunk) that holds the stub. */
 export interface TaskHome {
@@ -84,8 +84,12 @@ export class StubTask {
       question.answer = { task: this, captures };
       return undefined as never;
     }
-    if ((this.meta.flags & FLAG_GENERATOR) !== 0) return StreamHandle.start(this, this.options, receiver, captures, args);
-    if (tasksAreTraced()) return traceTask(this.id, this.name, () => this.queue(receiver, captures, args));
+    if ((this.meta.flags & FLAG_GENERATOR) !== 0) {
+      if (!callsAreWatched()) return StreamHandle.start(this, this.options, receiver, captures, args);
+      const start = (): StreamHandle<unknown> => StreamHandle.start(this, this.options, receiver, captures, args);
+      return watchCall("stream", this, start, (stream) => stream._outcome);
+    }
+    if (callsAreWatched()) return watchCall("call", this, () => this.queue(receiver, captures, args), itself);
     return this.queue(receiver, captures, args);
   }
 
@@ -358,6 +362,10 @@ function keepInputs(backend: Backend, inputs: readonly AsyncHandle<unknown>[], h
   });
 }
 
+function itself(handle: AsyncHandle<unknown>): AsyncHandle<unknown> {
+  return handle;
+}
+
 function failedDependency(origin: HandleOrigin, dependency: AsyncHandle<unknown>): AsyncHandle<never> {
   return AsyncHandle._failed(origin, Settlement.DependencyFailed, dependencyError(origin, dependency));
 }
@@ -443,7 +451,8 @@ const prototype: object = Object.create(Function.prototype, {
     ...OVERRIDABLE,
     value: function (this: Function, items: MapItems<unknown>, options?: MapOptions) {
       const { task, captures } = internalsOf(this);
-      return MapHandle.start(task, captures?.(), items, options);
+      const start = (): MapHandle<unknown> => MapHandle.start(task, captures?.(), items, options);
+      return callsAreWatched() ? watchCall("map", task, start, (map) => map._outcome) : start();
     },
   },
   local: {

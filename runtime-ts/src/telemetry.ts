@@ -83,20 +83,31 @@ export class Telemetry {
 const OTHERS = "\0(other functions)";
 
 let own: Telemetry | undefined;
+let given = false;
 
 /** Whether the root traces, as `control[C.Tracing]`: looked at on each call, so it is there before the rest is needed. */
 export let control: Int32Array = new Int32Array(1);
 
 /** This environment's. */
 export function telemetry(): Telemetry {
-  if (own === undefined) useTelemetry(new Telemetry());
+  if (own === undefined) adopt(new Telemetry());
   return own!;
 }
 
+function adopt(memory: Telemetry): void {
+  own = memory;
+  control = memory.control;
+}
+
+/** True in a worker of a pool. */
+export function insideWorker(): boolean {
+  return given;
+}
+
 /** For a worker's entry: the memory that the root has made for it. */
-export function useTelemetry(given: Telemetry): void {
-  own = given;
-  control = given.control;
+export function useTelemetry(memory: Telemetry): void {
+  adopt(memory);
+  given = true;
 }
 
 /** Says that this worker ends by itself, for lack of work. */

@@ -264,7 +264,12 @@ export abstract class Ledger {
 
   observe(ticket: Ticket, ref: boolean): void {
     const task = this.find(ticket);
-    if (task === undefined || task.settlement !== 0 || task.observed) return;
+    if (task === undefined || task.settlement !== 0) return;
+    if (task.observed) {
+      // Somebody had only watched.
+      if (ref && !task.ref) this.refTask(task);
+      return;
+    }
     task.observed = true;
     this.observedCount++;
     if (ref) this.refTask(task);

@@ -148,7 +148,12 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       this.port.removeWorker(id);
       return -1;
     }
-    const report = workerStarted(seat, thread.threadId, telemetry);
+    const report = workerStarted({
+      worker: seat,
+      threadId: thread.threadId,
+      telemetry,
+      seatOf: (raw) => (raw < -1 ? this.seatOf(-2 - raw) : raw),
+    });
     thread.unref();
     line.unref();
     thread.on("error", (error) => (this.startError = error));

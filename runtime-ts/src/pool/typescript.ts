@@ -151,7 +151,12 @@ class TypeScriptPool extends Environment {
       setImmediate(() => this.startsFail() && this.failPending());
       return;
     }
-    const report = workerStarted(start.workerIndex, thread.threadId, telemetry);
+    const report = workerStarted({
+      worker: start.workerIndex,
+      threadId: thread.threadId,
+      telemetry,
+      seatOf: (seat) => seat,
+    });
     thread.unref();
     port1.unref();
     let exit!: () => void;
