@@ -60,7 +60,7 @@ async function load() {
   for (const event of events) {
     assert.equal(event.pid, process.pid);
     if (event.ph === "M") continue;
-    assert.ok(event.ts >= 0 && threads.has(event.tid), JSON.stringify(event));
+    if (!(event.ts >= 0 && threads.has(event.tid))) assert.fail(JSON.stringify(event));
   }
   // Slices on a track come in the order of time, and nest.
   for (const tid of threads.keys()) {
@@ -71,7 +71,7 @@ async function load() {
       assert.ok(slice.start >= last && slice.end >= slice.start);
       last = slice.start;
       while (open.length > 0 && open[open.length - 1].end <= slice.start) open.pop();
-      assert.ok(open.length === 0 || open[open.length - 1].end >= slice.end, "overlap of " + slice.name + " and " + open[open.length - 1]?.name);
+      if (open.length > 0 && open[open.length - 1].end < slice.end) assert.fail("overlap of " + slice.name + " and " + open[open.length - 1].name);
       open.push(slice);
     }
   }
@@ -86,7 +86,7 @@ async function load() {
     assert.equal(flow[flow.length - 1].ph, "f");
     assert.equal(flow[flow.length - 1].bp, "e");
     assert.ok(flow.slice(1, -1).every(({ ph }) => ph === "t"));
-    for (let i = 1; i < flow.length; i++) assert.ok(flow[i].ts >= flow[i - 1].ts, "time runs backwards in " + JSON.stringify(flow));
+    for (let i = 1; i < flow.length; i++) if (flow[i].ts < flow[i - 1].ts) assert.fail("time runs backwards in " + JSON.stringify(flow));
     chains.push(
       flow.map(({ tid, ts }, i) => {
         // A push or a run at its start, a pull right before its end.
@@ -262,10 +262,10 @@ conformance(
     },
     "more events than a ring holds, from a caller that never comes to its event loop": async ({ T, assert }) => {
       const { summary } = await record(() => {
-        const handles = Array.from({ length: 12_000 }, (_, i) => T.add(i, 1));
+        const handles = Array.from({ length: 6_000 }, (_, i) => T.add(i, 1));
         for (const handle of handles) handle.get();
       });
-      assert.deepEqual({ events: summary.events, dropped: summary.dropped }, { events: 36_000, dropped: 0 });
+      assert.deepEqual({ events: summary.events, dropped: summary.dropped }, { events: 18_000, dropped: 0 });
     },
     "saved in the middle, the recording goes on; the file is there although nobody has waited for it": async ({ T, mp, assert }) => {
       mp.trace.start();
