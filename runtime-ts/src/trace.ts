@@ -138,7 +138,7 @@ function deliver(): void {
  * @throws (the promise is rejected) ParallelError when nothing has been recorded; the file system's errors
  */
 // Not asynchronous inside: a program that ends right after the call has its trace nevertheless.
- 
+
 async function save(file: string): Promise<SavedTrace> {
   refuseInTasks();
   if (recording === undefined) throw new ParallelError("There is no trace to save: call trace.start() before the tasks.");
