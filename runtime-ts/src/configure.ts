@@ -8,9 +8,11 @@ import { inspect } from "node:util";
 import type { ResourceLimits } from "node:worker_threads";
 import type { SHARE_ENV } from "node:worker_threads";
 import { ParallelError } from "./errors";
+import type { Initializer } from "./initializer";
 import { requireWorkers } from "./permissions";
 import { checkMs } from "./options";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
+import type { ParallelFunction } from "./types";
 
 /** Folder of the compiled runtime, where workers read their code. */
 const PACKAGE = join(__dirname, sep);
@@ -18,11 +20,14 @@ const PACKAGE = join(__dirname, sep);
 export interface PoolOptions {
   /** Workers at most. Default: the number of cores (`os.availableParallelism()`), or `MAKEPARALLEL_THREADS`. */
   threads?: number;
-  /** Workers that stay although idle. Default: `threads`. */
+  /** Workers that stay although idle. Default: all, or none if `idleTimeout` is set. Workers are started when there is work for them, these as well. */
   minThreads?: number;
-  /** ms after which an idle worker above `minThreads` ends. Default: never. */
+  /** ms after which an idle worker above `minThreads` ends. Default: 30,000 if `minThreads` is less than `threads`, else never. */
   idleTimeout?: number;
-  /** Tasks that may wait in the queue; a call beyond them throws a `QueueFullError`. Default: no limit. */
+  /**
+   * Tasks that may wait in the queue, beside those that free workers take at once; a call beyond them throws a `QueueFullError`. `await queueRoom()` waits for
+   * room. Default: no limit.
+   */
   maxQueue?: number;
   /** Default grace in ms between a cancellation and the stop of the worker. Default 250. */
   grace?: number;
@@ -32,15 +37,40 @@ export interface PoolOptions {
   resourceLimits?: ResourceLimits;
   /** Environment variables of the workers, as in `new Worker`. */
   env?: NodeJS.ProcessEnv | typeof SHARE_ENV;
+  /**
+   * A parallel function that each worker runs once, before its first task; replacements of workers as well. It may be `async`. What it sets up in its module is there
+   * for the tasks of that worker. When it fails, the worker has failed to start: after three in a row without another worker, the tasks that wait are rejected with
+   * a `WorkerCrashedError` that has its error as `cause`. On the inline backend it runs once, on the calling thread.
+   */
+  initialize?: ParallelFunction<any[], any>;
+  /** What `initialize` is called with, encoded when `configure` is called. */
+  initializeArgs?: readonly unknown[];
 }
 
 export interface PoolStats extends BackendStats {
   backend: BackendKind;
 }
 
-const KNOWN = ["threads", "minThreads", "idleTimeout", "maxQueue", "grace", "backend", "resourceLimits", "env"];
+/** ms */
+const DEFAULT_IDLE_TIMEOUT = 30_000;
+
+const KNOWN = [
+  "threads",
+  "minThreads",
+  "idleTimeout",
+  "maxQueue",
+  "grace",
+  "backend",
+  "resourceLimits",
+  "env",
+  "initialize",
+  "initializeArgs",
+];
 
 let configured: PoolOptions = {};
+let initializer: Initializer | undefined;
+/** Why parallel calls are refused for now. */
+let refusal: string | undefined;
 let backend: Backend | undefined;
 let closing: Promise<void> | undefined;
 
@@ -54,6 +84,11 @@ let provided: Backend | undefined;
 export function provideBackend(value: Backend): void {
   provided = value;
   backend = value;
+}
+
+/** For a pool worker's entry: parallel calls throw until this is called with undefined. */
+export function refuseCalls(reason: string | undefined): void {
+  refusal = reason;
 }
 
 /**
@@ -80,6 +115,15 @@ export function configure(options: PoolOptions): void {
   if (grace !== undefined) checkMs("grace", grace);
   if (resourceLimits !== undefined) checkLimits(resourceLimits);
   if (kind !== undefined) checkKind(kind, "configure({ backend })");
+  const { initialize, initializeArgs } = options;
+  if (initializeArgs !== undefined && !Array.isArray(initializeArgs))
+    throw new TypeError(`"initializeArgs" is an array of arguments, not ${inspect(initializeArgs)}.`);
+  if (initializeArgs !== undefined && initialize === undefined) throw new TypeError(`"initializeArgs" is set without "initialize".`);
+  // Loaded when it is needed: most programs have no initializer.
+  initializer =
+    initialize === undefined
+      ? undefined
+      : (require("./task") as typeof import("./task")).initializerOf(initialize, (initializeArgs ?? []) as readonly unknown[]);
   configured = { ...options };
   queueLimit = maxQueue ?? Infinity;
 }
@@ -110,14 +154,17 @@ export function threadCount(): number {
 function startBackend(): Backend {
   if (closing !== undefined)
     throw new ParallelError("the pool is shutting down; wait for the promise of shutdown() before the next parallel call.");
+  if (refusal !== undefined) throw new ParallelError(refusal);
   const threads = threadCount();
+  const minThreads = Math.min(threads, configured.minThreads ?? (configured.idleTimeout === undefined ? threads : 0));
   const options: BackendOptions = {
     threads,
-    minThreads: Math.min(threads, configured.minThreads ?? threads),
-    idleTimeout: configured.idleTimeout ?? Infinity,
+    minThreads,
+    idleTimeout: configured.idleTimeout ?? (minThreads < threads ? DEFAULT_IDLE_TIMEOUT : Infinity),
     grace: configured.grace ?? 250,
     resourceLimits: configured.resourceLimits,
     env: configured.env,
+    initializer,
   };
   const kind = configured.backend ?? kindFromEnvironment();
   if (kind !== "inline") requireWorkers(PACKAGE);

@@ -384,15 +384,18 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         this._flags |= RAW;
       }
     } else {
-      const error = this._errorFor(settlement, payload, detail);
+      let error = this._errorFor(settlement, payload, detail);
       addPushSite(error, more?.site, this.name, settlement !== Settlement.Rejected);
-      if (
-        more?.retrier !== undefined &&
-        (settlement === Settlement.Rejected || settlement === Settlement.Crashed) &&
-        this._planRetry(more, error)
-      ) {
-        record?.retried();
-        return;
+      if (more?.retrier !== undefined && (settlement === Settlement.Rejected || settlement === Settlement.Crashed)) {
+        try {
+          if (this._planRetry(more, error)) {
+            record?.retried();
+            return;
+          }
+        } catch (thrown) {
+          // The caller's `when`.
+          error = thrown;
+        }
       }
       this._value = error;
     }

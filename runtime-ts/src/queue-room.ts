@@ -3,7 +3,7 @@
  *
  * No backend tells when a worker takes a task out of the queue, since that would cost every task something for the few programs that wait. So whoever waits looks: in
  * a few turns of the event loop at once, then at growing intervals. Waiters are woken in the order in which they came, each only when there is room for it and those
- * before it, so that nobody is woken in vain.
+ * before it that have not made their calls yet, so that nobody is woken in vain.
  */
 import { currentBackend, queueLimit, threadCount } from "./configure";
 import { QueueFullError } from "./errors";
@@ -22,6 +22,9 @@ interface Waiter {
 }
 
 const waiters: Waiter[] = [];
+/** Places that have been given to waiters who have not made their calls yet. Forgotten in the next turn: a waiter may do something else with it. */
+let granted = 0;
+let forgetting = false;
 let looking = false;
 let looks = 0;
 
@@ -35,7 +38,13 @@ export function roomInQueue(backend: Backend): number {
 
 /** @throws QueueFullError */
 export function refuseWhenFull(backend: Backend, name: string): void {
-  if (queueLimit === Infinity || roomInQueue(backend) > 0) return;
+  if (queueLimit === Infinity) return;
+  // A place that has been given is one, although another thread's numbers may have changed since.
+  if (granted > 0) {
+    granted--;
+    return;
+  }
+  if (roomInQueue(backend) > 0) return;
   throw new QueueFullError(
     `${name} was not queued: ${backend.stats().queued} tasks wait already, and the pool's maxQueue is ${queueLimit}. \`await queueRoom()\` before the call waits for room.`,
     { task: name },
@@ -54,10 +63,23 @@ export async function queueRoom(count = 1): Promise<void> {
   if (queueLimit === Infinity) return;
   const most = queueLimit + threadCount();
   if (count > most) throw new RangeError(`queueRoom(${count}) would wait for ever: the pool holds ${most} tasks at most.`);
-  if (waiters.length === 0 && roomInQueue(currentBackend()) >= count) return;
+  if (waiters.length === 0 && roomInQueue(currentBackend()) - granted >= count) {
+    grant(count);
+    return;
+  }
   await new Promise<void>((resolve, reject) => {
     waiters.push({ count, resolve, reject });
     if (!looking) lookSoon(true);
+  });
+}
+
+function grant(count: number): void {
+  granted += count;
+  if (forgetting) return;
+  forgetting = true;
+  setImmediate(() => {
+    forgetting = false;
+    granted = 0;
   });
 }
 
@@ -75,10 +97,11 @@ function look(): void {
     const backend = currentBackend();
     // On the inline backend this also is what runs tasks.
     backend.poll();
-    let room = roomInQueue(backend);
+    let room = roomInQueue(backend) - granted;
     for (let first = waiters[0]; first !== undefined && first.count <= room; first = waiters[0]) {
       waiters.shift();
       room -= first.count;
+      grant(first.count);
       woken = true;
       first.resolve();
     }

@@ -17,6 +17,7 @@ import { carriedValues, carriesValues } from "./carry";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, concerning, DependencyError, isParallelError } from "./errors";
 import { AsyncHandle, FailedInput, isHandle, keep, type HandleOrigin } from "./handle";
+import { encodeInitializer, type Initializer } from "./initializer";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
 import { MapHandle, type MapOptions } from "./map";
@@ -502,6 +503,19 @@ function travellingOptions(options: ResolvedOptions | undefined): Record<string,
 export function reviveFunction({ manifest, id, meta, captures, options }: ParallelFunctionReference): ParallelFunction<any[], any> {
   const task = new StubTask({ manifest }, id, meta, options === undefined ? undefined : resolveOptions(options));
   return makeParallelFunction(task, captures === undefined ? undefined : () => captures);
+}
+
+/**
+ * The encoded call of a pool's initializer.
+ * @throws TypeError when `fn` is none that workers can be initialized with
+ */
+export function initializerOf(fn: unknown, args: readonly unknown[]): Initializer {
+  const found = typeof fn === "function" ? (internals.get(fn) ?? (marked.has(fn) ? ask(fn) : undefined)) : undefined;
+  if (found === undefined)
+    throw new TypeError(
+      '"initialize" is a parallel function; this is none, or this program was built without the makeparallel transformer.',
+    );
+  return encodeInitializer(found.task, found.captures?.(), args);
 }
 
 function internalsOf(fn: Function): Internals {

@@ -105,6 +105,8 @@ export interface BackendOptions {
   grace: number;
   resourceLimits?: import("node:worker_threads").ResourceLimits;
   env?: NodeJS.ProcessEnv | typeof import("node:worker_threads").SHARE_ENV;
+  /** What each worker runs before its first task. */
+  initializer?: import("../initializer").Initializer;
 }
 
 export interface BackendStats {

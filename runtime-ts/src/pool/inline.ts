@@ -8,12 +8,14 @@
  * What one thread can't do: stop a task (a time limit or a cancellation settles a queued or async task, but not a loop that runs), and block until an
  * async task has ended, see `block`. What ends a worker (process.exit, an uncaught error) ends the program here.
  */
+import { encodeError } from "../codec";
 import { ByteWriter } from "../codec/byte-writer";
 import type { Writer } from "../codec/writer";
 import { environmentLoader } from "../environment";
 import { ParallelError } from "../errors";
+import { type Initializer, runInitializer } from "../initializer";
 import { insideTask } from "../inside";
-import { FsChunkStore } from "../loader";
+import { type ChunkLoader, FsChunkStore } from "../loader";
 import { Executor } from "../worker/executor";
 import type { WorkerHost } from "../worker/host";
 import {
@@ -30,6 +32,7 @@ import {
 } from "./backend";
 import { PriorityQueue } from "./heap";
 import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
+import { startFailure } from "./start-failure";
 
 const WRITER_HOME = 4096;
 
@@ -46,7 +49,7 @@ interface Job {
  * Starts an inline backend. Of the options only those that concern queued tasks mean anything here.
  */
 export function createInlineBackend(options: BackendOptions): Backend {
-  return new InlineBackend(options.threads);
+  return new InlineBackend(options.threads, options.initializer);
 }
 
 class InlineBackend extends Ledger implements Backend {
@@ -69,8 +72,17 @@ class InlineBackend extends Ledger implements Backend {
   private outsiders = 0;
   private drained: (() => void) | undefined;
 
-  /** @param threads of the pool that this stands for */
-  constructor(private readonly threads: number) {
+  private readonly loader: ChunkLoader;
+  private initializing = false;
+
+  /**
+   * @param threads of the pool that this stands for
+   * @param initializer until it has run
+   */
+  constructor(
+    private readonly threads: number,
+    private initializer: Initializer | undefined,
+  ) {
     super();
     const store = new FsChunkStore();
     const host: WorkerHost = {
@@ -85,7 +97,8 @@ class InlineBackend extends Ledger implements Backend {
       workerIndex: -1,
       chunks: store,
     };
-    this.executor = new Executor(host, environmentLoader(store));
+    this.loader = environmentLoader(store);
+    this.executor = new Executor(host, this.loader);
   }
 
   // ---- push
@@ -105,6 +118,11 @@ class InlineBackend extends Ledger implements Backend {
   }
 
   push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
+    // No job runs meanwhile, so it is the initializer itself that calls.
+    if (this.initializing && insideTask()) {
+      writer.reset();
+      throw new ParallelError(`The initializer ${this.initializer!.name} can't call parallel functions: no task runs before it has ended.`);
+    }
     const task = this.add(index, sink);
     task.parcel = takeParcel(writer, writer === this.out);
     if (insideTask()) this.nestedTasks.add(task);
@@ -147,8 +165,46 @@ class InlineBackend extends Ledger implements Backend {
     this.turn();
   }
 
+  /** Runs the initializer before the first task. False while that is under way, and when it has failed: then so have the tasks. */
+  private prepare(): boolean {
+    const { initializer } = this;
+    if (initializer === undefined) return true;
+    if (this.initializing) return false;
+    this.initializing = true;
+    const done = (): void => {
+      this.initializing = false;
+      this.initializer = undefined;
+    };
+    const failed = (error: unknown): void => {
+      this.initializing = false;
+      const writer = new ByteWriter(new Uint8Array(1024));
+      encodeError(writer, startFailure(error));
+      const payload = { bytes: writer.bytes, start: 0, end: writer.length, attachments: null };
+      for (const task of [...this.unsettled()]) {
+        if (!task.queued || task.settlement !== 0 || this.jobOf.has(task)) continue;
+        this.queued--;
+        this.finish(task, Settlement.Crashed, payload, null);
+      }
+    };
+    try {
+      const pending = runInitializer(initializer, this.loader, -1);
+      if (pending === undefined) {
+        done();
+        return true;
+      }
+      pending.then(() => {
+        done();
+        this.turn();
+      }, failed);
+    } catch (error) {
+      failed(error);
+    }
+    return false;
+  }
+
   /** Runs the task that is due; false when there is none that may run now. */
   private runNext(): boolean {
+    if (this.queued === 0 || !this.prepare()) return false;
     const queue = this.next(this.nested) ?? (this.outsiders < this.threads ? this.next(this.outside) : undefined);
     const task = queue?.pop();
     if (task === undefined) return false;
@@ -247,13 +303,17 @@ class InlineBackend extends Ledger implements Backend {
     while (task.settlement === 0) {
       this.runAlarms();
       if ((task.settlement as number) !== 0) return true;
-      if (task.queued && !this.jobOf.has(task)) {
+      const ready = this.prepare();
+      if ((task.settlement as number) !== 0) return true;
+      if (ready && task.queued && !this.jobOf.has(task)) {
         this.run(task);
-      } else if (!this.runBlocked(task)) {
+      } else if (!ready || !this.runBlocked(task)) {
         const until = Math.min(deadline, this.nextAlarm);
         if (until === Infinity) {
           throw new ParallelError(
-            "get() would wait forever: on the inline backend tasks run on the calling thread, and an async task can't go on while that thread is blocked. Use `await`.",
+            ready
+              ? "get() would wait forever: on the inline backend tasks run on the calling thread, and an async task can't go on while that thread is blocked. Use `await`."
+              : "get() would wait forever: on the inline backend the pool's asynchronous initializer can't go on while the calling thread is blocked. Use `await`.",
           );
         }
         Atomics.wait(this.sleeper, 0, 0, Math.max(0, until - this.now()));

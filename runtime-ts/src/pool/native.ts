@@ -2,7 +2,7 @@
  * The native backend's root: starts and stops the threads that the pool in Rust asks for. Everything about tasks is in native-environment.ts and in Rust.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { decodeValue, encodeError } from "../codec";
+import { decodeValue } from "../codec";
 import type { BindingRoot } from "../../../runtime-native";
 import { Telemetry } from "../telemetry";
 import { workerFile } from "../worker/entry-file";
@@ -14,6 +14,7 @@ import { engineIsV8, findBinding, loadBinding } from "./native-binding";
 import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
+import { START_ATTEMPTS, startPause, warnOfStarts } from "./starts";
 
 const WORKER_FILE = workerFile("native-worker");
 
@@ -21,8 +22,6 @@ const WORKER_FILE = workerFile("native-worker");
 const STOP = 1;
 const GONE = 2;
 
-/** Workers that end one after the other before they have run anything: after so many, what is queued fails instead of waiting for ever. */
-const START_ATTEMPTS = 3;
 /** ms for workers to end by themselves at a shutdown before they are stopped. */
 const FAREWELL = 250;
 /** ms between looks at workers that are starting, while this thread is blocked. */
@@ -60,6 +59,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   /** Those that may not have arrived at their work yet. */
   private readonly starting = new Set<PoolThread>();
   private failedStarts = 0;
+  private pausedUntil = 0;
   private startError: unknown;
   private closing = false;
   private drained: (() => void) | undefined;
@@ -107,10 +107,18 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     if (this.closing) return;
     // Sinks are never called from inside a push.
     if (this.startsFail()) setImmediate(() => this.serve());
-    else if (this.failedStarts < START_ATTEMPTS) this.start();
+    else if (this.threads.size === 0 || performance.now() >= this.pausedUntil) this.start();
   }
 
-  /** While some worker lives, tasks are not lost if others can't start: it runs them, and none is started until one has lived. */
+  /** New workers fail while others work: the pool goes on with those, and tries again now and then. */
+  private pauseStarts(): void {
+    const pause = startPause(this.failedStarts - START_ATTEMPTS);
+    this.pausedUntil = performance.now() + pause;
+    setTimeout(() => this.serve(), pause).unref();
+    if (this.failedStarts === START_ATTEMPTS) warnOfStarts(this.threads.size, this.startError);
+  }
+
+  /** While some worker lives, tasks are not lost if others can't start: it runs them. */
   private startsFail(): boolean {
     return this.failedStarts >= START_ATTEMPTS && this.threads.size === 0;
   }
@@ -131,6 +139,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       grace: options.grace,
       idleTimeout: Math.min(options.idleTimeout, LONGEST_TIMER),
       minThreads: options.minThreads,
+      initializer: options.initializer,
     };
     let thread: Worker;
     try {
@@ -183,11 +192,17 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   private ended(ended: PoolThread): void {
     if (!this.threads.delete(ended.id)) return;
     this.starting.delete(ended);
-    const why = receiveMessageOnPort(ended.line) as { message: unknown } | undefined;
-    if (why !== undefined) this.startError = why.message;
+    this.listen(ended);
     ended.line.close();
     const neverArrived = this.port.removeWorker(ended.id) === 1;
     this.failedStarts = neverArrived ? this.failedStarts + 1 : 0;
+    if (this.failedStarts >= START_ATTEMPTS && this.threads.size > 0) this.pauseStarts();
+  }
+
+  /** Hears what a worker says of why it can't start. */
+  private listen({ line }: PoolThread): void {
+    const why = receiveMessageOnPort(line) as { message: unknown } | undefined;
+    if (why !== undefined) this.startError = why.message instanceof Uint8Array ? decodeBytes(why.message) : why.message;
   }
 
   /** While this thread is blocked no event tells that a worker has ended before it arrived at its work, so it is looked for. */
@@ -324,4 +339,8 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     super.deliver();
     if (this.drained !== undefined) this.checkDrained();
   }
+}
+
+function decodeBytes(bytes: Uint8Array): unknown {
+  return decodeValue({ bytes, start: 0, end: bytes.length, attachments: null });
 }

@@ -14,7 +14,9 @@ export function startFailure(cause: unknown): ParallelError {
   const why = cause === undefined ? "they end before they can run anything" : message.replace(/\.$/, "");
   const advice =
     code === "ERR_WORKER_OUT_OF_MEMORY" ? `Raise the pool's "resourceLimits".` : `Look at the pool's "env" and "resourceLimits".`;
-  const error = new ParallelError(`${why}. ${advice}`, cause === undefined ? {} : { cause });
+  // An initializer's error says all there is to say.
+  const text = cause instanceof ParallelError ? `${why}.` : `${why}. ${advice}`;
+  const error = new ParallelError(text, cause === undefined ? {} : { cause });
   return Object.assign(error, { startFailed: true });
 }
 

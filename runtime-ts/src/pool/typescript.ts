@@ -11,6 +11,7 @@ import { decodeValue, encodeError } from "../codec";
 import { Telemetry } from "../telemetry";
 import { workerStarted } from "../worker-watch";
 import { workerFile } from "../worker/entry-file";
+import type { Initializer } from "../initializer";
 import { type Backend, type BackendOptions, Settlement, type ShutdownOptions } from "./backend";
 import type { Parcel } from "./ledger";
 import { hasHungUp } from "./thread-end";
@@ -35,6 +36,7 @@ import {
   T,
   withState,
 } from "./typescript-memory";
+import { START_ATTEMPTS, startPause, warnOfStarts } from "./starts";
 import type { Message } from "./typescript-messages";
 import { QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
 
@@ -42,8 +44,6 @@ import { QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
 const LIFE_CHECK_MS = 250;
 /** The same while it waits for a worker that it has stopped. */
 const STOP_CHECK_MS = 1;
-/** Workers that fail to start in a row before the pool gives up. */
-const START_ATTEMPTS = 3;
 /** A queue lock that a stopped worker holds so long (ms) is freed. */
 const DEAD_LOCK_MS = 100;
 
@@ -59,6 +59,7 @@ export interface WorkerStart {
   idleTimeout: number;
   minThreads: number;
   threads: number;
+  initializer: Initializer | undefined;
   warm: number[];
 }
 
@@ -68,6 +69,8 @@ interface PoolWorker {
   port: MessagePort;
   /** It has been told to end, or has said that it does. */
   stopped: boolean;
+  /** It has begun to take tasks. */
+  arrived: boolean;
   stoppedAt: number;
   /** It has been terminated, because a task that was given up went on. */
   terminated: boolean;
@@ -90,6 +93,7 @@ class TypeScriptPool extends Environment {
   private live = 0;
   private stopping = 0;
   private failedStarts = 0;
+  private pausedUntil = 0;
   private startError: { error: unknown } | undefined;
   private closed = false;
   private draining: (() => void) | undefined;
@@ -110,11 +114,18 @@ class TypeScriptPool extends Environment {
   // ---- workers
 
   protected wantWorker(): void {
-    if (this.live < this.options.threads) this.spawn();
+    if (this.live < this.options.threads && this.isShort()) this.spawn();
+  }
+
+  /** Are there more tasks than workers that are free for them? One that has just ended a task, or is starting, takes the next by itself. */
+  private isShort(): boolean {
+    const { control } = this;
+    return Atomics.load(control, P.Queued) > this.live - Math.max(0, Atomics.load(control, P.Running));
   }
 
   private spawn(): void {
-    if (this.closed || this.failedStarts >= START_ATTEMPTS) return;
+    if (this.closed) return;
+    if (this.failedStarts >= START_ATTEMPTS && (this.live === 0 || performance.now() < this.pausedUntil)) return;
     const environment = this.freeEnvironment();
     if (environment < 0) return;
     const { options, memory } = this;
@@ -130,6 +141,7 @@ class TypeScriptPool extends Environment {
       idleTimeout: options.idleTimeout,
       minThreads: options.minThreads,
       threads: options.threads,
+      initializer: options.initializer,
       warm: [...this.warmed],
     };
     memory.setMode(environment, Mode.Starting);
@@ -146,6 +158,7 @@ class TypeScriptPool extends Environment {
       port1.close();
       memory.setMode(environment, Mode.None);
       this.startError ??= { error };
+      this.pausedUntil = performance.now() + startPause(0);
       // Node would refuse the next one as well. Sinks are never called from inside a push.
       this.failedStarts = START_ATTEMPTS;
       setImmediate(() => this.startsFail() && this.failPending());
@@ -166,6 +179,7 @@ class TypeScriptPool extends Environment {
       thread,
       port: port1,
       stopped: false,
+      arrived: false,
       stoppedAt: 0,
       terminated: false,
       dead: false,
@@ -283,6 +297,7 @@ class TypeScriptPool extends Environment {
     if (worker.stopped) this.stopping--;
     else this.setLive(this.live - 1);
     if (mode === Mode.Starting && !worker.stopped) this.startFailed(worker);
+    else if (!worker.arrived && mode !== Mode.Starting) this.failedStarts = 0;
     this.memory.setMode(environment, Mode.None);
     this.read(worker);
     this.sweep(environment, worker.error);
@@ -304,12 +319,22 @@ class TypeScriptPool extends Environment {
     this.read(worker);
     // Node's error arrives on the event loop, which stands still while the caller is blocked.
     if (worker.error !== undefined) this.startError ??= { error: worker.error };
+    if (this.failedStarts >= START_ATTEMPTS && this.live > 0) this.pauseStarts();
+  }
+
+  /** New workers fail while others work: the pool goes on with those, and tries again now and then. */
+  private pauseStarts(): void {
+    const pause = startPause(this.failedStarts - START_ATTEMPTS);
+    this.pausedUntil = performance.now() + pause;
+    setTimeout(() => this.replace(), pause).unref();
+    if (this.failedStarts === START_ATTEMPTS) warnOfStarts(this.live, this.startError?.error);
   }
 
   /** Starts a worker if there is something to do for it. */
   private replace(): void {
     if (this.closed) return;
-    if (this.live < this.options.threads && Atomics.load(this.control, P.Queued) > 0 && !this.memory.wakeWorker()) this.spawn();
+    if (this.live < this.options.threads && Atomics.load(this.control, P.Queued) > 0 && !this.memory.wakeWorker() && this.isShort())
+      this.spawn();
   }
 
   /** Settles what a dead worker ran, and withdraws what it had pushed. */
@@ -471,7 +496,10 @@ class TypeScriptPool extends Environment {
       const mode = this.memory.mode(worker.environment);
       // It has said so with its last breath, and has settled what it ran; its thread is about to end.
       if (mode === Mode.Dead) this.leave(worker);
-      else if (mode !== Mode.Starting) this.failedStarts = 0;
+      else if (mode !== Mode.Starting && !worker.arrived) {
+        worker.arrived = true;
+        this.failedStarts = 0;
+      }
     }
     if (Atomics.exchange(this.control, P.SpawnWanted, 0) !== 0) this.spawnForWorkers();
   }

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { Initializer } from "../initializer";
 
 /** What the root tells a worker of the native backend when it starts its thread. */
 export interface NativeWorkerStart {
@@ -16,4 +17,6 @@ export interface NativeWorkerStart {
   /** ms without work after which it ends, if more than `minThreads` are there. */
   idleTimeout: number;
   minThreads: number;
+  /** Runs before the first task. */
+  initializer: Initializer | undefined;
 }

@@ -9,6 +9,7 @@ import { ByteWriter, encodeError, encodeValue } from "../codec";
 import type { Writer } from "../codec/writer";
 import { provideBackend } from "../configure";
 import { environmentLoader } from "../environment";
+import { encodedError, startInitialized } from "../initializer";
 import type { ChunkLoader } from "../loader";
 import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
@@ -88,7 +89,6 @@ function tick(): void {
 
 class NativeWorker implements WorkerHost {
   readonly workerIndex: number;
-  readonly chunks: ChunkStore;
   private readonly port: BindingWorker;
   private readonly header: Int32Array;
   private readonly payload: Encoded;
@@ -104,9 +104,9 @@ class NativeWorker implements WorkerHost {
   constructor(
     private readonly binding: NativeBinding,
     private readonly start: NativeWorkerStart,
+    readonly chunks: ChunkStore,
   ) {
     this.workerIndex = start.seat;
-    this.chunks = new NativeChunkStore(binding);
     const port = binding.attachWorker(
       start.pool,
       start.id,
@@ -278,7 +278,15 @@ useTelemetry(new Telemetry(start.telemetry));
 try {
   installSyncStdio();
   provideOwnCopy();
-  new NativeWorker(loadBinding(), start);
+  const binding = loadBinding();
+  const chunks = new NativeChunkStore(binding);
+  startInitialized(
+    start.initializer,
+    environmentLoader(chunks),
+    start.seat,
+    () => new NativeWorker(binding, start, chunks),
+    (error) => start.line.postMessage(encodedError(error)),
+  );
 } catch (error) {
   start.line.postMessage(error instanceof Error ? error : new Error(String(error)));
   throw error;

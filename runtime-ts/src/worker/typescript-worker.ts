@@ -8,7 +8,8 @@ import { workerData } from "node:worker_threads";
 import { encodeError, encodeValue } from "../codec";
 import { provideBackend } from "../configure";
 import { environmentLoader } from "../environment";
-import { FsChunkStore } from "../loader";
+import { startInitialized } from "../initializer";
+import { type ChunkLoader, FsChunkStore } from "../loader";
 import type { WorkerStart } from "../pool/typescript";
 import { Telemetry, useTelemetry } from "../telemetry";
 import { Executor } from "./executor";
@@ -29,20 +30,30 @@ function fatal(error: unknown): void {
   process.exit(1);
 }
 
-try {
-  installSyncStdio();
-  provideOwnCopy();
+function begin(store: FsChunkStore, loader: ChunkLoader): void {
   onUncaught(fatal);
   process.on("exit", (code) => environment.crash(code, (writer) => encodeValue(writer, code)));
   // Keeps the loop of an idle worker alive.
   setInterval(() => undefined, 0x7fff_ffff);
   provideBackend(environment);
-  const store = new FsChunkStore();
-  const loader = environmentLoader(store);
   environment.executor = new Executor(environment.host(store), loader);
   environment.idle = () => loader.offerCodeCaches();
   for (const index of start.warm) void environment.executor.warm(index).catch(() => undefined);
   environment.turn();
+}
+
+try {
+  installSyncStdio();
+  provideOwnCopy();
+  const store = new FsChunkStore();
+  const loader = environmentLoader(store);
+  startInitialized(
+    start.initializer,
+    loader,
+    start.workerIndex,
+    () => begin(store, loader),
+    (error) => environment.failed(error),
+  );
 } catch (error) {
   environment.failed(error);
   process.exit(1);
