@@ -2,7 +2,7 @@
  * The native backend's root: starts and stops the threads that the pool in Rust asks for. Everything about tasks is in native-environment.ts and in Rust.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { decodeValue } from "../codec";
+import { decodeValue, encodeError } from "../codec";
 import type { BindingRoot } from "../../../runtime-native";
 import { Telemetry } from "../telemetry";
 import { workerFile } from "../worker/entry-file";
