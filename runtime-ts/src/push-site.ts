@@ -44,8 +44,14 @@ const CALLED = /^\s+--- .* was called here ---$/;
 /** Places of calls in one stack: an error that passes through deep recursion of nested tasks would grow with each level. */
 const MOST_CALLS = 8;
 
+/** `StubTask.call`, whose caller is the stub of a tagged function or a method: the transformer's code, where the user has written no call. */
+const STUB_CALL = /^\s+at (?:\S+\.)?call \(/;
+
 function framesOf(stack: string): string[] {
-  return stack.split("\n").filter((line) => FRAME.test(line) && !line.includes(OWN_FOLDER));
+  const frames = stack.split("\n").filter((line) => FRAME.test(line));
+  const first = frames.findIndex((line) => !line.includes(OWN_FOLDER));
+  if (first > 0 && first + 1 < frames.length && STUB_CALL.test(frames[first - 1]!)) frames.splice(first, 1);
+  return frames.filter((line) => !line.includes(OWN_FOLDER));
 }
 
 /**

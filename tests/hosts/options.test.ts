@@ -6,6 +6,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { ROOT } from "../support/chunks";
+import { typescriptIs } from "../support/typescript";
 import { makeWorkspace } from "../adapters/support/workspace";
 import { buildAll, folderOf, onEach, type Results, runAll, writePackage } from "./support/solution";
 
@@ -29,14 +30,18 @@ interface Variant {
   type?: "module" | "commonjs";
   /** New extensions of the files, and of what they import. */
   extensions?: [source: string, output: string];
+  /** The TypeScript that brought it. */
+  since?: [major: number, minor: number];
   /** The emitted program, relative to the variant's folder. */
   output?: string;
 }
 
-const node10 = { module: "CommonJS", moduleResolution: "Node10" };
+/** Still there in 6.x, on request. */
+const deprecated = typescriptIs(6) ? { ignoreDeprecations: "6.0" } : {};
+const node10 = { module: "CommonJS", moduleResolution: "Node10", ...deprecated };
 const esnext = { module: "ESNext", moduleResolution: "Bundler" };
 
-const variants: Record<string, Variant> = {
+const all: Record<string, Variant> = {
   "module Node16, CommonJS": { options: {} },
   "module Node16, ES modules": { options: {}, type: "module" },
   "module NodeNext, .mts": {
@@ -77,16 +82,19 @@ const variants: Record<string, Variant> = {
   "removeComments, preserveConstEnums": { options: { removeComments: true, preserveConstEnums: true } },
   "newLine CRLF, stripInternal": { options: { newLine: "crlf", stripInternal: true, declaration: true } },
   "declaration, declarationMap": { options: { declaration: true, declarationMap: true, sourceMap: true } },
-  "no rootDir": { options: { rootDir: undefined } },
+  "no rootDir": { options: { rootDir: undefined }, output: typescriptIs(6) ? "dist/src/main.js" : "dist/main.js" },
   "rootDir above src": { options: { rootDir: "." }, output: "dist/src/main.js" },
   "no outDir": { options: { rootDir: undefined, outDir: undefined }, output: "src/main.js" },
   declarationDir: { options: { declaration: true, declarationDir: "types" } },
   rewriteRelativeImportExtensions: {
+    since: [5, 7],
     options: { rewriteRelativeImportExtensions: true, allowImportingTsExtensions: true },
     extensions: ["ts", "ts"],
     type: "module",
   },
 };
+
+const variants = Object.fromEntries(Object.entries(all).filter(([, { since = [5, 0] }]) => typescriptIs(...since)));
 
 function sources([source, output]: [string, string]): Record<string, string> {
   const files: Record<string, string> = {};

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { ROOT } from "../../support/chunks";
 import { type Ended, runNode } from "../../support/children";
+import { TS_PATCH, TYPESCRIPT } from "../../support/typescript";
 
 /** Of this process, so that several runs of the tests at a time do not meet. */
 const SCRATCH = path.join(ROOT, ".tmp", "adapters", String(process.pid));
@@ -32,8 +33,9 @@ export function makeWorkspace(name: string, files: Record<string, string | objec
     fs.symlinkSync(target, path.join(root, "node_modules", as), "junction");
   };
   link(ROOT, "makeparallel");
-  for (const dependency of ["typescript", "ts-patch", "esbuild", "@types/node"])
-    link(path.join(ROOT, "node_modules", dependency), dependency);
+  link(TYPESCRIPT, "typescript");
+  link(TS_PATCH, "ts-patch");
+  for (const dependency of ["esbuild", "@types/node"]) link(path.join(ROOT, "node_modules", dependency), dependency);
   for (const dependency of fs.readdirSync(PACKAGES))
     fs.cpSync(path.join(PACKAGES, dependency), path.join(root, "node_modules", dependency), { recursive: true });
   const workspace: Workspace = {
@@ -50,7 +52,7 @@ export function makeWorkspace(name: string, files: Record<string, string | objec
   return workspace;
 }
 
-export const TSPC = path.join(ROOT, "node_modules", "ts-patch", "bin", "tspc.js");
+export const TSPC = path.join(TS_PATCH, "bin", "tspc.js");
 
 export function tspc(workspace: Workspace, ...args: string[]): Promise<Ended> {
   return runNode(TSPC, args, { cwd: workspace.root, limit: 60_000 });

@@ -20,7 +20,8 @@ export interface PluginExtras {
 
 export class Reports {
   readonly #errors: ts.Diagnostic[] = [];
-  readonly #given = new Set<ts.Diagnostic>();
+  /** What TypeScript keeps, by file. */
+  readonly #kept: Map<string, ReadonlySet<string>>;
   readonly #reportsByFile: boolean;
   #extras: PluginExtras | undefined;
   /** Emits of files that TypeScript itself would not emit now: nobody reads what they say. */
@@ -30,10 +31,13 @@ export class Reports {
     private readonly ts: TypeScript,
     private readonly program: ts.Program,
   ) {
-    const { noEmit, watch } = program.getCompilerOptions();
+    const { noEmit, watch, configFilePath } = program.getCompilerOptions();
     // `-b -w` tells the program nothing.
     const isWatch = watch === true || ts.sys.args.some((argument) => /^--?w(?:atch)?$/i.test(argument));
     this.#reportsByFile = isWatch && noEmit !== true;
+    const config = String(configFilePath);
+    this.#kept = keptByConfig.get(config) ?? new Map();
+    keptByConfig.set(config, this.#kept);
   }
 
   get errors(): readonly ts.Diagnostic[] {
@@ -70,18 +74,23 @@ export class Reports {
 
   fileIsEmitted(file: ts.SourceFile): void {
     if (!this.#reportsByFile || this.isOwnEmit) return;
-    for (const error of this.#errors) {
-      if (error.file?.fileName !== file.fileName) continue;
-      this.#extras?.addDiagnostic?.(error);
-      this.#given.add(error);
-    }
+    const errors = this.#errors.filter((error) => error.file?.fileName === file.fileName);
+    for (const error of errors) this.#extras?.addDiagnostic?.(error);
+    this.#kept.set(file.fileName, new Set(errors.map(keyOf)));
   }
 
   #printOthers(): void {
     const { ts } = this;
-    const others = this.#errors.filter((error) => !this.#given.has(error));
+    const others = this.#errors.filter((error) => !this.#kept.get(error.file?.fileName ?? "")?.has(keyOf(error)));
     if (others.length > 0) ts.sys.write(format(ts, this.program, others, ts.sys.writeOutputIsTTY?.() === true));
   }
+}
+
+/** In a watch: the errors that went with each file's last emit. */
+const keptByConfig = new Map<string, Map<string, ReadonlySet<string>>>();
+
+function keyOf({ start, messageText }: ts.Diagnostic): string {
+  return JSON.stringify([start, messageText]);
 }
 
 function format(ts: TypeScript, program: ts.Program, diagnostics: readonly ts.Diagnostic[], pretty: boolean): string {

@@ -2,8 +2,9 @@
  * Makes esbuild's `keepNames` free where it is not needed.
  *
  * With `keepNames` esbuild wraps each named closure as `const f = __name((x) => …, "f")`, which defines a property whenever the closure is made: in
- * a task's inner loop that costs more than the closure. Yet only renamed functions need it. Takes: a chunk's text as esbuild printed it. Gives:
- * edits that unwrap every closure which gets the same name from the syntax, and a `__name` that does nothing when the name is already right.
+ * a task's inner loop that costs more than the closure, and profiles, which go by the syntax, show it without a name. Yet only renamed functions need
+ * it. Takes: a chunk's text as esbuild printed it. Gives: edits that unwrap every closure which gets the same name from the syntax, and a `__name`
+ * that does nothing when the name is already right.
  */
 import type { TypeScript } from "../core";
 import type { TextEdit } from "./mapped-text";
@@ -44,7 +45,11 @@ function nameGivenTo(ts: TypeScript, parent: import("typescript").Node, child: i
   if ((ts.isVariableDeclaration(parent) || ts.isPropertyDeclaration(parent)) && parent.initializer === child) {
     return ts.isIdentifier(parent.name) ? parent.name.text : undefined;
   }
-  if (ts.isPropertyAssignment(parent) && parent.initializer === child) return ts.isIdentifier(parent.name) ? parent.name.text : undefined;
+  if (ts.isPropertyAssignment(parent) && parent.initializer === child) {
+    // `{ "__proto__": … }` is no property.
+    const { name } = parent;
+    return (ts.isIdentifier(name) || ts.isStringLiteral(name)) && name.text !== "__proto__" ? name.text : undefined;
+  }
   if (ts.isBinaryExpression(parent) && parent.right === child && parent.operatorToken.kind === ts.SyntaxKind.EqualsToken) {
     return ts.isIdentifier(parent.left) ? parent.left.text : undefined;
   }
