@@ -19,6 +19,7 @@ export { reportProgress, isCancelled, throwIfCancelled, taskSignal, taskInfo, ty
 export { move, share, sharedArray } from "./codec";
 export type { ParallelFunction, ParallelStream, Parallel, ParallelDecorator, Liftable, MapItems } from "./types";
 export type { ParallelOptions, RetryOptions, MemoizeOptions } from "./options";
+export { progressBar, type ProgressBarOptions, type ProgressTarget } from "./progress-bar";
 export { trace, type TraceOptions, type SavedTrace } from "./trace";
 export type { TaskStats, FunctionStats, Percentiles } from "./metrics";
 export type { TaskMessage, WorkerSpawnMessage, WorkerExitMessage, WorkerExitReason } from "./channels";

@@ -149,6 +149,14 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     return "MapHandle";
   }
 
+  /** @internal Calls `callback` as items get done. */
+  _onItems(callback: (done: number, total: number | undefined) => void): void {
+    this.itemCallbacks.push(callback);
+    if (this.doneItems > 0) callback(this.doneItems, this.source.total);
+  }
+
+  private readonly itemCallbacks: ((done: number, total: number | undefined) => void)[] = [];
+
   /** @internal What settles when all results, or an error, are there. */
   get _outcome(): AsyncHandle<unknown> {
     return this.outcome as AsyncHandle<unknown>;
@@ -424,6 +432,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     if (this.failed) return;
     this.finished.set(run.number, results);
     this.doneItems += run.size;
+    for (const callback of this.itemCallbacks) callback(this.doneItems, this.source.total);
     this.measuredSize = Math.max(this.measuredSize, run.size);
     if (elapsed > 0) this.cost = elapsed / run.size;
     if (this.onProgress !== undefined) {
