@@ -167,21 +167,28 @@ impl Pool {
     }
 
     /// Tells sleepers of what is queued: the last worker that was searching has ended its search, or one that had been told has other things to do.
+    ///
+    /// Where nobody sleeps and the pool may grow, one more worker is asked for: whoever pushed while somebody searched has not asked either.
     pub fn pass_on(&self) {
-        if !self.injector.is_empty() {
+        let from_outside = !self.injector.is_empty();
+        if from_outside {
             self.sleep.tell_idle();
         }
-        if !self.has_nested() {
+        if self.has_nested() {
+            let left = self
+                .workers
+                .read()
+                .iter()
+                .find(|worker| !worker.nested.is_empty())
+                .cloned();
+            if let Some(owner) = left {
+                self.sleep.tell_any(&owner);
+            }
+        } else if !from_outside {
             return;
         }
-        let left = self
-            .workers
-            .read()
-            .iter()
-            .find(|worker| !worker.nested.is_empty())
-            .cloned();
-        if let Some(owner) = left {
-            self.sleep.tell_any(&owner);
+        if self.wants_worker() {
+            self.request_growth();
         }
     }
 }

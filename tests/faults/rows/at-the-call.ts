@@ -7,6 +7,9 @@ const TRANSFER = { ...REFUSED, error: "TransferError", code: "MP_TRANSFER" } as 
 export const atTheCall: FaultGroup = {
   title: "At the call",
   tasks: {
+    forever: () => {
+      for (;;);
+    },
     take: (...values: unknown[]) => values.length,
     bytes: (view: Uint8Array) => view.byteLength,
     grow: (buffer: { byteLength: number; resize(length: number): void; resizable: boolean; maxByteLength: number }) => {
@@ -137,11 +140,12 @@ export const atTheCall: FaultGroup = {
     "the queue is full": {
       main: `await mp.shutdown();
         mp.configure({ threads, maxQueue: 2 });
-        const before = Array.from({ length: threads }, () => T.spin(300));
+        const before = Array.from({ length: threads }, () => T.forever.with({ grace: 0 })());
         while (mp.stats().busy < threads) await sleep(1);
         const waiting = [T.add(1, 2), T.add(3, 4)];
         assert.throws(() => T.add(5, 6), (error) => error instanceof mp.QueueFullError && error.code === "MP_QUEUE_FULL" && error.task === "add"
           && error.message === "add was not queued: 2 tasks wait already, and the pool's maxQueue is 2. \`await queueRoom()\` before the call waits for room.");
+        for (const handle of before) handle.cancel();
         assert.deepStrictEqual(waiting.map((handle) => handle.get()), [3, 7]);
         assert.strictEqual(await T.add(5, 6), 11);`,
       outcome: ["QueueFullError", "MP_QUEUE_FULL"],
