@@ -44,6 +44,9 @@ export interface Retrier {
 /** A task that this thread pushes when the handles it waits for have settled: those are none that the backend can wait for. */
 export interface Launch {
   handles: readonly AsyncHandle<unknown>[];
+  /** When the task's time limit passes (performance.now()); Infinity without one. */
+  deadline: number;
+  timer: NodeJS.Timeout | undefined;
   /** Pushes, or settles the handle when one of `handles` failed. */
   start(): void;
 }
@@ -95,6 +98,12 @@ const TRACED = 64;
 const PULLED = 128;
 /** `_resolve` and `_reject` are the callbacks of the first `then`, and `_promise` is its {@link Continuation}. */
 const DIRECT = 32;
+
+/** ms between looks at several handles that a blocked wait depends on. */
+const LAUNCH_CHECK = 5;
+
+/** setTimeout's limit. */
+const LONGEST_TIMER = 0x7fff_ffff;
 
 /** Settlement of a handle; 0 while it has none. */
 const PENDING = 0;
@@ -535,7 +544,14 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const more = this._more;
     if (more?.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
     if (more?.launch !== undefined) {
-      if (more.launch.handles.every((handle) => handle.isReady())) this._launch();
+      if (performance.now() >= more.launch.deadline) this._expire();
+      else if (
+        mayLaunch(
+          more.launch.handles.filter((handle) => handle.isReady()),
+          more.launch,
+        )
+      )
+        this._launch();
     } else if (more?.source !== undefined) {
       more.source.isReady();
     } else {
@@ -576,9 +592,15 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
       const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
       const more = this._more;
       if (more?.launch !== undefined) {
-        const next = more.launch.handles.find((handle) => handle._settlement === PENDING);
-        if (next === undefined) this._launch();
-        else if (!next._block(left)) return this._settlement !== PENDING;
+        const { launch } = more;
+        const now = performance.now();
+        const settled = launch.handles.filter((handle) => handle.isReady());
+        const next = launch.handles.find((handle) => handle._settlement === PENDING);
+        // One of the others may fail meanwhile, and with it this one.
+        const look = settled.length + 1 < launch.handles.length ? LAUNCH_CHECK : Infinity;
+        if (now >= launch.deadline) this._expire();
+        else if (next === undefined || mayLaunch(settled, launch)) this._launch();
+        else if (!next._block(Math.min(left, launch.deadline - now, look)) && performance.now() >= deadline) return false;
         if (this._settlement === PENDING) continue;
       } else if (more?.source !== undefined) {
         if (!more.source._block(left)) return this._settlement !== PENDING;
@@ -693,6 +715,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     more.retrier = undefined;
     more.retryAt = undefined;
     more.source = undefined;
+    clearTimeout(more.launch?.timer);
     more.launch = undefined;
     // A chain of a hundred thousand tasks must not stay in memory because of its last.
     more.after = undefined;
@@ -709,7 +732,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   private _causeIsLate(failed: AsyncHandle<unknown> | undefined, detail: number): boolean {
     if (failed === undefined || failed.isReady()) return false;
     const start = (): void => this.settle(Settlement.DependencyFailed, null, 0, detail, null);
-    this._extra().launch = { handles: [failed], start };
+    this._extra().launch = { handles: [failed], deadline: Infinity, timer: undefined, start };
     failed._whenSettled(() => queueMicrotask(() => this._launch()));
     return true;
   }
@@ -775,8 +798,14 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const launch = more?.launch;
     if (launch === undefined || this._settlement !== PENDING) return;
     more!.launch = undefined;
+    clearTimeout(launch.timer);
     launch.start();
     if (this._settlement === (PENDING as number)) this._observeAgain();
+  }
+
+  /** @internal Its time is over before it was pushed. */
+  _expire(): void {
+    this.settle(Settlement.TimedOut, null, 0, 0, null);
   }
 
   /** After the task got a ticket late. */
@@ -788,9 +817,20 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     const delay = more.retrier!.next(error);
     if (delay === undefined) return false;
     more.retryAt = performance.now() + delay;
-    more.retryTimer = setTimeout(() => this._retryNow(more), delay);
-    if ((this._flags & (OBSERVED | UNREFERENCED)) !== OBSERVED) more.retryTimer.unref();
+    this._awaitRetry(more);
     return true;
+  }
+
+  private _awaitRetry(more: More): void {
+    const left = Math.max(0, more.retryAt! - performance.now());
+    more.retryTimer = setTimeout(
+      () => {
+        if (performance.now() < more.retryAt! - 1) this._awaitRetry(more);
+        else this._retryNow(more);
+      },
+      Math.min(left, LONGEST_TIMER),
+    );
+    if ((this._flags & (OBSERVED | UNREFERENCED)) !== OBSERVED) more.retryTimer.unref();
   }
 
   private _retryNow(more: More): void {
@@ -838,6 +878,11 @@ function escape(call: () => void): void {
       throw error;
     });
   }
+}
+
+/** Whether nothing is missing, or one has failed, so that the others need not be waited for. */
+function mayLaunch(settled: readonly AsyncHandle<unknown>[], { handles }: Launch): boolean {
+  return settled.length === handles.length || settled.some((handle) => handle._settlement !== Settlement.Fulfilled);
 }
 
 function noop(): void {}

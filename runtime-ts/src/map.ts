@@ -10,7 +10,7 @@ import { AsyncResource } from "node:async_hooks";
 import { processNow } from "./clock";
 import { isTracing, tracePush } from "./trace-events";
 import { carriedValues, carriesValues, type Carried } from "./carry";
-import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER } from "./codec";
+import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, STAYS_BRAND } from "./codec";
 import { currentBackend, threadCount } from "./configure";
 import { CancelledError, ParallelError, TimeoutError, TransferError } from "./errors";
 import { AsyncHandle, FailedInput, keep } from "./handle";
@@ -143,6 +143,10 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       }
     }
     this.pump();
+  }
+
+  get [STAYS_BRAND](): string {
+    return "it is what map() returned; await it, and pass the results";
   }
 
   get [Symbol.toStringTag](): string {

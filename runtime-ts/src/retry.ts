@@ -24,11 +24,14 @@ export function planRetries(
   const bytes = Uint8Array.prototype.slice.call(writer.bytes, 0, writer.length);
   const attachments = writer.attachments === null ? null : [...writer.attachments];
   const when = AsyncResource.bind(options.when);
+  const deadline = performance.now() + (push?.timeout ?? Infinity);
   let runs = 1;
   return {
     next(error) {
       if (runs >= options.attempts || !when(error)) return undefined;
-      return delayBefore(++runs, options);
+      const delay = delayBefore(++runs, options);
+      // The time limit is that of all runs: where none is left for another one, this failure is the last.
+      return performance.now() + delay >= deadline ? undefined : delay;
     },
     push(sink) {
       const next = backend.writer();
@@ -37,7 +40,12 @@ export function planRetries(
       next.bytes.set(bytes);
       next.length = bytes.length;
       next.attachments = attachments === null ? null : [...attachments];
-      return backend.push(index, next, sink, push);
+      return backend.push(
+        index,
+        next,
+        sink,
+        deadline === Infinity ? push : { ...push, timeout: Math.max(0, deadline - performance.now()) },
+      );
     },
   };
 }

@@ -2,7 +2,7 @@
  * StreamHandle: the caller's end of a parallel generator. The generator runs ahead of the consumer by a few values, never more.
  */
 import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry";
-import { ByteWriter, decodeValue, encodeValue } from "./codec";
+import { ByteWriter, decodeValue, encodeValue, STAYS_BRAND } from "./codec";
 import { currentBackend } from "./configure";
 import { processNow } from "./clock";
 import { CancelledError } from "./errors";
@@ -38,6 +38,10 @@ export class StreamHandle<T, R = unknown> implements AsyncIterableIterator<T, R 
   /** @internal What settles when the generator has ended. */
   get _outcome(): AsyncHandle<unknown> {
     return this.source.outcome;
+  }
+
+  get [STAYS_BRAND](): string {
+    return "it is a stream, which one thread reads; iterate it, and pass what it yields";
   }
 
   /** Where the generator stands. */

@@ -221,10 +221,17 @@ export class StubTask {
     // Looking at other handles below may settle one of these: its result must stay until the push.
     const held = handles.filter((dependency) => dependency._backend === backend && dependency._ticket >= 0);
     for (const dependency of held) backend.retain(dependency._ticket);
-    try {
-      return this.pushAfter(backend, index, options, origin, writer, handles);
-    } finally {
+    const release = (): void => {
       for (const dependency of held) backend.release(dependency._ticket);
+    };
+    let handle: AsyncHandle<unknown> | undefined;
+    try {
+      handle = this.pushAfter(backend, index, options, origin, writer, handles);
+      return handle;
+    } finally {
+      // Each run of a task that is repeated needs the values.
+      if (options?.retry !== undefined && handle !== undefined) handle._whenSettled(release);
+      else release();
     }
   }
 
@@ -299,12 +306,16 @@ export class StubTask {
   ): AsyncHandle<unknown> {
     if (options?.retry !== undefined) refuseMoved(writer, origin.name);
     const call = keep({ bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments });
+    // What is moved leaves the caller now.
+    if (writer.transfers !== null) call.attachments = structuredClone(writer.attachments!, { transfer: writer.transfers as ArrayBuffer[] });
     writer.reset();
     const handle = new AsyncHandle<unknown>(origin, backend);
     if (sitesLeft > 0) handle._extra().site = pushSite();
     const more = handle._extra();
     more.grace = options?.grace;
     more.timeout = options?.timeout;
+    const { timeout = Infinity, retry } = options ?? {};
+    const deadline = performance.now() + timeout;
     const start = (): void => {
       const failed = after.find((dependency) => dependency._settlement > Settlement.Fulfilled);
       if (failed !== undefined) {
@@ -322,20 +333,24 @@ export class StubTask {
             call,
             inputs.map((input) => encoded(after[input]!.get())),
           ),
-          {
-            move: options?.move === true,
-          },
+          // All of these are copies; only if the task is repeated they are needed again.
+          { move: retry === undefined },
         );
       } catch (error) {
         next.reset();
         handle._settleWith(Settlement.Rejected, refused(error, origin.name));
         return;
       }
-      const push = pushOptionsOf(options);
-      if (options?.retry !== undefined) more.retrier = planRetries(options.retry, backend, index, next, push, origin.name);
+      const push = pushOptionsOf(timeout === Infinity ? options : { ...options!, timeout: Math.max(0, deadline - performance.now()) });
+      if (retry !== undefined) more.retrier = planRetries(retry, backend, index, next, push, origin.name);
       handle._ticket = backend.push(index, next, handle, push);
     };
-    more.launch = { handles: after, start };
+    more.launch = { handles: after, deadline, timer: undefined, start };
+    if (timeout !== Infinity) {
+      more.launch.timer = setTimeout(() => handle._expire(), Math.min(timeout, 0x7fff_ffff));
+      // What keeps the process alive is that somebody waits for the task.
+      more.launch.timer.unref();
+    }
     let missing = after.length;
     for (const dependency of after) {
       dependency._whenSettled(() => {

@@ -10,6 +10,9 @@ export const HANDLE_BRAND: unique symbol = Symbol.for("makeparallel.handle") as 
 /** `value[PARALLEL_BRAND]` on a ParallelFunction: what the other side needs to make one. */
 export const PARALLEL_BRAND: unique symbol = Symbol.for("makeparallel.function") as never;
 
+/** `value[STAYS_BRAND]` on what belongs to its thread, a StreamHandle or a MapHandle: why, for the message of the refusal. */
+export const STAYS_BRAND: unique symbol = Symbol.for("makeparallel.stays") as never;
+
 /** What the codec knows of an AsyncHandle. */
 export interface HandleLike {
   readonly [HANDLE_BRAND]: true;

@@ -3,7 +3,7 @@
  */
 import { EventEmitter } from "node:events";
 import { types } from "node:util";
-import { HANDLE_BRAND, PARALLEL_BRAND, type HandleLike, type ParallelFunctionReference } from "./brands";
+import { HANDLE_BRAND, PARALLEL_BRAND, STAYS_BRAND, type HandleLike, type ParallelFunctionReference } from "./brands";
 import { classByPrototype } from "./classes";
 import { encodeArray } from "./encode-array";
 import { encodeArrayBuffer, encodeSharedArrayBuffer, encodeView } from "./encode-binary";
@@ -30,6 +30,8 @@ export function encodeObject(e: Encoder, value: object, prototype: object | null
     if ((value as Partial<HandleLike>)[HANDLE_BRAND] === true) return encodeHandle(e, value as HandleLike);
     const entry = classByPrototype(prototype);
     if (entry !== undefined) return encodeInstance(e, entry, value);
+    const stays = (value as { [STAYS_BRAND]?: unknown })[STAYS_BRAND];
+    if (typeof stays === "string") throw new Refusal(stays);
   }
   const kind = classify(value, prototype);
   if (kind !== Kind.Ordinary) return encodeKind(e, kind, value);

@@ -2,7 +2,7 @@
  * The codec: values to payloads and back. See tags.ts for the format, encoder.ts and decoder.ts for the two sides.
  */
 export { ByteWriter, MAX_PAYLOAD } from "./byte-writer";
-export { HANDLE_BRAND, PARALLEL_BRAND, onParallelFunction, type HandleLike, type ParallelFunctionReference } from "./brands";
+export { HANDLE_BRAND, PARALLEL_BRAND, STAYS_BRAND, onParallelFunction, type HandleLike, type ParallelFunctionReference } from "./brands";
 export { classById, classByPrototype, decodeFor, onUnknownClass, registerClass, revival, type PrivateAccessors } from "./classes";
 export { decodeCall, decodeItems, decodeValue } from "./decode";
 export { NO_RECEIVER, encodeCall, encodeItemsCall, encodeValue, type CallEncoding } from "./encode";

@@ -300,6 +300,7 @@ class InlineBackend extends Ledger implements Backend {
     const task = this.find(ticket);
     if (task === undefined) return true;
     const deadline = this.now() + ms;
+    const path = [task];
     while (task.settlement === 0) {
       this.runAlarms();
       if ((task.settlement as number) !== 0) return true;
@@ -307,7 +308,7 @@ class InlineBackend extends Ledger implements Backend {
       if ((task.settlement as number) !== 0) return true;
       if (ready && task.queued && !this.jobOf.has(task)) {
         this.run(task);
-      } else if (!ready || !this.runBlocked(task)) {
+      } else if (!ready || !this.runBlocked(path)) {
         const until = Math.min(deadline, this.nextAlarm);
         if (until === Infinity) {
           throw new ParallelError(
@@ -323,15 +324,24 @@ class InlineBackend extends Ledger implements Backend {
     return true;
   }
 
-  /** Runs a task that a blocked one may depend on. */
-  private runBlocked(asked: Task): boolean {
-    for (const dependency of asked.after ?? []) {
-      if (dependency.settlement !== 0) continue;
-      if (dependency.queued && !this.jobOf.has(dependency)) {
-        this.run(dependency);
+  /**
+   * Runs a task that a blocked one depends on.
+   * @param path from the asked task to what it waits for; kept between calls, so that a long chain is walked once
+   */
+  private runBlocked(path: Task[]): boolean {
+    for (let task = path.at(-1); task !== undefined; task = path.at(-1)) {
+      if (task.settlement !== 0) {
+        path.pop();
+        continue;
+      }
+      if (this.jobOf.has(task)) return false;
+      if (task.queued) {
+        this.run(task);
         return true;
       }
-      if (!dependency.queued && this.runBlocked(dependency)) return true;
+      const missing = task.after?.find((dependency) => dependency.settlement === 0);
+      if (missing === undefined) return false;
+      path.push(missing);
     }
     return false;
   }

@@ -227,17 +227,35 @@ export abstract class Ledger {
     task.parcel = null;
     this.dropInputs(task);
     task.sink.settle(settlement, payload, run?.elapsed ?? 0, detail, run);
+    // The last of a chain must not keep all of it in memory.
+    task.after = null;
     const { dependents } = task;
     if (dependents === null) return;
     task.dependents = null;
     for (const dependent of dependents) {
       if (dependent.settlement !== 0) continue;
       if (settlement !== Settlement.Fulfilled) {
-        this.finish(dependent, Settlement.DependencyFailed, null, null, dependent.after!.indexOf(task));
+        this.doomed.push({ dependent, at: dependent.after!.indexOf(task) });
       } else if (--dependent.waitingFor === 0) {
         this.waitingCount--;
         this.makeReady(dependent);
       }
+    }
+    if (!this.dooming) this.failDoomed();
+  }
+
+  /** Tasks that wait in vain. A list instead of recursion: a chain of dependents may be long. */
+  private readonly doomed: { dependent: Task; at: number }[] = [];
+  private dooming = false;
+
+  private failDoomed(): void {
+    this.dooming = true;
+    try {
+      for (let next = this.doomed.pop(); next !== undefined; next = this.doomed.pop()) {
+        if (next.dependent.settlement === 0) this.finish(next.dependent, Settlement.DependencyFailed, null, null, next.at);
+      }
+    } finally {
+      this.dooming = false;
     }
   }
 
