@@ -10,7 +10,7 @@ import { threaded } from "../support/backends";
 import { ROOT } from "../support/chunks";
 import { runNode } from "../support/children";
 
-const PAGES = ["reference"];
+const PAGES = ["reference", "observability"];
 
 interface Example {
   name: string;
