@@ -79,6 +79,7 @@ function testWithCompiler({ typescript, tsPatch, node }) {
 
 /** The packed package beside TypeScript 7 and esbuild, and nothing else: types are checked by `tsc`, JavaScript is written by esbuild. */
 function testWithoutApi({ typescript }) {
+  fs.mkdirSync(cache, { recursive: true });
   const packed = spawnSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", cache], { cwd: root, encoding: "utf8" });
   if (packed.status !== 0) throw new Error(packed.stderr);
   const tarball = path.join(cache, JSON.parse(packed.stdout)[0].filename);
