@@ -39,11 +39,17 @@ export async function gather(
   return settled.filter((result) => result.status === "fulfilled").map((result) => result.value);
 }
 
+/** Values in the order in which they are there. (An `AsyncIterableIterator`, which takes these three parameters only from TypeScript 5.6 on.) */
+export interface CompletedValues<T> extends AsyncIterator<T, undefined, undefined> {
+  return(): Promise<IteratorResult<T, undefined>>;
+  [Symbol.asyncIterator](): this;
+}
+
 /**
  * The handles' values, each as soon as it is there. A handle that failed makes its turn's `next()` reject with its error, which ends a `for await` loop; who
  * calls `next()` by hand can go on with the others.
  */
-export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>): AsyncIterableIterator<Awaited<H>, undefined, undefined> {
+export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>): CompletedValues<Awaited<H>> {
   const all = [...handles];
   const ready: H[] = [];
   const waiting: (() => void)[] = [];

@@ -10,7 +10,7 @@ export { parallel } from "./parallel";
 export { AsyncHandle, handleOf, type HandleStatus } from "./handle";
 export { MapHandle, type MapOptions } from "./map";
 export { StreamHandle } from "./stream";
-export { gather, asCompleted, waitAny, type Settled } from "./batch";
+export { gather, asCompleted, waitAny, type CompletedValues, type Settled } from "./batch";
 export { scope, Scope } from "./scope";
 export { carry } from "./carry";
 export { queueRoom } from "./queue-room";

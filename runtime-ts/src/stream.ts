@@ -13,8 +13,8 @@ import { Settlement } from "./pool/backend";
 import { StreamConsumer } from "./stream-channel";
 import type { StubTask } from "./task";
 
-/** What a parallel generator returns: iterate it with `for await`. Leaving the loop early ends the generator. */
-export class StreamHandle<T, R = unknown> implements AsyncIterableIterator<T, R | undefined, undefined> {
+/** What a parallel generator returns, an `AsyncIterableIterator` (which takes three parameters only from TypeScript 5.6 on): iterate it with `for await`. Leaving the loop early ends the generator. */
+export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefined, undefined> {
   private finished = false;
   /** Values are taken one at a time, in the order of the calls of `next`. */
   private last: Promise<unknown> = Promise.resolve();

@@ -55,7 +55,7 @@ export function makeWorkspace(name: string, files: Record<string, string | objec
 export const TSPC = path.join(TS_PATCH, "bin", "tspc.js");
 
 export function tspc(workspace: Workspace, ...args: string[]): Promise<Ended> {
-  return runNode(TSPC, args, { cwd: workspace.root, limit: 60_000 });
+  return runNode(TSPC, args, { cwd: workspace.root, limit: 240_000 });
 }
 
 /**
