@@ -12,7 +12,6 @@ import type { Initializer } from "./initializer";
 import { requireWorkers } from "./permissions";
 import { checkMs } from "./options";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
-import type { ParallelFunction } from "./types";
 
 /** Folder of the compiled runtime, where workers read their code. */
 const PACKAGE = join(__dirname, sep);
@@ -42,7 +41,7 @@ export interface PoolOptions {
    * for the tasks of that worker. When it fails, the worker has failed to start: after three in a row without another worker, the tasks that wait are rejected with
    * a `WorkerCrashedError` that has its error as `cause`. On the inline backend it runs once, on the calling thread.
    */
-  initialize?: ParallelFunction<any[], any>;
+  initialize?: (...args: any[]) => PromiseLike<unknown>;
   /** What `initialize` is called with, encoded when `configure` is called. */
   initializeArgs?: readonly unknown[];
 }
