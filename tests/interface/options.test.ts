@@ -28,6 +28,8 @@ const tasks = {
   },
   text: (length: number) => "x".repeat(length),
   echoBoth: (shared: Int32Array, text: string) => ({ shared, text }),
+  bytesOf: (length: number) => new Uint8Array(length),
+  lengths: (a: Uint8Array, b: Uint8Array) => `${a.length} ${b.length}`,
   info: () => mp.taskInfo(),
 };
 
@@ -96,6 +98,12 @@ conformance("options", tasks, {
       assert.ok(both.shared.buffer instanceof SharedArrayBuffer);
       assert.strictEqual(T.add(length, 1).get(), length + 1);
     }
+  },
+  "what a settled handle holds is not moved with the arguments beside it": async ({ T, assert }) => {
+    const handle = T.bytesOf(5);
+    assert.deepStrictEqual(await handle, new Uint8Array(5));
+    assert.strictEqual(await T.lengths.with({ transfer: "move" })(handle, new Uint8Array(3)), "5 3");
+    assert.strictEqual(handle.get().length, 5);
   },
   "retry asks `when`": async ({ T, mp, assert }) => {
     const counter = mp.sharedArray(Int32Array, 1);

@@ -147,7 +147,15 @@ function encodeHandle(e: Encoder, handle: HandleLike): void {
   if (settled !== undefined) {
     // The value travels in the handle's place; what refers to the handle later is the value, once more.
     e.forgetLast(handle);
-    return e.value(settled.value);
+    // It stays the handle's: the option `transfer: "move"` is about the caller's own buffers, and does not reach those of a pending handle either.
+    const { moveAll } = e;
+    e.moveAll = false;
+    try {
+      e.value(settled.value);
+    } finally {
+      e.moveAll = moveAll;
+    }
+    return;
   }
   e.dependencies ??= [];
   e.tag(Tag.Dependency);

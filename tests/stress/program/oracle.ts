@@ -4,7 +4,7 @@
  * What the outcome of a task depends on is known from the plan, apart from what races: whether a cancellation comes before the end, and whether a worker that
  * ends takes others' tasks along. Where nothing races there is one outcome, which has to match exactly.
  */
-import { isDeepStrictEqual } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import type { Failure, Outcome, Result } from "./outcome";
 import { ENDED, LONG, STARTED, tasksOf, WORDS, type RoundPlan, type TaskPlan, type ThrownKind } from "./plan";
 import { digest, make } from "./values";
@@ -73,7 +73,7 @@ export class Oracle {
     if (!repeated && (started !== 1 || this.count(task.id, ENDED) !== 1)) {
       this.say(task, `was fulfilled, and started ${started} times and ended ${this.count(task.id, ENDED)} times`);
     }
-    if (!isDeepStrictEqual(result.value, make(task.value))) this.say(task, "gave another value than it got");
+    if (!isDeepStrictEqual(result.value, make(task.value))) this.say(task, `gave another value than it got: ${inspect(result.value)} for ${inspect(make(task.value))}`.slice(0, 1_000));
     const inputs = task.inputs.map((id) => place.siblings.get(id));
     for (const id of [...task.inputs, ...task.after]) {
       if (place.siblings.get(id)?.state === "failed") this.say(task, `was fulfilled, although ${id} that it waits for failed`);
