@@ -68,7 +68,7 @@ async function program(): Promise<void> {
         setUp(plan, values.backend);
         pool = Math.floor(index / ROUNDS_PER_POOL);
       }
-      if (values.trace) say({ round: index, run, plan });
+      if (values.trace) say({ round: index, run, operations: round.operations.map(({ id }) => id) });
       const problems = await runRound(round, values.backend, watcher);
       if (round.shutdown) pool = -1;
       if (problems.length > 0) {

@@ -294,6 +294,7 @@ async function carryOutMap(plan: MapPlan, stage: Stage): Promise<void> {
         results = map.get();
         break;
       case "cancel":
+        map.catch(() => {});
         await new Promise((resolve) => setTimeout(resolve, 1));
         map.cancel("enough");
         results = await map;

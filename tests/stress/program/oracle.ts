@@ -73,7 +73,8 @@ export class Oracle {
     if (!repeated && (started !== 1 || this.count(task.id, ENDED) !== 1)) {
       this.say(task, `was fulfilled, and started ${started} times and ended ${this.count(task.id, ENDED)} times`);
     }
-    if (!isDeepStrictEqual(result.value, make(task.value))) this.say(task, `gave another value than it got: ${inspect(result.value)} for ${inspect(make(task.value))}`.slice(0, 1_000));
+    if (!isDeepStrictEqual(result.value, make(task.value)))
+      this.say(task, `gave another value than it got: ${inspect(result.value)} for ${inspect(make(task.value))}`.slice(0, 1_000));
     const inputs = task.inputs.map((id) => place.siblings.get(id));
     for (const id of [...task.inputs, ...task.after]) {
       if (place.siblings.get(id)?.state === "failed") this.say(task, `was fulfilled, although ${id} that it waits for failed`);
