@@ -8,12 +8,16 @@
 //! * a `napi_value` is a `v8::Local`, one pointer, which is also the `this` of the methods (Node's own headers assert the size);
 //! * a class with a destructor is returned through a hidden pointer. Rust does the same for a struct of more than two words, on x86-64 and on
 //!   arm64 alike, so the functions are declared to return three words, of which the callee writes two;
-//! * a class with a destructor is passed as a pointer to a temporary of the caller. `New` moves out of it and leaves null behind.
+//! * a class with a destructor is passed as a pointer to a temporary of the caller, which the caller destroys. `ArrayBuffer::New` moves out of it and leaves
+//!   null behind; `SharedArrayBuffer::New` copies it, so there is a reference left to give up;
+//! * the control block of a shared pointer begins with a pointer and then the count of the references (libstdc++) or that less one (libc++). A reference
+//!   that is not the last one is given up by counting down. `try_out` sees that the count is there.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use napi::sys;
 
@@ -116,9 +120,16 @@ impl Engine {
         check(unsafe { sys::napi_create_arraybuffer(env, 32, &mut data, &mut buffer) })?;
         // SAFETY: as said above.
         let store = unsafe { self.store_of(buffer) };
+        let before = Self::count(store.0).load(Ordering::SeqCst);
+        // SAFETY: as said above.
+        let second = unsafe { self.store_of(buffer) }.into_words();
+        let counts = Self::count(second).load(Ordering::SeqCst) == before.wrapping_add(1) && second == store.0;
+        if counts {
+            Self::give_up(second);
+        }
         // SAFETY: a store that was just given out.
         let (address, length) = unsafe { ((self.data)(store.0[0]), (self.byte_length)(store.0[0])) };
-        if address.cast_mut().cast() != data || length != 32 {
+        if !counts || address.cast_mut().cast() != data || length != 32 {
             // Words of unknown meaning: leaked rather than kept.
             store.into_words();
             return Ok(false);
@@ -131,6 +142,21 @@ impl Engine {
         // SAFETY: as said above.
         check(unsafe { sys::napi_get_arraybuffer_info(env, moved, &mut moved_data, &mut moved_length) })?;
         Ok(moved_data == data && moved_length == 32)
+    }
+
+    /// The count of references in a shared pointer's control block. Its low half in libc++, where it is 64 bits wide: it never gets that large.
+    fn count<'store>(words: [usize; 2]) -> &'store AtomicU32 {
+        // SAFETY: the second word of a pointer that owns something is the address of its control block, which lives as long as the pointer does; see the
+        // top of this file for its layout.
+        unsafe { &*((words[1] + size_of::<usize>()) as *const AtomicU32) }
+    }
+
+    /// Gives up a reference that is not the last one: the buffer that was just made of it has another. Nothing, if it has been moved out of.
+    fn give_up(words: [usize; 2]) {
+        if words[1] != 0 {
+            // Release: as the destructor would. Nobody frees anything here, so there is nothing to acquire.
+            Self::count(words).fetch_sub(1, Ordering::Release);
+        }
     }
 
     fn received(returned: Returned) -> BackingStore {
@@ -162,8 +188,10 @@ impl Engine {
     /// An isolate must be entered with an open handle scope; the store must be that of an ArrayBuffer which has been detached.
     pub unsafe fn buffer_of(&self, store: BackingStore) -> sys::napi_value {
         let mut words = store.into_words();
-        // SAFETY: the caller's promise. The callee moves out of `words`, so nothing is left to destroy.
-        unsafe { (self.make_buffer)((self.current_isolate)(), &mut words) }
+        // SAFETY: the caller's promise.
+        let buffer = unsafe { (self.make_buffer)((self.current_isolate)(), &mut words) };
+        Self::give_up(words);
+        buffer
     }
 
     /// A new SharedArrayBuffer in the current isolate over this memory.
@@ -173,7 +201,9 @@ impl Engine {
     pub unsafe fn shared_buffer_of(&self, store: BackingStore) -> sys::napi_value {
         let mut words = store.into_words();
         // SAFETY: as above.
-        unsafe { (self.make_shared_buffer)((self.current_isolate)(), &mut words) }
+        let buffer = unsafe { (self.make_shared_buffer)((self.current_isolate)(), &mut words) };
+        Self::give_up(words);
+        buffer
     }
 
     /// Whether it is the memory of a SharedArrayBuffer.

@@ -1,0 +1,94 @@
+/**
+ * Memory does not grow with the number of tasks. For each way that a task can go, batches are run until the memory has warmed up; then the process is measured after
+ * each of many more batches, and the slope of that line is bounded. A ceiling would let a slow leak through, and would fail on a machine with other habits.
+ */
+import path from "node:path";
+import { threaded } from "../support/backends";
+import { removeTemporaryFolders, runNode, temporaryFolder } from "../support/children";
+import { writeProgram } from "../support/chunks";
+import { slope } from "./slope";
+import { tasks, ways } from "./ways";
+
+afterAll(removeTemporaryFolders);
+
+interface Measured {
+  /** Tasks before it. */
+  tasks: number;
+  /** Bytes. */
+  heap: number;
+  external: number;
+  rss: number;
+}
+
+/** Batches that are not measured. */
+const WARM_UP = 6;
+const BATCHES = 24;
+
+async function measure(backend: string, names: readonly string[], planted = false): Promise<Map<string, Measured[]>> {
+  const chosen = names.map((name) => {
+    const { run, count, batches = BATCHES } = ways[name]!;
+    return `${JSON.stringify(name)}: { count: ${count}, batches: ${batches}, run: ${String(run)} }`;
+  });
+  const program = writeProgram(path.join(temporaryFolder(), backend), {
+    tasks,
+    main: `const PLANTED = ${planted ? "[]" : "undefined"};
+      const ways = { ${chosen.join(",\n")} };
+      mp.configure({ backend: ${JSON.stringify(backend)}, threads: 2 });
+      for (const [name, { count, batches, run }] of Object.entries(ways)) {
+        for (let batch = 0; batch < ${WARM_UP}; batch++) await run(count);
+        const measured = [];
+        for (let batch = 0; batch < batches; batch++) {
+          await run(count);
+          await sleep(0);
+          gc();
+          gc();
+          const { heapUsed, external, rss } = process.memoryUsage();
+          measured.push({ tasks: batch * count, heap: heapUsed, external, rss });
+        }
+        console.log(JSON.stringify({ name, measured }));
+      }
+      await mp.shutdown();`,
+  });
+  const { stdout, stderr, code } = await runNode(program.main, [], { execArgv: ["--expose-gc"], limit: 240_000 });
+  if (code !== 0) throw new Error(stdout + stderr);
+  const lines = stdout.trim().split("\n");
+  return new Map(
+    lines.map((line) => JSON.parse(line) as { name: string; measured: Measured[] }).map(({ name, measured }) => [name, measured]),
+  );
+}
+
+/** KB for each thousand tasks. */
+function growth(measured: readonly Measured[], of: (at: Measured) => number): number {
+  return slope(measured.map((at) => [at.tasks / 1_000, of(at) / 1_024] as const));
+}
+
+const live = (at: Measured): number => at.heap + at.external;
+
+describe.each(threaded)("on the %s backend", (backend) => {
+  let measured: Map<string, Measured[]>;
+  beforeAll(async () => {
+    measured = await measure(backend, Object.keys(ways));
+  }, 300_000);
+
+  test.each(Object.entries(ways))("%s leaves nothing behind", (name, { bound = 60 }) => {
+    const points = measured.get(name)!;
+    const found = { live: growth(points, live), rss: growth(points, (at) => at.rss) };
+    if (process.env["LEAKS_SHOW"]) console.log(backend, name, found, "bound", bound);
+    // What V8 and the allocator keep for later shows in the resident size only, in steps; what leaks shows in both, or in the resident size batch by batch.
+    expect(found.live).toBeLessThan(bound);
+    expect(found.rss).toBeLessThan(bound * 4);
+  });
+});
+
+test("a leak of one handle a task is found", async () => {
+  const points = (await measure(threaded[0]!, ["a value"], true)).get("a value")!;
+  expect(growth(points, live)).toBeGreaterThan(60);
+}, 120_000);
+
+test("the slope is that of the line, whatever a few points say", () => {
+  const line = Array.from({ length: 21 }, (_, i) => [i, 3 * i + 7] as [number, number]);
+  expect(slope(line)).toBeCloseTo(3);
+  for (const i of [2, 9, 10, 17]) line[i]![1] += 10_000;
+  expect(slope(line)).toBeCloseTo(3);
+  expect(() => slope([[1, 2]])).toThrow(RangeError);
+});
