@@ -7,7 +7,10 @@ import { ROOT } from "../support/chunks";
 const RUN = path.join(ROOT, "tests", "stress", "run.mjs");
 
 function stress(...args: string[]): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "" } });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
   return { status, output: stdout + stderr };
 }
 
@@ -15,7 +18,14 @@ function stress(...args: string[]): { status: number | null; output: string } {
 test.each(threaded)(
   "every outcome on the %s backend is one that may be",
   (backend) => {
-    const { status, output } = stress("--seed", process.env["STRESS_SEED"] ?? "20", "--seconds", process.env["STRESS_SECONDS"] ?? "28", "--backend", backend);
+    const { status, output } = stress(
+      "--seed",
+      process.env["STRESS_SEED"] ?? "20",
+      "--seconds",
+      process.env["STRESS_SECONDS"] ?? "28",
+      "--backend",
+      backend,
+    );
     if (status !== 0) throw new Error(output);
     expect(output).toMatch(/\d+ rounds of \d+ tasks/);
   },

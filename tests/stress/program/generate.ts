@@ -49,6 +49,11 @@ export function roundPlan(seed: number, index: number, memory: boolean): RoundPl
   return new Generator(random, flavour, memory).round(index, random.int(4, 24), true);
 }
 
+function unblock(operation: Operation): void {
+  if (operation.kind === "map" && operation.look === "get") operation.look = "await";
+  if (operation.kind === "task" && ["get", "wait", "timed"].includes(operation.task.look)) operation.task.look = "await";
+}
+
 class Generator {
   private nextId = 1;
   /** Tasks that only this thread's event loop brings to an end: nobody may block the thread to wait for them. */
@@ -69,6 +74,8 @@ class Generator {
     const { random } = this;
     const siblings: TaskPlan[] = [];
     const operations = Array.from({ length: count }, () => this.operation(siblings, outermost));
+    // A generator that waits for room keeps its worker; who reads it must not block the thread to wait for a task that needs that worker.
+    if (operations.some(({ kind }) => kind === "stream")) for (const operation of operations) unblock(operation);
     const pauses = operations.map(() =>
       random.weighted([
         [6, 0],
