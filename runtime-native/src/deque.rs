@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::levels::{End, Levels, NOTHING, Rank, rank};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, spin_loop};
 use crate::task::Task;
 
 /// Entries in all deques of a pool.
@@ -74,7 +74,10 @@ impl Deque {
         if self.is_empty() {
             return None;
         }
-        let mut levels = self.levels.try_lock()?;
+        let Some(mut levels) = self.levels.try_lock() else {
+            spin_loop();
+            return None;
+        };
         let task = levels.pop(End::Thief);
         self.removed(&levels, usize::from(task.is_some()));
         task
