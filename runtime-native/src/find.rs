@@ -56,7 +56,7 @@ impl Pool {
         if let Some(task) = worker.pinned.pop() {
             return Some(task);
         }
-        if !self.has_nested() {
+        if self.nested.is_empty() {
             SOURCES.into_iter().for_each(|source| turns.touch(source));
             return self.injector.pop();
         }
@@ -95,9 +95,10 @@ impl Pool {
         !self.injector.is_empty() || self.has_nested() || !worker.pinned.is_empty()
     }
 
-    /// Something in any worker's own deque.
+    /// Whether there is something in any worker's deque. Asks the deques themselves: the total alone is one too high for a moment after a taking, and
+    /// who sees nothing but that would look for it in vain, again and again.
     pub fn has_nested(&self) -> bool {
-        !self.nested.is_empty()
+        !self.nested.is_empty() && self.workers.read().iter().any(|worker| !worker.nested.is_empty())
     }
 
     /// The next entry for a worker that waits inside a job: nested tasks only, so that no stranger's time-out can take that job down.
@@ -114,11 +115,11 @@ impl Pool {
 
     /// Whether `find_for_waiting` has something to look for.
     pub fn has_work_for_waiting(&self, worker: &Worker, reach: Reach) -> bool {
-        self.has_nested()
+        !self.nested.is_empty()
             && match reach {
                 Reach::Nothing => false,
                 Reach::Own => !worker.nested.is_empty() || self.has_work_to_steal_back(worker),
-                Reach::Any => true,
+                Reach::Any => self.has_nested(),
             }
     }
 
@@ -132,7 +133,7 @@ impl Pool {
     /// From a worker that runs one of this worker's tasks ("leapfrogging": Wagner and Calder, PPoPP 1993): what is there has been pushed by the task
     /// that is waited for, so it brings the wait to its end, and the stack grows no higher than the tree of tasks is deep.
     fn steal_back(&self, thief: &Worker) -> Option<Arc<Task>> {
-        if !self.has_nested() {
+        if self.nested.is_empty() {
             return None;
         }
         let workers = self.workers.read();
@@ -144,7 +145,7 @@ impl Pool {
 
     /// The highest rank in another worker's deque, and where the worker is. Of equals the one that comes first after this worker.
     fn best_of_others(&self, worker: &Worker) -> Option<(Rank, usize)> {
-        if !self.has_nested() {
+        if self.nested.is_empty() {
             return None;
         }
         let workers = self.workers.read();
