@@ -12,6 +12,7 @@ const value = await scenario.measure({
   open: (threads) => adapter.open({ threads, variant }),
   quick: job.quick,
   library: job.library,
+  variant: job.variant,
   form,
 });
 fs.writeSync(3, JSON.stringify({ value }));

@@ -73,6 +73,7 @@ function updateReadme(section) {
 }
 
 async function runScenario(scenario) {
+  scenario.prepare?.();
   const entries = [];
   for (const library of scenario.libraries) {
     if (options.peers && library === ours) continue;

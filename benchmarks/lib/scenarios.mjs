@@ -2,6 +2,8 @@ import awaitedMany from "../scenarios/awaited-many.mjs";
 import awaitedOne from "../scenarios/awaited-one.mjs";
 import blockingOne from "../scenarios/blocking-one.mjs";
 import coldStart from "../scenarios/cold-start.mjs";
+import eventLoopDelay from "../scenarios/event-loop-delay.mjs";
+import forkJoin from "../scenarios/fork-join.mjs";
 import idleMemory from "../scenarios/idle-memory.mjs";
 import largeChunk from "../scenarios/large-chunk.mjs";
 import mapMillion from "../scenarios/map-million.mjs";
@@ -16,7 +18,8 @@ import string from "../scenarios/string.mjs";
  * - `id`, `title`, `unit`, and `higherIsBetter` where that is so
  * - `libraries`: names of the adapters that take part
  * - `forms(library)`: ways in which a library takes part, when there is more than one
- * - `measure({ open, quick, library, form })`: one value, measured in a fresh process; `open(threads)` makes the library's pool
+ * - `prepare()`: what is needed once, before the first measurement
+ * - `measure({ open, quick, library, variant, form })`: one value, measured in a fresh process; `open(threads)` makes the library's pool
  * - `derive(results)`: makes other rows of the medians, where what was measured is not what is shown
  * - `aim`: `value(results)`, and, where an aim is set, `met(value)`
  */
@@ -31,5 +34,7 @@ export const scenarios = [
   coldStart,
   largeChunk,
   scaling,
+  forkJoin,
+  eventLoopDelay,
   idleMemory,
 ];

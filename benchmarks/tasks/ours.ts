@@ -1,6 +1,6 @@
 /** The tasks that makeparallel runs: the same functions as in peer-tasks.cjs, marked. */
 import { threadId } from "node:worker_threads";
-import { configure, parallel, shutdown, stats } from "makeparallel";
+import { configure, parallel, shutdown, stats, type ParallelFunction } from "makeparallel";
 import { transpile as compile } from "./compiler.js";
 
 export { configure, shutdown, stats };
@@ -16,6 +16,20 @@ export const tasks = {
     return x;
   }),
 };
+
+/** A task for every call. */
+export const tree: ParallelFunction<[number], number> = parallel((n: number): number => {
+  if (n < 2) return n;
+  const a = tree(n - 1);
+  const b = tree(n - 2);
+  return a.get() + b.get();
+});
+
+export const awaitedTree: ParallelFunction<[number], Promise<number>> = parallel(async (n: number): Promise<number> => {
+  if (n < 2) return n;
+  const [a, b] = await Promise.all([awaitedTree(n - 1), awaitedTree(n - 2)]);
+  return a + b;
+});
 
 /** Compiles a source with the bundled compiler; says on which thread. */
 export const transpile = parallel((source: string) => ({ length: compile(source).length, thread: threadId }));

@@ -1,0 +1,3 @@
+module forkjoin
+
+go 1.21
