@@ -128,9 +128,10 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap()
     }
 
+    /// Waits: whoever fails here tries again until it succeeds, and loom would explore the number of times.
     #[track_caller]
     pub fn try_lock(&self) -> Option<loom::sync::MutexGuard<'_, T>> {
-        self.0.try_lock().ok()
+        Some(self.lock())
     }
 }
 
