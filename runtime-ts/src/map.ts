@@ -153,6 +153,11 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     return "MapHandle";
   }
 
+  /** @internal Number of the items, if it is known. */
+  get _total(): number | undefined {
+    return this.source.total;
+  }
+
   /** @internal Calls `callback` as items get done. */
   _onItems(callback: (done: number, total: number | undefined) => void): void {
     this.itemCallbacks.push(callback);

@@ -59,7 +59,7 @@ export function progressBar<T extends ProgressTarget>(target: T, options: Progre
   const label = options.label ?? name;
   const begun = performance.now();
   let display: Display | undefined;
-  if (stream.isTTY === true) display = new TerminalDisplay(label, stream, begun, shapeOf(target));
+  if (stream.isTTY === true) display = new TerminalDisplay(label, stream, begun, shapeOf(target), totalOf(target));
   else if (piped === "lines") display = new LineDisplay(label, stream, begun);
   if (display !== undefined) follow(target, display);
   return target;
@@ -81,6 +81,10 @@ function nameOfAll(handles: readonly AsyncHandle<unknown>[]): string {
 function shapeOf(target: ProgressTarget): keyof typeof UNITS {
   if (target instanceof MapHandle) return Number.isNaN(target.progress) ? "open" : "counted";
   return isHandle(target) ? "single" : "counted";
+}
+
+function totalOf(target: ProgressTarget): number | undefined {
+  return target instanceof MapHandle ? target._total : isHandle(target) ? 1 : handlesOf(target).length;
 }
 
 // ---- following
@@ -172,6 +176,7 @@ class TerminalDisplay implements Display {
     private readonly stream: NodeJS.WritableStream,
     private readonly begun: number,
     shape: keyof typeof UNITS,
+    total: number | undefined,
   ) {
     let terminal = terminals.get(stream);
     if (terminal === undefined) {
@@ -184,7 +189,7 @@ class TerminalDisplay implements Display {
     }
     terminal.moving++;
     this.terminal = terminal;
-    const nothing: Progress = { fraction: 0, done: 0, total: undefined, counted: true, failed: 0, cancelled: 0 };
+    const nothing: Progress = { fraction: 0, done: 0, total, counted: true, failed: 0, cancelled: 0 };
     this.bar = terminal.bars.create(1, 0, this.words(nothing), { format: `{label} ${UNITS[shape]}` });
   }
 

@@ -27,6 +27,8 @@ const tasks = {
     for (let i = 0; i < n; i++) sum += await T.add(i, 1);
     return sum;
   },
+  // The first begins first and ends first: their times overlap without one being inside of the other.
+  overlapping: async () => void (await Promise.all([T.pause(30), T.pause(60)])),
   square: (n: number) => n * n,
   count: function* (n: number) {
     for (let i = 0; i < n; i++) yield i;
@@ -203,8 +205,10 @@ conformance(
     "asynchronous tasks that take turns on one worker get tracks beside each other": {
       threads: 1,
       run: async ({ T, mp, assert, backend }) => {
-        const { runs, counters } = await record(() => mp.gather([T.asyncParent(3), T.pause(20), T.asyncParent(3), T.pause(5)]));
-        assert.equal(runs("pause").length, 2);
+        const { runs, counters, threads } = await record(() => mp.gather([T.overlapping(), T.asyncParent(3)]));
+        const thread = backend === "inline" ? "main" : "worker 0";
+        assert.deepEqual(new Set(runs("pause").map((run) => run.thread)), new Set([thread, `${thread} (2)`]));
+        assert.ok(threads.includes(`${thread} (2)`));
         if (backend !== "inline") assert.ok(Math.max(...counters["queued tasks"]!) >= 1);
         assert.equal(counters["queued tasks"]!.at(-1), 0);
         assert.equal(counters["running tasks"]!.at(-1), 0);
