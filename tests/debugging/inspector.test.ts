@@ -37,7 +37,7 @@ beforeAll(async () => {
     `{ entryPoints: ["${folderOf(TITLE)}/src/main.ts"], bundle: true, platform: "node", minify: true, sourcemap: true, logLevel: "silent", outfile: "out/main.cjs" }`,
   );
   if (built.code !== 0) throw new Error(esbuildErrors(built));
-}, 120_000);
+}, 240_000);
 
 const programs = { tspc: "debugging/dist/main.js", "esbuild, minified": "out/main.cjs" } as const;
 type Program = keyof typeof programs;

@@ -57,7 +57,7 @@ test("a build that changes nothing writes nothing; chunks that were deleted come
   expect(await tspc(workspace)).toMatchObject({ code: 0, stdout: "" });
   expect(listFiles(workspace, "dist")).toEqual(before.map(([file]) => file));
   expect(await run(workspace)).toBe("20");
-}, 180_000);
+}, 300_000);
 
 test("an error stays until it is mended, wherever that is done, and not longer", async () => {
   const workspace = project("errors");
@@ -71,7 +71,7 @@ test("an error stays until it is mended, wherever that is done, and not longer",
   workspace.write("src/main.ts", main);
   expect(await tspc(workspace)).toMatchObject({ code: 0, stdout: "" });
   expect(await run(workspace)).toBe("20");
-}, 180_000);
+}, 300_000);
 
 test("noEmit, with transformProgram: each build says what is wrong, and nothing is written", async () => {
   const plugins = [{ transform: "makeparallel/transformer", transformProgram: true }];
@@ -84,4 +84,4 @@ test("noEmit, with transformProgram: each build says what is wrong, and nothing 
   // The same entry emits as the usual one does.
   expect(await tspc(workspace, "--noEmit", "false")).toMatchObject({ code: 0, stdout: "" });
   expect(await run(workspace)).toBe("20");
-}, 180_000);
+}, 300_000);

@@ -99,7 +99,7 @@ test("tasks and classes are used across projects; a second run does nothing; an 
   expect(await tspc(workspace, "-b")).toMatchObject({ code: 0, stdout: "" });
   expect(await run(workspace)).toEqual(threaded.map(() => [22, 77, true, 16, "no task names it"]));
   expect(listFiles(workspace, "dist/core/parallel-chunks").filter((file) => /^added-/.test(file))).toEqual([]);
-}, 180_000);
+}, 300_000);
 
 test("an error in a referenced project is reported by each build until it is repaired, and then no more", async () => {
   const workspace = solution("errors");
@@ -117,4 +117,4 @@ test("an error in a referenced project is reported by each build until it is rep
   workspace.write("src/core/index.ts", core);
   expect(await tspc(workspace, "-b")).toMatchObject({ code: 0, stdout: "" });
   expect(await run(workspace)).toEqual(threaded.map(() => [20, 70, true, 15, "no task names it"]));
-}, 180_000);
+}, 300_000);

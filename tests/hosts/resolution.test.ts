@@ -69,7 +69,7 @@ void main();
     expect(await tspc(workspace, "-p", "packages/lib")).toMatchObject({ code: 0, stdout: "" });
     expect(await tspc(workspace, "-p", "packages/app")).toMatchObject({ code: 0, stdout: "" });
     expect(await run(workspace, "packages/app/dist/main.js")).toEqual(each(EXPECTED));
-  }, 120_000);
+  }, 240_000);
 
   test("esbuild bundles the other package from its sources", async () => {
     const workspace = monorepo("sources", { default: "./src/index.ts" });
@@ -77,7 +77,7 @@ void main();
     const built = await esbuildBuild(workspace, `{ ${options}, format: "esm", outfile: "out/main.mjs" }`);
     if (built.code !== 0) throw new Error(esbuildErrors(built));
     expect(await run(workspace, "out/main.mjs")).toEqual(each(EXPECTED));
-  }, 120_000);
+  }, 240_000);
 
   test("tspc takes the other package from its sources by `paths`, as part of the same program", async () => {
     const workspace = monorepo("paths", { types: "./src/index.ts", default: "./dist/index.js" });
@@ -104,7 +104,7 @@ void main();
     fs.symlinkSync(workspace.file("out/lib"), workspace.file("out/node_modules/@acme/lib"), "junction");
     expect(await tspc(workspace)).toMatchObject({ code: 0, stdout: "" });
     expect(await run(workspace, path.join("out", "app", "src", "main.js"))).toEqual(each(EXPECTED));
-  }, 120_000);
+  }, 240_000);
 });
 
 describe("aliases", () => {
@@ -133,5 +133,5 @@ console.log(JSON.stringify([await both(2), scale(1)]));
     expect(await tspc(workspace)).toMatchObject({ code: 0, stdout: "" });
     expect(workspace.read("dist/main.js")).not.toContain("@lib");
     expect(await run(workspace, "dist/main.js")).toEqual(each([25, 10]));
-  }, 120_000);
+  }, 240_000);
 });
