@@ -19,6 +19,8 @@ pub mod queue;
 pub mod registry;
 pub mod sleep;
 pub mod state;
+#[cfg(all(test, not(loom)))]
+mod stress;
 pub mod sync;
 pub mod task;
 pub mod timer;

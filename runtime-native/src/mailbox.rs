@@ -20,7 +20,8 @@ pub struct Mailbox {
     /// The worker that it belongs to; None for the root.
     pub worker: Option<Arc<Worker>>,
     pub outbox: Outbox,
-    progressed: Mutex<Vec<Arc<Task>>>,
+    /// Tasks whose progress is news. None when the owner has gone.
+    progressed: Mutex<Option<Vec<Arc<Task>>>>,
     has_progress: AtomicBool,
     unparker: Unparker,
     waker: OnceLock<Arc<dyn LoopWaker>>,
@@ -38,7 +39,7 @@ impl Mailbox {
             pool,
             worker,
             outbox: Outbox::new(),
-            progressed: Mutex::default(),
+            progressed: Mutex::new(Some(Vec::new())),
             has_progress: AtomicBool::new(false),
             unparker,
             waker: OnceLock::new(),
@@ -99,7 +100,9 @@ impl Mailbox {
     }
 
     pub fn deliver_progress(&self, task: Arc<Task>) {
-        self.progressed.lock().push(task);
+        if let Some(progressed) = &mut *self.progressed.lock() {
+            progressed.push(task);
+        }
         self.has_progress.store(true, Ordering::SeqCst);
         if self.listening.load(Ordering::SeqCst) {
             self.wake_unless_attending();
@@ -112,7 +115,14 @@ impl Mailbox {
         }
         let mut progressed = self.progressed.lock();
         self.has_progress.store(false, Ordering::SeqCst);
-        std::mem::take(&mut progressed)
+        progressed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The owner has gone: drops what is there and what will come. The tasks in here keep this mailbox, so it would never end by itself.
+    pub fn close(&self) {
+        self.outbox.close();
+        let progressed = self.progressed.lock().take();
+        drop(progressed);
     }
 
     fn wake_unless_attending(&self) {

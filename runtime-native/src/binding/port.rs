@@ -121,7 +121,7 @@ impl Port {
             self.pool.close();
             crate::registry::forget(self.pool.id);
         }
-        self.mailbox.outbox.close();
+        self.mailbox.close();
         let table = std::mem::take(&mut *self.table.borrow_mut());
         drop(table);
         self.backlog.borrow_mut().clear();

@@ -143,7 +143,7 @@ fn what_is_pushed_for_a_worker_that_goes_at_that_moment_is_not_kept() {
             thread::spawn(move || {
                 // As `Port::close` does it.
                 pool.remove_worker(mailbox.worker.as_ref().unwrap().id);
-                mailbox.outbox.close();
+                mailbox.close();
             })
         };
         pool.submit(Arc::clone(&task));
