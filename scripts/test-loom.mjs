@@ -10,8 +10,8 @@ import { spawnSync } from "node:child_process";
 import { hasCargo, root, sayNoCargo } from "./lib/project.mjs";
 import { mutations } from "./lib/loom-mutations.mjs";
 
-/** Runs models in the workspace at `folder`. */
-function explore(folder, filter, stdio) {
+/** Runs models in the workspace at `folder`. A copy has a target folder of its own: cargo would take one's build for the other's. */
+function explore(folder, targetFolder, filter, stdio) {
   return spawnSync(
     "cargo",
     ["test", "--quiet", "--locked", "--profile", "checked", "--lib", "-p", "makeparallel_native", `models::${filter}`],
@@ -22,8 +22,7 @@ function explore(folder, filter, stdio) {
       env: {
         ...process.env,
         RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} --cfg loom`,
-        // The dependencies are the same for all runs.
-        CARGO_TARGET_DIR: path.join(root, "target/loom"),
+        CARGO_TARGET_DIR: path.join(root, targetFolder),
         RUST_BACKTRACE: "0",
       },
     },
@@ -44,7 +43,7 @@ function exploreMutations(filter) {
     let verdict = "does not apply: its text is not in the file once";
     if (parts.length === 2) {
       fs.writeFileSync(place, parts.join(replace));
-      const { status, stdout, stderr } = explore(copy, model, "pipe");
+      const { status, stdout, stderr } = explore(copy, "target/loom-mutations", model, "pipe");
       if (!/running \d/.test(stdout)) verdict = `does not compile\n${stderr}`;
       else if (/running 0 tests/.test(stdout)) verdict = `its model is not there: ${model}`;
       else if (status === 0) verdict = "MISSED";
@@ -64,5 +63,5 @@ if (!hasCargo()) {
 } else if (first === "--mutations") {
   process.exit(exploreMutations(second ?? ""));
 } else {
-  process.exit(explore(root, first ?? "", "inherit").status ?? 1);
+  process.exit(explore(root, "target/loom", first ?? "", "inherit").status ?? 1);
 }

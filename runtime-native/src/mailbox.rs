@@ -144,7 +144,8 @@ impl Mailbox {
     pub fn answer_wake(&self) {
         if self.wake_pending.load(Ordering::Relaxed) {
             // SeqCst: before the owner's looks at the outbox in the total order, so a push that it misses sees `false` and wakes.
-            self.wake_pending.store(false, Ordering::SeqCst);
+            // A swap, so that it has its place among the others' swaps.
+            self.wake_pending.swap(false, Ordering::SeqCst);
         }
     }
 

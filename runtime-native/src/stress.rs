@@ -9,10 +9,12 @@ mod oracle;
 mod owner;
 mod worker;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::mailbox::{LoopWaker, Mailbox};
 use crate::pool::{Pool, Service};
@@ -49,12 +51,12 @@ impl Random {
 #[derive(Default)]
 struct Loop {
     woken: Mutex<bool>,
-    changed: std::sync::Condvar,
+    changed: Condvar,
 }
 
 impl LoopWaker for Loop {
     fn wake(&self) {
-        *self.woken.lock().unwrap() = true;
+        *self.woken.lock() = true;
         self.changed.notify_all();
     }
 }
@@ -66,10 +68,10 @@ impl Loop {
     /// When none comes.
     fn wait(&self, what: &str) {
         let started = Instant::now();
-        let mut woken = self.woken.lock().unwrap();
+        let mut woken = self.woken.lock();
         while !*woken {
             assert!(started.elapsed() < PATIENCE, "no wake-up for {what}");
-            woken = self.changed.wait_timeout(woken, Duration::from_secs(1)).unwrap().0;
+            self.changed.wait_for(&mut woken, Duration::from_secs(1));
         }
         *woken = false;
     }

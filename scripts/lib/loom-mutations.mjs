@@ -112,16 +112,9 @@ export const mutations = [
   {
     name: "the answer to a wake is not in the total order",
     file: "mailbox.rs",
-    find: "self.wake_pending.store(false, Ordering::SeqCst);",
-    replace: "self.wake_pending.store(false, Ordering::Release);",
-    model: "delivery::one_that_settles_two_in_a_row_is_heard_in_that_order",
-  },
-  {
-    name: "the owner's look at the outbox after it has answered a wake is not in the total order",
-    file: "outbox.rs",
-    find: "if self.head.load(Ordering::SeqCst).is_null() {",
-    replace: "if self.head.load(Ordering::Relaxed).is_null() {",
-    model: "delivery::one_that_settles_two_in_a_row_is_heard_in_that_order",
+    find: "self.wake_pending.swap(false, Ordering::SeqCst);",
+    replace: "self.wake_pending.swap(false, Ordering::Release);",
+    model: "delivery::what_is_settled_between_a_look_at_the_outbox",
   },
   {
     name: "the owner is woken before the entry is there",

@@ -43,6 +43,7 @@ pub struct Engine {
     data: unsafe extern "C" fn(store: usize) -> *const u8,
     byte_length: unsafe extern "C" fn(store: usize) -> usize,
     is_shared: unsafe extern "C" fn(store: usize) -> bool,
+    is_shared_buffer: unsafe extern "C" fn(value: sys::napi_value) -> bool,
 }
 
 static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
@@ -82,6 +83,10 @@ impl Engine {
             byte_length: symbol!(
                 unsafe extern "C" fn(usize) -> usize,
                 ["_ZNK2v812BackingStore10ByteLengthEv"]
+            ),
+            is_shared_buffer: symbol!(
+                unsafe extern "C" fn(sys::napi_value) -> bool,
+                ["_ZNK2v85Value19IsSharedArrayBufferEv"]
             ),
             is_shared: symbol!(
                 unsafe extern "C" fn(usize) -> bool,
@@ -204,6 +209,15 @@ impl Engine {
         let buffer = unsafe { (self.make_shared_buffer)((self.current_isolate)(), &mut words) };
         Self::give_up(words);
         buffer
+    }
+
+    /// Whether a value is a SharedArrayBuffer.
+    ///
+    /// # Safety
+    /// `value` must be one of the current thread's isolate.
+    pub unsafe fn is_shared_buffer(&self, value: sys::napi_value) -> bool {
+        // SAFETY: the caller's promise; as for the other methods, `this` is what the `Local` holds.
+        unsafe { (self.is_shared_buffer)(value) }
     }
 
     /// Whether it is the memory of a SharedArrayBuffer.

@@ -205,6 +205,22 @@ unsafe fn reference(env: sys::napi_env, value: sys::napi_value) -> Outcome<sys::
     Ok(reference)
 }
 
+/// Refuses what is no function: it would only be noticed when it is called, where nobody can be told.
+///
+/// # Safety
+/// As for [`open_port`].
+unsafe fn check_functions(env: sys::napi_env, values: &[(&str, sys::napi_value)]) -> Outcome<()> {
+    for (name, value) in values {
+        let mut kind = sys::ValueType::napi_undefined;
+        // SAFETY: the caller's promise.
+        value::check(unsafe { sys::napi_typeof(env, *value, &mut kind) })?;
+        if kind != sys::ValueType::napi_function {
+            return Err(Fault::Message(format!("makeparallel: {name} is not a function")));
+        }
+    }
+    Ok(())
+}
+
 /// The worker's cancellation flags as an ArrayBuffer, so that a task's poll is a load; None where the runtime forbids buffers over foreign memory.
 ///
 /// # Safety
@@ -250,6 +266,8 @@ pub fn open_pool<'env>(
     on_wake: Function<'env, (), ()>,
     breathe: Function<'env, (), ()>,
 ) -> Result<Object<'env>> {
+    // SAFETY: called by JavaScript on this thread, with values of this environment.
+    unsafe { check_functions(env.raw(), &[("onWake", on_wake.raw()), ("breathe", breathe.raw())]) }?;
     pin::pin_library();
     let pool = registry::open(threads);
     let parker = Parker::new();
@@ -290,6 +308,14 @@ pub fn attach_worker<'env>(
     on_wake: Function<'env, (), ()>,
     breathe: Function<'env, (), ()>,
 ) -> Result<Option<Object<'env>>> {
+    let functions = [
+        ("run", run.raw()),
+        ("pump", pump.raw()),
+        ("onWake", on_wake.raw()),
+        ("breathe", breathe.raw()),
+    ];
+    // SAFETY: called by JavaScript on this thread, with values of this environment.
+    unsafe { check_functions(env.raw(), &functions) }?;
     let Some((pool, worker)) = registry::find(pool).and_then(|pool| pool.worker(id).map(|worker| (pool, worker)))
     else {
         return Ok(None);

@@ -9,12 +9,15 @@ use crossbeam_utils::sync::Parker;
 use napi::sys;
 
 use super::event_loop::EventLoop;
-use super::value::Area;
+use super::value::{Area, Fault, Outcome};
 use super::worker_side::WorkerSide;
 use crate::mailbox::Mailbox;
 use crate::payload::Payload;
 use crate::pool::Pool;
 use crate::task::Task;
+
+/// By so many the table of tasks may grow at a time.
+const MAX_SLOTS_AT_ONCE: usize = 1 << 20;
 
 /// A task of this environment, by the slot that the JavaScript side has chosen for it.
 #[derive(Default)]
@@ -48,6 +51,15 @@ pub struct Port {
 impl Port {
     pub fn task(&self, slot: usize) -> Option<Arc<Task>> {
         self.table.borrow().get(slot).and_then(|entry| entry.task.clone())
+    }
+
+    /// Whether a slot can be used. They are handed out densely, so one that is far off is a mistake, which must not cost gigabytes.
+    pub fn check_slot(&self, slot: usize) -> Outcome<()> {
+        if slot < self.table.borrow().len() + MAX_SLOTS_AT_ONCE {
+            Ok(())
+        } else {
+            Err(Fault::Message(format!("makeparallel: slot {slot} is out of reach")))
+        }
     }
 
     pub fn enter(&self, slot: usize, task: Arc<Task>) {

@@ -23,6 +23,7 @@ pub unsafe extern "C" fn push(env: sys::napi_env, info: sys::napi_callback_info)
     unsafe {
         enter(env, info, |port, [slot, task, length]: [_; 3]| {
             let (slot, task, length) = (index(env, slot)?, int(env, task)?, index(env, length)?);
+            port.check_slot(slot)?;
             let length = length.min(port.out.length);
             // The out-area has at least `length` bytes and is only written to by this thread.
             let payload = Payload::copy_of(std::slice::from_raw_parts(port.out.start, length));
@@ -88,6 +89,7 @@ pub unsafe extern "C" fn push_with(env: sys::napi_env, info: sys::napi_callback_
                 pinned,
             ]: [_; 12]| {
                 let slot = index(env, slot)?;
+                port.check_slot(slot)?;
                 let payload = if is_present(env, bytes)? {
                     transit::payload_of(env, bytes, index(env, length)?, attachments, transfers, &port.out)?
                 } else {

@@ -141,7 +141,13 @@ unsafe fn attachments_of(
                     "makeparallel: this runtime has no way to share a SharedArrayBuffer with the native backend".into(),
                 ));
             };
-            // The codec attaches nothing but buffers for this backend (`Writer.hostObjects`).
+            // The codec attaches nothing but buffers for this backend (`Writer.hostObjects`); anything else would be taken for one below.
+            // SAFETY: as said above.
+            if !unsafe { engine.is_shared_buffer(value) } {
+                return Err(Fault::Message(
+                    "makeparallel: only buffers can travel beside the bytes".into(),
+                ));
+            }
             // SAFETY: as said above.
             Attachment::Shared(unsafe { engine.shared_store_of(value) })
         });

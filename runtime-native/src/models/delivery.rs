@@ -73,6 +73,20 @@ fn one_that_settles_two_in_a_row_is_heard_in_that_order() {
 }
 
 #[test]
+fn what_is_settled_between_a_look_at_the_outbox_and_the_answer_to_the_next_wake_is_heard() {
+    explore(3, || {
+        let pool = Arc::new(Pool::new(0, 1));
+        let root = Root::new(&pool);
+        root.mailbox.listen(true);
+        let tasks = [2, 3].map(|slot| root.task(slot, Phase::Running));
+        deliver(&root.task(1, Phase::Running), Settlement::Fulfilled);
+        let settler = thread::spawn(move || tasks.iter().for_each(|task| deliver(task, Settlement::Fulfilled)));
+        assert_eq!(drain_until(&root, 3), [1, 2, 3]);
+        settler.join().unwrap();
+    });
+}
+
+#[test]
 fn a_failure_wakes_an_owner_that_does_not_listen() {
     explore(3, || {
         let pool = Arc::new(Pool::new(0, 1));

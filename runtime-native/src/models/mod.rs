@@ -15,20 +15,25 @@ use crate::mailbox::{LoopWaker, Mailbox};
 use crate::payload::Payload;
 use crate::pool::Pool;
 use crate::state::{Phase, Settlement};
-use crate::sync::atomic::{Ordering, fence};
+use crate::sync::atomic::{KeptBy, Ordering, fence, set_order};
 use crate::sync::{Parker, Unparker};
 use crate::task::{Plan, Task};
 
 /// Explores `program`, with at most so many preemptions.
 fn explore(preemptions: usize, program: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(preemptions);
-    builder.max_branches = 20_000;
-    builder.check(move || {
-        // The total order's own atomic is made now, by the thread that all others come from, so that its making orders nothing between them.
-        fence(Ordering::SeqCst);
-        program();
-    });
+    let program = Arc::new(program);
+    for kept_by in [KeptBy::Loads, KeptBy::Stores] {
+        set_order(kept_by);
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound.get_or_insert(preemptions);
+        builder.max_branches = 20_000;
+        let program = Arc::clone(&program);
+        builder.check(move || {
+            // The total order's own atomic is made now, by the thread that all others come from, so that its making orders nothing between them.
+            fence(Ordering::SeqCst);
+            program();
+        });
+    }
 }
 
 /// An event loop that does nothing but wait for wakes.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 use super::wait_until;
 use crate::pool::Pool;
@@ -28,16 +30,16 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn note_made(&self, task: &Arc<Task>) {
-        self.made.lock().unwrap().push(Arc::downgrade(task));
+        self.made.lock().push(Arc::downgrade(task));
     }
 
     pub fn note_told(&self, settlement: Settlement) {
-        *self.told.lock().unwrap().entry(settlement as u8).or_default() += 1;
+        *self.told.lock().entry(settlement as u8).or_default() += 1;
     }
 
     /// At the end of a round, when no thread of it runs any more.
     pub fn check(&self, pool: &Pool, pushed: u32) {
-        let told = self.told.lock().unwrap();
+        let told = self.told.lock();
         assert_eq!(
             told.values().sum::<u32>(),
             pushed,
@@ -58,7 +60,7 @@ impl Ledger {
             self.nested_told.load(Ordering::SeqCst),
             "nested tasks"
         );
-        let made = self.made.lock().unwrap();
+        let made = self.made.lock();
         wait_until("no task is left in memory", || {
             made.iter().all(|task| task.strong_count() == 0)
         });

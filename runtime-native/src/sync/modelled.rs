@@ -1,8 +1,9 @@
 //! Models of the primitives, on loom.
 //!
 //! * `SeqCst` accesses: loom takes them for acquire and release only, which makes correct code look wrong. Here one more atomic stands for their single
-//!   total order: a store releases into it, a load acquires from it, a read-modify-write and a fence do both. So a load sees every store that
-//!   comes before it in the order, if both are `SeqCst`, and nothing is promised when one of them is not.
+//!   total order, in two ways, and models are explored in both (`atomic::set_order`). One: a store releases into it, and a load acquires
+//!   from it. The other, for a load that is done before the store that precedes it can be seen: a store releases and acquires, a load does nothing. A
+//!   read-modify-write is both, and so is a fence. A store that is not `SeqCst` is found in one of them, a load that is not in the other.
 //! * A time-out never passes: a wake-up that is lost becomes a deadlock, which loom reports.
 //! * The injector is the real one's two indices with the real one's orderings; what it stores is in a map that loom does not see.
 
@@ -26,9 +27,40 @@ pub mod atomic {
         static ref TOTAL_ORDER: real::AtomicU32 = real::AtomicU32::new(0);
     }
 
+    /// Who keeps up the total order.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum KeptBy {
+        Loads,
+        Stores,
+    }
+
+    // Not modelled: the same for all threads of an exploration.
+    thread_local! {
+        static KEPT_BY: std::cell::Cell<KeptBy> = const { std::cell::Cell::new(KeptBy::Loads) };
+    }
+
+    /// For the explorations that this thread starts from now on.
+    pub fn set_order(kept_by: KeptBy) {
+        KEPT_BY.set(kept_by);
+    }
+
     fn in_total_order(ordering: Ordering, effect: Ordering) {
+        if ordering != Ordering::SeqCst {
+            return;
+        }
+        match (KEPT_BY.get(), effect) {
+            (KeptBy::Loads, effect) => drop(TOTAL_ORDER.fetch_add(0, effect)),
+            (KeptBy::Stores, Acquire) => {}
+            (KeptBy::Stores, _) => drop(TOTAL_ORDER.fetch_add(0, AcqRel)),
+        }
+    }
+
+    /// What loom itself is told: it would take the order in which it happens to run things for the total order.
+    fn without_order(ordering: Ordering, instead: Ordering) -> Ordering {
         if ordering == Ordering::SeqCst {
-            TOTAL_ORDER.fetch_add(0, effect);
+            instead
+        } else {
+            ordering
         }
     }
 
@@ -50,19 +82,19 @@ pub mod atomic {
                 #[track_caller]
                 pub fn load(&self, ordering: Ordering) -> $value {
                     in_total_order(ordering, Acquire);
-                    self.0.load(ordering)
+                    self.0.load(without_order(ordering, Acquire))
                 }
 
                 #[track_caller]
                 pub fn store(&self, value: $value, ordering: Ordering) {
-                    self.0.store(value, ordering);
+                    self.0.store(value, without_order(ordering, Release));
                     in_total_order(ordering, Release);
                 }
 
                 #[track_caller]
                 pub fn swap(&self, value: $value, ordering: Ordering) -> $value {
                     in_total_order(ordering, Acquire);
-                    let before = self.0.swap(value, ordering);
+                    let before = self.0.swap(value, without_order(ordering, AcqRel));
                     in_total_order(ordering, Release);
                     before
                 }
@@ -72,7 +104,7 @@ pub mod atomic {
                     &self, current: $value, new: $value, success: Ordering, failure: Ordering,
                 ) -> Result<$value, $value> {
                     in_total_order(success, Acquire);
-                    let result = self.0.compare_exchange(current, new, success, failure);
+                    let result = self.0.compare_exchange(current, new, without_order(success, AcqRel), without_order(failure, Acquire));
                     if result.is_ok() {
                         in_total_order(success, Release);
                     }
@@ -89,7 +121,7 @@ pub mod atomic {
                 $(#[track_caller]
                 pub fn $operation(&self, value: $value, ordering: Ordering) -> $value {
                     in_total_order(ordering, Acquire);
-                    let before = self.0.$operation(value, ordering);
+                    let before = self.0.$operation(value, without_order(ordering, AcqRel));
                     in_total_order(ordering, Release);
                     before
                 })*
