@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use super::oracle::Ledger;
 use super::{PATIENCE, Random};
+use crate::find::Turns;
+use crate::job_flags::next_job;
 use crate::mailbox::Mailbox;
 use crate::payload::Payload;
 use crate::pool::Pool;
-use crate::sleep::resting;
+use crate::sleep::{Reach, resting};
 use crate::state::{Phase, Settlement};
 use crate::sync::Parker;
 use crate::task::{Plan, Task};
-use crate::worker::{Worker, next_job};
+use crate::worker::Worker;
 
 /// Nested tasks that push no more of their kind are deeper than this.
 const DEEPEST: usize = 3;
@@ -32,6 +34,7 @@ struct Side {
     depth: usize,
     slots: u32,
     nested: HashSet<u32>,
+    turns: Turns,
 }
 
 /// Starts the thread of a worker that was announced.
@@ -52,6 +55,7 @@ pub fn start(pool: Arc<Pool>, worker: Arc<Worker>, ledger: Arc<Ledger>, seed: u6
             depth: 0,
             slots: 0,
             nested: HashSet::new(),
+            turns: Turns::default(),
         };
         side.work();
         side.end();
@@ -66,7 +70,9 @@ impl Side {
                 return;
             }
             self.drain();
-            let found = pool.find_for_idle(&worker).or_else(|| resting::search(&pool, &worker));
+            let found = pool
+                .find_for_idle(&worker, &mut self.turns)
+                .or_else(|| resting::search(&pool, &worker, &mut self.turns));
             match found {
                 Some(task) => self.execute(task),
                 None => {
@@ -90,7 +96,10 @@ impl Side {
         self.ledger.claimed.fetch_add(1, SeqCst);
         // SAFETY: claimed by this thread.
         let arguments = unsafe { task.take_payload() };
+        let served = task.owner.worker.as_ref().map(|owner| owner.id);
+        let before = self.worker.serve(served);
         let crashes = self.body(&task);
+        self.worker.serve(before);
         self.depth -= 1;
         let settlement = if crashes {
             Settlement::Crashed
@@ -202,18 +211,18 @@ impl Side {
                 continue;
             }
             chosen = false;
-            let helps = self.depth < 12;
-            if helps && let Some(task) = pool.find_for_waiting(&worker, true) {
+            let reach = if self.depth < 8 { Reach::Any } else { Reach::Own };
+            if let Some(task) = pool.find_for_waiting(&worker, reach) {
                 self.execute(task);
                 continue;
             }
             let may_sleep = || {
                 let phase = awaited.state.load().phase();
-                let may_run = phase == Phase::Queued || helps && (!worker.nested.is_empty() || pool.has_nested());
+                let may_run = phase == Phase::Queued || pool.has_work_for_waiting(&worker, reach);
                 phase != Phase::Settled && !may_run
             };
             let park = || self.parker.park_timeout(Duration::from_millis(50));
-            chosen |= !resting::sleep_inside(&pool, &worker, helps, may_sleep, park);
+            chosen |= !resting::sleep_inside(&pool, &worker, reach, may_sleep, park);
         }
         if chosen {
             pool.pass_on();
