@@ -52,7 +52,7 @@ function install(list) {
     const npm = process.platform === "win32" ? "npm.cmd" : "npm";
     const installed = spawnSync(
       npm,
-      ["install", "--no-audit", "--no-fund", "--loglevel", "error", `${runtime.name}@npm:${runtime.source}`],
+      ["install", "--save", "--no-audit", "--no-fund", "--loglevel", "error", `${runtime.name}@npm:${runtime.source}`],
       {
         cwd: RUNTIMES,
         stdio: ["ignore", "inherit", "inherit"],
@@ -119,7 +119,13 @@ for (const runtime of list) {
     failed = true;
     continue;
   }
-  const version = spawnSync(runtime.file, ["--version"], { encoding: "utf8" }).stdout.trim().split("\n")[0];
+  const asked = spawnSync(runtime.file, ["--version"], { encoding: "utf8" });
+  if (asked.error !== undefined || asked.status !== 0) {
+    notes.push(`${runtime.name} does not run here: ${asked.error?.message ?? asked.stderr.trim()}`);
+    if (runtime.full) failed = true;
+    continue;
+  }
+  const version = asked.stdout.trim().split("\n")[0];
   const label = runtime.full
     ? `Node.js ${version.replace(/^v/, "")}`
     : runtime.name === "bun"

@@ -20,6 +20,8 @@ function targets(): string[] {
 let found: { path: string; binding: NativeBinding } | { reason: string } | undefined;
 
 function load(): { path: string; binding: NativeBinding } | { reason: string } {
+  // It ends the process at the first call of a libuv function that it does not have.
+  if (process.versions["bun"] !== undefined) return { reason: "Bun does not have the libuv functions that the native backend calls" };
   const failures: string[] = [];
   for (const target of targets()) {
     const path = join(FOLDER, `makeparallel.${target}.node`);

@@ -84,7 +84,10 @@ export function digest(value: unknown): number {
       for (let i = 0; i < view.length; i++) add(view[i]!);
     } else if (item instanceof Map) {
       text("Map");
-      for (const [key, inner] of item) (visit(key), visit(inner));
+      for (const [key, inner] of item) {
+        visit(key);
+        visit(inner);
+      }
     } else if (item instanceof Set) {
       text("Set");
       for (const inner of item) visit(inner);
