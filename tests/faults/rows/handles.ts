@@ -124,11 +124,14 @@ export const handles: FaultGroup = {
       outcome: ["one outcome"],
     },
     "a timeout races with the end": {
+      run: { limit: 60_000 },
       main: `let late = 0, fulfilled = 0;
         await T.spin(1);
         for (let round = 0; round < 150; round++) {
           const ms = (round % 20) / 10;
-          try { assert.strictEqual(T.spin.with({ timeout: ms, grace: 1000 })(1).get(), 1); fulfilled++; }
+          const handle = T.spin.with({ timeout: ms, grace: 1000 })(1);
+          if (!handle.wait(15_000)) throw new Error("round " + round + " is stuck: " + handle.status + " " + JSON.stringify(mp.stats()));
+          try { assert.strictEqual(handle.get(), 1); fulfilled++; }
           catch (error) { assert.ok(error instanceof mp.TimeoutError, String(error)); late++; }
         }
         assert.ok(late > 0);
