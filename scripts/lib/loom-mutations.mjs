@@ -110,6 +110,20 @@ export const mutations = [
     model: "delivery::an_owner_that_starts_to_listen_hears_what_is_settled_at_that_moment",
   },
   {
+    name: "an owner that stops attending does not look at what came meanwhile",
+    file: "mailbox.rs",
+    find: "if !attending && (!self.outbox.is_empty()",
+    replace: "if false && (!self.outbox.is_empty()",
+    model: "delivery::what_is_settled_while_the_owner_attends_is_heard_when_it_stops",
+  },
+  {
+    name: "that an owner stops attending is not in the total order",
+    file: "mailbox.rs",
+    find: "self.attending.store(attending, Ordering::SeqCst);",
+    replace: "self.attending.store(attending, Ordering::Release);",
+    model: "delivery::what_is_settled_while_the_owner_attends_is_heard_when_it_stops",
+  },
+  {
     name: "the answer to a wake is not in the total order",
     file: "mailbox.rs",
     find: "self.wake_pending.swap(false, Ordering::SeqCst);",
@@ -122,10 +136,10 @@ export const mutations = [
     find: `self.outbox.push([task]);
         // Failures wake the loop in any case: an unhandled one must be reported.
         if self.listening.load(Ordering::SeqCst) || settlement != Settlement::Fulfilled {
-            self.wake_loop();
+            self.wake_unless_attending();
         }`,
     replace: `if self.listening.load(Ordering::SeqCst) || settlement != Settlement::Fulfilled {
-            self.wake_loop();
+            self.wake_unless_attending();
         }
         self.outbox.push([task]);`,
     model: "delivery::a_failure_wakes_an_owner_that_does_not_listen",
@@ -212,7 +226,7 @@ export const mutations = [
   {
     name: "a worker that may only run its own nested tasks is chosen for others'",
     file: "sleep/mod.rs",
-    find: ".rposition(|entry| entry.helps_others)",
+    find: ".rposition(|entry| entry.may_run_of(owner))",
     replace: ".position(|_| true)",
     model: "sleeping::a_worker_that_may_not_help_others_is_not_chosen_in_place_of_one_that_may",
   },
@@ -265,9 +279,9 @@ export const mutations = [
   },
   {
     name: "closing a job is not in the total order",
-    file: "worker.rs",
-    find: "self.flags.open[job_slot(job)].store(0, Ordering::SeqCst);",
-    replace: "self.flags.open[job_slot(job)].store(0, Ordering::Release);",
+    file: "job_flags.rs",
+    find: "self.open[job_slot(job)].store(0, Ordering::SeqCst);",
+    replace: "self.open[job_slot(job)].store(0, Ordering::Release);",
     model: "stopping::a_worker_that_is_condemned_for_a_job_takes_no_other_and_one_that_is_not_goes_on",
   },
   {

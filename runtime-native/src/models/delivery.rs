@@ -43,6 +43,25 @@ fn an_owner_that_starts_to_listen_hears_what_is_settled_at_that_moment() {
 }
 
 #[test]
+fn what_is_settled_while_the_owner_attends_is_heard_when_it_stops() {
+    explore(3, || {
+        let pool = Arc::new(Pool::new(0, 1));
+        let root = Root::new(&pool);
+        root.mailbox.listen(true);
+        root.mailbox.attend(true);
+        let task = root.task(1, Phase::Running);
+        let settler = {
+            let task = Arc::clone(&task);
+            thread::spawn(move || deliver(&task, Settlement::Fulfilled))
+        };
+        root.mailbox.attend(false);
+        assert_eq!(drain_until(&root, 1), [1]);
+        settler.join().unwrap();
+        assert_freed(&task);
+    });
+}
+
+#[test]
 fn two_that_settle_while_the_owner_answers_a_wake_are_both_heard() {
     explore(3, || {
         let pool = Arc::new(Pool::new(0, 1));
