@@ -165,7 +165,8 @@ for (const runtime of list) {
       else wrong.push({ check: "stress", what: `${stress.stdout}${stress.stderr}`.trim().slice(0, 400) });
     }
     cells.push(cell);
-    for (const { check, what } of wrong) notes.push(`${label}, ${backend}, ${check}: ${what}`);
+    if (wrong.length === chosen.length) notes.push(`${label}, ${backend}: ${wrong[0].what}`);
+    else for (const { check, what } of wrong) notes.push(`${label}, ${backend}, ${check}: ${what}`);
     if (wrong.length > 0 && runtime.full) failed = true;
     console.log(`${label} on the ${backend} backend: ${cell}${wrong.map(({ check, what }) => `\n  ${check}: ${what}`).join("")}`);
   }

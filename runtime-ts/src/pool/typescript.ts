@@ -344,7 +344,7 @@ class TypeScriptPool extends Environment {
     for (let environment = 0; environment < memory.environments; environment++) {
       const first = memory.firstSlot(environment);
       const end = environment === 0 ? this.freshSlot : first + memory.slotCount(environment);
-      if (environment > 0 && this.workers[environment] === undefined) continue;
+      // Those of workers that have ended before, too: this one may have run a task that one of them had pushed.
       for (let slot = first; slot < end; slot++) {
         const base = slot * SLOT_WORDS;
         const word = Atomics.load(slots, base + S.State);

@@ -8,6 +8,7 @@ import { workerData } from "node:worker_threads";
 import { ByteWriter, encodeError, encodeValue } from "../codec";
 import type { Writer } from "../codec/writer";
 import { provideBackend } from "../configure";
+import { WorkerCrashedError } from "../errors";
 import { environmentLoader } from "../environment";
 import { encodedError, startInitialized } from "../initializer";
 import type { ChunkLoader } from "../loader";
@@ -66,7 +67,7 @@ class NestedEnvironment extends NativeEnvironment<BindingWorker> {
   protected serve(): void {}
 
   protected ending(): Error {
-    return new Error("makeparallel: the worker is being stopped.");
+    return new WorkerCrashedError("The worker is being stopped, because another task that began on it did not end in its time.");
   }
 
   warm(): Promise<void> {
