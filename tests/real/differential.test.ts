@@ -4,7 +4,7 @@
  * `DIFFERENTIAL_SEED=n` replays a run; the seed is in the name of what failed. `DIFFERENTIAL_ROUNDS=n` runs longer.
  */
 import ts from "typescript";
-import { esbuildBuild, esbuildErrors, tspc, type Workspace } from "../adapters/support/workspace";
+import { esbuildBuild, esbuildErrors, TSPC, type Workspace } from "../adapters/support/workspace";
 import { threaded, type BackendName } from "../support/backends";
 import { runNode } from "../support/children";
 import type { Report } from "./program/differential";
@@ -32,7 +32,8 @@ const SOURCES: readonly Library[] = [
   {
     name: "zod",
     sources: { folder: "src", files: ["v4/core/util.ts", "v3/helpers/util.ts"], leaveOut: /tests|benchmarks/ },
-    skip: /^(randomString|allowsEval|captureStackTrace)$/,
+    // objectClone makes objects that only look like typed arrays: refused, where the structured clone algorithm takes them for plain objects.
+    skip: /^(randomString|allowsEval|captureStackTrace|objectClone)$/,
   },
 ];
 
@@ -70,7 +71,7 @@ type Way = "tspc" | "esbuild";
 async function build(way: Way, workspace: Workspace): Promise<void> {
   const built =
     way === "tspc"
-      ? await tspc(workspace)
+      ? await runNode(TSPC, [], { cwd: workspace.root, limit: 300_000 })
       : await esbuildBuild(
           workspace,
           `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", format: "esm", target: "node20", outdir: "dist", logLevel: "silent" }`,
@@ -110,18 +111,17 @@ describe.each(projects)("functions of $name ($way)", ({ name, way, libraries, pl
       { ...options, allowImportingTsExtensions: true },
     ));
     await build(way, workspace);
-  }, 240_000);
+  }, 400_000);
 
   test.each(backends)(
     `give the same as tasks (%s, seed ${SEED})`,
     async (backend) => {
       const run = await runNode(workspace.file("dist/main.js"), [String(SEED), String(ROUNDS), classesTravel ? "1" : "0"], {
         env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" },
-        limit: 20_000,
+        limit: 120_000,
       });
       if (run.code !== 0) throw new Error(`exit code ${run.code}\n${run.stdout}${run.stderr}`);
       const report = JSON.parse(run.stdout.trim().split("\n").at(-1)!) as Report;
-      console.log(name, backend, functions, JSON.stringify({ ...report, differences: report.differences.length }));
       expect(report.differences.slice(0, 20)).toEqual([]);
       expect(report.cases).toBeGreaterThan(functions * ROUNDS * 0.8);
     },

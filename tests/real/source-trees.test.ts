@@ -8,8 +8,8 @@ import ts from "typescript";
 import { makeWorkspace, type Workspace } from "../adapters/support/workspace";
 import { ROOT } from "../support/chunks";
 import { runNode } from "../support/children";
-import { compile } from "./support/compile";
-import { markFile, probeFile } from "./support/mark";
+import { compile, type Compiled } from "./support/compile";
+import { markable, markFile, probeFile } from "./support/mark";
 import { readTree, type Tree, treesIn } from "./support/trees";
 
 const trees = treesIn(path.join(ROOT, "node_modules")).filter(({ name }) => name === "rxjs" || name === "zod");
@@ -47,24 +47,134 @@ globalThis.__ran = (file, index) => void ran.add(file + " " + index);
 })();
 `;
 
-/** Makes every task's function in this thread: that evaluates its chunk and all that this imports. */
+/** Makes every task's function: that evaluates its chunk and all that this imports. What fails, by task. */
 const LOAD_CHUNKS = `
-const { readFileSync } = require("node:fs");
-const vm = require("node:vm");
 const path = require("node:path");
+const api = require("makeparallel");
+const internal = require("makeparallel/internal");
+const { ChunkLoader, FsChunkStore } = require(process.argv[3]);
 (async () => {
-  const folder = process.argv[2];
-  const manifest = JSON.parse(readFileSync(path.join(folder, process.argv[3]), "utf8"));
+  const manifest = process.argv[2];
+  const { tasks } = JSON.parse(require("node:fs").readFileSync(manifest, "utf8"));
+  const loader = new ChunkLoader(new FsChunkStore(), { api, internal });
   const failures = {};
-  for (const name of Object.keys(manifest.chunks)) {
-    try { new vm.Script(readFileSync(path.join(folder, name), "utf8"), { filename: name }); } catch (error) { failures[name] = String(error.stack); }
+  for (const id of Object.keys(tasks)) {
+    try {
+      const { fn } = await loader.loadTask(manifest, id);
+      if (typeof fn !== "function") failures[id] = typeof fn;
+    } catch (error) {
+      failures[id] = String((error.cause ?? error).stack);
+    }
   }
-  const { ChunkLoader } = require(process.argv[4]);
-  void ChunkLoader;
-  console.log(JSON.stringify({ failures, chunks: Object.keys(manifest.chunks).length, tasks: Object.keys(manifest.tasks).length }));
+  console.log(JSON.stringify({ failures, loaded: Object.keys(tasks).length }));
+  process.exit(0);
 })();
 `;
 
-test("the trees are there", () => {
-  expect(trees.map(({ name }) => name)).toEqual(["rxjs", "zod"]);
+interface Loaded {
+  failures: Record<string, string>;
+  files: number;
+  ran: string[];
+}
+
+async function runScript(workspace: Workspace, name: string, text: string, args: string[]): Promise<unknown> {
+  workspace.write(name, text);
+  const run = await runNode(workspace.file(name), args, { cwd: workspace.root, limit: 120_000 });
+  const last = run.stdout.trim().split("\n").at(-1) ?? "";
+  if (run.code !== 0 || !last.startsWith("{"))
+    throw new Error(`${name}: exit code ${run.code}\n${run.stdout.slice(-2000)}${run.stderr.slice(-4000)}`);
+  return JSON.parse(last);
+}
+
+const loadAll = (workspace: Workspace): Promise<Loaded> =>
+  runScript(workspace, "load-all.cjs", LOAD_ALL, [workspace.file("dist")]) as Promise<Loaded>;
+
+describe.each(trees)("$name", (tree) => {
+  const make = (what: string): Workspace =>
+    makeWorkspace(`tree-${tree.name}-${what}`, { "package.json": { name: tree.name, version: "1.0.0", type: tree.type } });
+  const written: string[] = [];
+  let write_: typeof ts.sys.write;
+  beforeAll(() => {
+    // Warnings, by the thousand.
+    write_ = ts.sys.write;
+    ts.sys.write = (text) => void written.push(text);
+  });
+  afterAll(() => void (ts.sys.write = write_));
+
+  test("unmarked: byte for byte what tsc emits", () => {
+    // The word alone makes the transformer look into the file.
+    const workspace = make("plain");
+    const files = write(tree, workspace, (file, text) => `${text}\n// not parallel\n`);
+    const options = { ...optionsOf(tree, workspace), sourceMap: true, declaration: tree.name === "rxjs" };
+    const plain = compile(files, options, undefined);
+    const transformed = compile(files, options, {});
+    expect(transformed.errors).toEqual([]);
+    expect(transformed.outputs.size).toBeGreaterThan(files.length);
+    expect([...transformed.outputs.keys()]).toEqual([...plain.outputs.keys()]);
+    for (const [file, text] of plain.outputs) expect({ file, text: transformed.outputs.get(file) }).toEqual({ file, text });
+    expect(fs.existsSync(workspace.file("dist/parallel-chunks"))).toBe(false);
+  }, 240_000);
+
+  test("everything marked: hoisted or refused; the program and all chunks load", async () => {
+    // A function that runs while the modules load has to stay what it is: callers need its value, not a handle.
+    const probed = make("probed");
+    const probedFiles = write(tree, probed, probeFile);
+    compile(probedFiles, optionsOf(tree, probed), undefined, true);
+    const before = await loadAll(probed);
+    const early = new Set(before.ran);
+
+    const workspace = make("marked");
+    const refused = new Set(early);
+    // First everything, to see what is refused; then, without what was, until nothing is.
+    let marked = 0;
+    let build: Compiled;
+    for (let round = 0; ; round++) {
+      marked = 0;
+      const files = write(tree, workspace, (file, text) => {
+        const result = markFile(file, text, (index) => !refused.has(`${file} ${index}`));
+        marked += result.marked;
+        return result.text;
+      });
+      const isLast = round > 0;
+      build = compile(files, { ...optionsOf(tree, workspace), noEmit: !isLast }, {}, true);
+      const messages = build.errors.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
+      expect(messages.filter((message) => !/^MP1\d\d\d: /.test(message))).toEqual([]);
+      if (isLast && build.errors.length === 0) break;
+      expect(round).toBeLessThan(6);
+      for (const { file, start } of build.errors) {
+        const source = file as ts.SourceFile;
+        const name = path.relative(workspace.file("src"), source.fileName).split(path.sep).join("/");
+        const parsed = ts.createSourceFile(source.fileName, source.text, ts.ScriptTarget.Latest, true);
+        markable(parsed).forEach((node, index) => {
+          if (node.pos <= (start as number) && (start as number) <= node.end) refused.add(`${name} ${index}`);
+        });
+      }
+    }
+    const { outputs } = build;
+    for (const [file, text] of outputs) {
+      const { diagnostics } = ts.transpileModule(text, {
+        fileName: file,
+        reportDiagnostics: true,
+        compilerOptions: { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, allowJs: true },
+      });
+      expect({ file, problems: diagnostics?.map(({ messageText }) => messageText) }).toEqual({ file, problems: [] });
+    }
+
+    const folder = workspace.file("dist/parallel-chunks");
+    const manifest = fs.readdirSync(folder).find((name) => name.endsWith(".json")) as string;
+    const chunks = (await runScript(workspace, "load-chunks.cjs", LOAD_CHUNKS, [
+      path.join(folder, manifest),
+      path.join(ROOT, "dist/runtime-ts/src/loader/index.js"),
+    ])) as {
+      failures: Record<string, string>;
+      loaded: number;
+    };
+    expect(chunks.failures).toEqual({});
+    expect(chunks.loaded).toBe(marked);
+    expect(marked).toBeGreaterThan(300);
+
+    const after = await loadAll(workspace);
+    expect(after.files).toBe(before.files);
+    expect(after.failures).toEqual(before.failures);
+  }, 400_000);
 });

@@ -78,7 +78,7 @@ const files = result.outputFiles?.map((file) => file.path);
 console.log(JSON.stringify({ errors: result.errors, warnings: result.warnings, files }));
 `,
   );
-  return runNode(workspace.file("build.mjs"), [], { cwd: workspace.root, limit: 60_000 });
+  return runNode(workspace.file("build.mjs"), [], { cwd: workspace.root, limit: 180_000 });
 }
 
 /** What went wrong, in short. */

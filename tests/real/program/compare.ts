@@ -22,10 +22,19 @@ export function difference(a: unknown, b: unknown, path = "value", seen = new Ma
   if (keys.length !== others.length || keys.some((key, index) => others[index] !== key))
     return differs(`keys ${keys.map(String)} ≠ ${others.map(String)}`);
   for (const key of keys) {
-    const found = difference((a as never)[key], (b as never)[key], `${path}.${String(key)}`, seen);
+    const found = difference(read(a, key), read(b, key), `${path}.${String(key)}`, seen);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** A getter may throw. */
+function read(from: object, key: string | symbol): unknown {
+  try {
+    return (from as Record<string | symbol, unknown>)[key];
+  } catch (error) {
+    return error;
+  }
 }
 
 export function show(value: unknown): string {

@@ -47,7 +47,8 @@ export async function runDifferential(subjects: readonly Subject[], seed: number
         const callInline = (): unknown => (inline as (...values: unknown[]) => unknown)(...revive(make()));
         const expected = await settle(callInline);
         const again = await settle(callInline);
-        if (differs(expected, again) !== undefined) {
+        const wanted = sent(expected);
+        if (differs(expected, again) !== undefined || wanted === "unreadable") {
           report.unstable++;
           return;
         }
@@ -55,7 +56,6 @@ export async function runDifferential(subjects: readonly Subject[], seed: number
         const viaList = listed && hasCallback(values);
         const actual = await settle(() => (viaList ? listed(values) : (direct as (...values: unknown[]) => unknown)(...values)));
         report.cases++;
-        const wanted = sent(expected);
         if (wanted === undefined) {
           if ("error" in actual && (actual.error as { code?: string }).code?.includes("TRANSFER")) report.refused++;
           else report.differences.push(`${info.name} (case ${caseSeed}): a value that cannot be sent was not refused: ${show(actual)}`);
@@ -77,12 +77,13 @@ function hasCallback(values: readonly unknown[]): boolean {
 }
 
 /** What arrives of an outcome; undefined when it cannot be sent. */
-function sent(outcome: Outcome): Outcome | undefined {
+function sent(outcome: Outcome): Outcome | "unreadable" | undefined {
   if ("error" in outcome) return outcome;
   try {
     return { value: structuredClone(outcome.value) };
-  } catch {
-    return undefined;
+  } catch (error) {
+    // A getter that throws is no matter of the clone.
+    return error instanceof DOMException ? undefined : "unreadable";
   }
 }
 
