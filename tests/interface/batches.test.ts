@@ -174,6 +174,20 @@ conformance("batches", tasks, {
       (error: Error) => error instanceof mp.TransferError && error.message.includes("items[33].f"),
     );
   },
+  "a map that goes on after its pool was shut down is cancelled": async ({ T, mp, assert }) => {
+    const values = T.pass
+      .map(
+        Array.from({ length: 100 }, (_, i) => i),
+        { chunkSize: 1, concurrency: 1 },
+      )
+      [Symbol.asyncIterator]();
+    assert.deepStrictEqual(await values.next(), { done: false, value: 0 });
+    await mp.shutdown({ cancelPending: true });
+    await assert.rejects(async () => {
+      while ((await values.next()).done !== true);
+    }, mp.CancelledError);
+    assert.strictEqual(await T.square(3), 9);
+  },
   "map can be pulled": ({ T, assert }) => {
     const map = T.square.map(Array.from({ length: 5000 }, (_, i) => i));
     const results = map.get();

@@ -297,6 +297,7 @@ class InlineBackend extends Ledger implements Backend {
    * @throws ParallelError when nothing that this thread could do meanwhile would settle it: an async task that has begun
    */
   block(ticket: Ticket, ms: number): boolean {
+    if (this.refused.length > 0) this.settleRefused();
     const task = this.find(ticket);
     if (task === undefined) return true;
     const deadline = this.now() + ms;
@@ -389,6 +390,7 @@ class InlineBackend extends Ledger implements Backend {
       this.unhold();
     }
     closed();
+    this.push = (index, writer, sink) => this.refuse(index, writer, sink);
     for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled);
     this.stopTimers();
   }

@@ -130,6 +130,24 @@ export abstract class Ledger {
   }
 
   /** A record for a task without options. */
+  /** Pushed after the pool had closed, by somebody who still holds this backend: a map, a call that waits to be repeated. */
+  protected refused: Task[] = [];
+
+  /** What `push` becomes then: tasks are settled as cancelled, since nobody would ever take them. */
+  protected refuse(index: number, writer: Writer, sink: TaskSink): Ticket {
+    writer.reset();
+    const task = this.add(index, sink);
+    // Not at once: the caller does not know the ticket yet.
+    if (this.refused.push(task) === 1) queueMicrotask(() => this.settleRefused());
+    return task.ticket;
+  }
+
+  protected settleRefused(): void {
+    const { refused } = this;
+    this.refused = [];
+    for (const task of refused) if (task.settlement === 0) this.finish(task, Settlement.Cancelled, null, null);
+  }
+
   protected add(index: number, sink: TaskSink): Task {
     const free = this.freeRecords.pop();
     let at: number;

@@ -164,6 +164,31 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     return ticket;
   }
 
+  /** Slots of tasks that were pushed after the pool had closed, by somebody who still holds this backend: a map, a call that waits to be repeated. */
+  private refused: number[] = [];
+
+  /** From now on tasks are settled as cancelled: nobody would ever take them. An own property, so that the usual push asks nothing. */
+  protected refusePushes(): void {
+    this.push = (_index, writer, sink) => {
+      writer.reset();
+      const slot = this.occupy(sink);
+      // Not at once: the caller does not know the ticket yet.
+      if (this.refused.push(slot) === 1) queueMicrotask(() => this.settleRefused());
+      return this.tickets[slot]!;
+    };
+    this.observe = () => {};
+  }
+
+  private settleRefused(): void {
+    const { refused } = this;
+    this.refused = [];
+    for (const slot of refused) {
+      const sink = this.sinks[slot]!;
+      this.settled(slot, false);
+      sink.settle(Settlement.Cancelled, null, 0, 0, null);
+    }
+  }
+
   /** @param writer null: no payload */
   protected pushUnusual(index: number, writer: Writer | null, sink: TaskSink, options: PushOptions, unusual: Unusual): Ticket {
     const slot = this.occupy(sink);
@@ -234,6 +259,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   }
 
   poll(): void {
+    if (this.refused.length > 0) this.settleRefused();
     this.deliver();
   }
 
@@ -330,6 +356,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   // ---- pull
 
   block(ticket: Ticket, ms: number): boolean {
+    if (this.refused.length > 0) this.settleRefused();
     const deadline = ms === Infinity ? Infinity : performance.now() + ms;
     const slot = ticket & SLOT_MASK;
     for (let left = ms; this.isPending(ticket); left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now())) {
@@ -360,6 +387,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   // ---- cancel
 
   cancel(ticket: Ticket, grace: number): boolean {
+    if (this.refused.length > 0) this.settleRefused();
     if (!this.isPending(ticket)) return false;
     const { depth } = this;
     const reports = this.reportsOf(depth);

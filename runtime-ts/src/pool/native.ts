@@ -303,6 +303,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     if (!cancelPending && this.pending > 0) await this.drain(timeout);
     this.closing = true;
     closed();
+    this.refusePushes();
     this.cancelAll(0);
     this.port.close(false);
     const threads = [...this.threads.values()];

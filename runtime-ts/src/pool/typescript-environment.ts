@@ -507,6 +507,7 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   block(ticket: Ticket, ms: number): boolean {
+    if (this.refused.length > 0) this.settleRefused();
     const task = this.find(ticket);
     if (task === undefined || task.settlement !== 0) return true;
     let deadline = Infinity;

@@ -618,6 +618,7 @@ class TypeScriptPool extends Environment {
     }
     this.closed = true;
     closed();
+    this.push = (index, writer, sink) => this.refuse(index, writer, sink);
     for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled, Infinity);
     const ending = this.workers.filter((worker) => worker !== undefined);
     this.hold();
