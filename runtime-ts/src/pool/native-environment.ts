@@ -95,9 +95,9 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   private readonly reports: Reports[] = [];
   private depth = 0;
   private pushes = 0;
-  private observed = 0;
+  protected observed = 0;
   private references = 0;
-  private listening = false;
+  protected listening = false;
   /** Tasks whose sink has not been settled. */
   protected pending = 0;
 
@@ -415,12 +415,15 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     if ((this.marks[slot]! & OBSERVED) === 0) {
       this.marks[slot]! |= OBSERVED;
       this.observed++;
-      if (!this.listening) {
-        this.listening = true;
-        this.port.listen(true);
-      }
+      if (!this.listening) this.attend();
     }
     this.setRef(ticket, ref);
+  }
+
+  /** Somebody waits on the event loop, and it is not woken for settlements yet. */
+  protected attend(): void {
+    this.listening = true;
+    this.port.listen(true);
   }
 
   setRef(ticket: Ticket, ref: boolean): void {

@@ -43,6 +43,12 @@ export function createNativeBackend(options: BackendOptions): Backend {
   return new NativePool(options);
 }
 
+/** As it was when this was loaded: tests replace the global one by a clock that stands still. */
+const nextTurn = setImmediate;
+
+/** ms without news after which the event loop sleeps. */
+const LOOK_MS = 0.05;
+
 interface PoolThread {
   id: number;
   thread: Worker;
@@ -99,6 +105,46 @@ class NativePool extends NativeEnvironment<BindingRoot> {
 
   protected seatOf(id: number): number {
     return this.seats[id] ?? -2 - id;
+  }
+
+  // ---- the event loop
+  //
+  // While results are expected within microseconds, the loop looks for them itself, turn by turn, and asks not to be woken: a wake costs the worker a system call
+  // and the loop another. Without news for a while it asks to be woken (`listen`, which wakes for what is there already) and sleeps.
+
+  private looking = false;
+  /** When the last result came, in ms; -1: the looking has just begun. */
+  private lastNews = -1;
+
+  protected override attend(): void {
+    this.lastNews = -1;
+    if (this.looking) return;
+    this.looking = true;
+    nextTurn(this.look);
+  }
+
+  private readonly look = (): void => {
+    this.looking = false;
+    const { pending } = this;
+    this.deliver();
+    if (this.listening || this.observed === 0) return;
+    const now = performance.now();
+    if (this.lastNews < 0 || this.pending !== pending) this.lastNews = now;
+    if (now - this.lastNews < LOOK_MS) {
+      this.looking = true;
+      nextTurn(this.look);
+    } else {
+      super.attend();
+    }
+  };
+
+  protected override woken(): void {
+    super.woken();
+    // More may follow soon.
+    if (!this.listening || this.looking || this.drains()) return;
+    this.listening = false;
+    this.port.listen(false);
+    this.attend();
   }
 
   // ---- workers

@@ -176,8 +176,13 @@ export class WorkerEnvironment extends Environment {
     this.arm();
   }
 
+  /**
+   * Asked between the announcement of a sleep and the sleep. It may have been chosen to wake (its mode is Searching then) before it was asleep, for a task that
+   * another worker has taken meanwhile: asleep in that mode it would count as one that looks for tasks, and nobody would ever be woken for the next.
+   */
   protected override hasWork(): boolean {
-    return this.running.size === 0 && Atomics.load(this.control, P.Queued) > 0;
+    if (this.running.size > 0) return false;
+    return Atomics.load(this.control, P.Queued) > 0 || this.memory.mode(this.self) === Mode.Searching;
   }
 
   protected override get attentive(): boolean {
