@@ -115,7 +115,7 @@ class Generator {
         return {
           kind,
           id,
-          tasks: this.several(1, 5, () => this.task(0, [], false)),
+          tasks: this.several(1, 5, () => atOnce(this.task(0, [], false))),
           fails: random.chance(0.15),
           cancels: random.chance(0.15),
         };
@@ -338,4 +338,10 @@ class Generator {
       [async && depth < 2 ? 0.7 : 0, { kind: "map", count: random.pick([0, 1, 20, 500]) }],
     ]);
   }
+}
+
+/** A scope waits for its tasks before anybody looks at them: later cancellations would never be made. */
+function atOnce(task: TaskPlan): TaskPlan {
+  if (task.cancel !== undefined) task.cancel = { ...task.cancel, at: "once" };
+  return task;
 }
