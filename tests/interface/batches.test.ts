@@ -175,12 +175,9 @@ conformance("batches", tasks, {
     );
   },
   "a map that goes on after its pool was shut down is cancelled": async ({ T, mp, assert }) => {
-    const values = T.pass
-      .map(
-        Array.from({ length: 100 }, (_, i) => i),
-        { chunkSize: 1, concurrency: 1 },
-      )
-      [Symbol.asyncIterator]();
+    const numbers = Array.from({ length: 100 }, (_, i) => i);
+    const run = T.pass.map(numbers, { chunkSize: 1, concurrency: 1 });
+    const values = run[Symbol.asyncIterator]();
     assert.deepStrictEqual(await values.next(), { done: false, value: 0 });
     await mp.shutdown({ cancelPending: true });
     await assert.rejects(async () => {
