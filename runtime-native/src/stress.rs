@@ -19,12 +19,24 @@ use parking_lot::{Condvar, Mutex};
 use crate::mailbox::{LoopWaker, Mailbox};
 use crate::pool::{Pool, Service};
 use crate::sync::Parker;
+use crate::task::Task;
 
 /// Longest that anything may take before the run counts as hung. Generous: sanitizers and loaded machines are slow.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Rounds that are run at least.
 const ROUNDS: u32 = 10;
+
+/// What an owner does when it looks: everything that has settled, oldest last; progress is taken note of.
+fn drained(mailbox: &Mailbox) -> Vec<Arc<Task>> {
+    mailbox.answer_wake();
+    for task in mailbox.take_progressed() {
+        task.take_progress();
+    }
+    let mut tasks = Vec::new();
+    mailbox.outbox.take(&mut tasks);
+    tasks
+}
 
 /// xorshift: what a thread does is decided by its seed alone.
 struct Random(u64);

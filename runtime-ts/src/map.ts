@@ -70,7 +70,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private readonly perItem: boolean;
   private readonly source: MapSource;
   private readonly carried: Carried | undefined = carriesValues() ? carriedValues() : undefined;
-  /** The asynchronous context of the call: the source of the items is read in it, whatever it is that makes room for more. */
+  /** The asynchronous context of the call: the source of the items is read in it, and `onProgress` called, whatever it is that makes room for more. */
   private readonly context = new AsyncResource("makeparallel.map");
 
   private nextRun = 0;
@@ -125,7 +125,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.chunkSize = chunkSize;
     this.concurrency = concurrency ?? 2 * threadCount();
     this.ordered = ordered;
-    this.onProgress = onProgress === undefined ? undefined : AsyncResource.bind(onProgress);
+    this.onProgress = onProgress;
     this.source = new MapSource(
       items,
       task.name,
@@ -447,7 +447,8 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     if (this.onProgress !== undefined) {
       const { onProgress, doneItems } = this;
       const { total } = this.source;
-      queueMicrotask(() => onProgress(total === undefined ? NaN : doneItems / total, doneItems, total));
+      const fraction = total === undefined ? NaN : doneItems / total;
+      queueMicrotask(() => this.context.runInAsyncScope(onProgress, undefined, fraction, doneItems, total));
     }
     this.wake();
     this.planPump();

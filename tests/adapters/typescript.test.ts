@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { runNode } from "../support/children";
-import { listFiles, makeWorkspace, tspc, TSPC, type Workspace } from "./support/workspace";
+import { COMPILER_OPTIONS, listFiles, makeWorkspace, tspc, TSPC, type Workspace } from "./support/workspace";
 
 const main = `import { parallel } from "makeparallel";
 import { factor } from "./factor.js";
@@ -25,15 +25,7 @@ function project(
       "package.json": { name: "project", version: "1.0.0" },
       "tsconfig.json": {
         compilerOptions: {
-          target: "ES2022",
-          module: "Node16",
-          lib: ["ES2023", "ESNext.Disposable"],
-          types: ["node"],
-          skipLibCheck: true,
-          strict: true,
-          rootDir: "src",
-          outDir: "dist",
-          plugins: [{ transform: "makeparallel/transformer" }],
+          ...COMPILER_OPTIONS,
           ...options.compilerOptions,
         },
         include: ["src"],

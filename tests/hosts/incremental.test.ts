@@ -1,8 +1,7 @@
 /** `--incremental`: what a build finds out is kept in a .tsbuildinfo file, and later builds emit only what has changed. */
 import * as fs from "node:fs";
 import { runNode } from "../support/children";
-import { listFiles, makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
-import { COMPILER_OPTIONS } from "./support/solution";
+import { COMPILER_OPTIONS, listFiles, makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
 
 const main = `import { parallel } from "makeparallel";
 import { factor } from "./factor.js";

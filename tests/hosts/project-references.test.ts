@@ -2,8 +2,7 @@
 import * as fs from "node:fs";
 import { threaded } from "../support/backends";
 import { runNode } from "../support/children";
-import { listFiles, makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
-import { COMPILER_OPTIONS } from "./support/solution";
+import { COMPILER_OPTIONS, listFiles, makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
 
 const core = `import { parallel } from "makeparallel";
 import { factor } from "./factor.js";

@@ -3,8 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { threaded } from "../support/backends";
 import { runNode } from "../support/children";
-import { esbuildBuild, esbuildErrors, makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
-import { COMPILER_OPTIONS } from "./support/solution";
+import { COMPILER_OPTIONS, esbuildBuild, esbuildErrors, makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
 
 async function run(workspace: Workspace, file: string): Promise<unknown[]> {
   const printed: unknown[] = [];

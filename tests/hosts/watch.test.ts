@@ -1,8 +1,7 @@
 /** `tspc -w`: tasks and what they use come, change and go; errors are shown as long as they are there; nothing that is written starts another build. */
 import * as fs from "node:fs";
 import { runNode } from "../support/children";
-import { listFiles, makeWorkspace, type Workspace } from "../adapters/support/workspace";
-import { COMPILER_OPTIONS } from "./support/solution";
+import { COMPILER_OPTIONS, listFiles, makeWorkspace, type Workspace } from "../adapters/support/workspace";
 import { watch, type Watching } from "./support/watch";
 
 const LIMIT = 300_000;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 
 use super::oracle::Ledger;
-use super::{Loop, PATIENCE, Random};
+use super::{Loop, PATIENCE, Random, drained};
 use crate::mailbox::Mailbox;
 use crate::payload::Payload;
 use crate::pool::Pool;
@@ -94,12 +94,7 @@ impl Owner<'_> {
     }
 
     fn drain(&mut self) {
-        self.mailbox.answer_wake();
-        for task in self.mailbox.take_progressed() {
-            task.take_progress();
-        }
-        let mut tasks = Vec::new();
-        self.mailbox.outbox.take(&mut tasks);
+        let mut tasks = drained(&self.mailbox);
         while let Some(task) = tasks.pop() {
             self.told(&task);
         }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::oracle::Ledger;
-use super::{PATIENCE, Random};
+use super::{PATIENCE, Random, drained};
 use crate::find::Turns;
 use crate::job_flags::next_job;
 use crate::mailbox::Mailbox;
@@ -177,12 +177,7 @@ impl Side {
     }
 
     fn drain(&mut self) {
-        self.mailbox.answer_wake();
-        for task in self.mailbox.take_progressed() {
-            task.take_progress();
-        }
-        let mut tasks = Vec::new();
-        self.mailbox.outbox.take(&mut tasks);
+        let mut tasks = drained(&self.mailbox);
         while let Some(task) = tasks.pop() {
             self.told(&task);
         }

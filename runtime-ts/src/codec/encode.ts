@@ -129,7 +129,7 @@ export function encodeItemsCall(
     const { dependencies } = e as { dependencies: HandleLike[] | null };
     return dependencies === null ? NO_DEPENDENCIES : { dependencies };
   } catch (error) {
-    for (let i = start; i < end; i++) unmark([array[i]]);
+    unmark(array.slice(start, end));
     const at = e.root;
     throw failure(error, at === before ? "items" : at < first ? "carried" : captureName(captureNames, at - first));
   } finally {

@@ -390,7 +390,7 @@ class InlineBackend extends Ledger implements Backend {
       this.unhold();
     }
     closed();
-    this.push = (index, writer, sink) => this.refuse(index, writer, sink);
+    this.refusePushes();
     for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled);
     this.stopTimers();
   }

@@ -100,6 +100,7 @@ export abstract class Ledger {
 
   /** The task may run. Its payload is in `task.parcel`. */
   protected abstract ready(task: Task): void;
+  abstract push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket;
   /** Something on the event loop waits for a settlement. */
   protected abstract observing(): void;
   /** The time limit of a task has passed; it has not been settled. */
@@ -133,13 +134,15 @@ export abstract class Ledger {
   /** Pushed after the pool had closed, by somebody who still holds this backend: a map, a call that waits to be repeated. */
   protected refused: Task[] = [];
 
-  /** What `push` becomes then: tasks are settled as cancelled, since nobody would ever take them. */
-  protected refuse(index: number, writer: Writer, sink: TaskSink): Ticket {
-    writer.reset();
-    const task = this.add(index, sink);
-    // Not at once: the caller does not know the ticket yet.
-    if (this.refused.push(task) === 1) queueMicrotask(() => this.settleRefused());
-    return task.ticket;
+  /** From now on tasks are settled as cancelled: nobody would ever take them. An own property, so that the usual push asks nothing. */
+  protected refusePushes(): void {
+    this.push = (index, writer, sink) => {
+      writer.reset();
+      const task = this.add(index, sink);
+      // Not at once: the caller does not know the ticket yet.
+      if (this.refused.push(task) === 1) queueMicrotask(() => this.settleRefused());
+      return task.ticket;
+    };
   }
 
   protected settleRefused(): void {

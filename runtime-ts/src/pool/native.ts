@@ -1,7 +1,7 @@
 /**
  * The native backend's root: starts and stops the threads that the pool in Rust asks for. Everything about tasks is in native-environment.ts and in Rust.
  */
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
 import { decodeValue, encodeError } from "../codec";
 import type { BindingRoot } from "../../../runtime-native";
 import { Telemetry } from "../telemetry";
@@ -14,7 +14,7 @@ import { engineIsV8, findBinding, loadBinding } from "./native-binding";
 import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
-import { START_ATTEMPTS, startPause, warnOfStarts } from "./starts";
+import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
 
 const WORKER_FILE = workerFile("native-worker");
 
@@ -189,13 +189,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     };
     let thread: Worker;
     try {
-      thread = new Worker(WORKER_FILE, {
-        workerData: start,
-        transferList: [port2],
-        resourceLimits: options.resourceLimits,
-        env: options.env,
-        name: `makeparallel ${seat}`,
-      } as ConstructorParameters<typeof Worker>[1]);
+      thread = startThread(WORKER_FILE, start, port2, seat, options);
     } catch (error) {
       line.close();
       this.startError = error;

@@ -1,4 +1,24 @@
-/** What both backends with threads do when workers can't be started. */
+/** How both backends with threads start workers, and what they do when that fails. */
+import { type MessagePort, Worker } from "node:worker_threads";
+import type { BackendOptions } from "./backend";
+
+/**
+ * @param file the worker's entry
+ * @param start its `workerData`
+ * @param port in `start`, handed over
+ * @param number of the worker, as tasks see it
+ * @throws what `new Worker` throws
+ */
+export function startThread(file: string, start: object, port: MessagePort, number: number, options: BackendOptions): Worker {
+  return new Worker(file, {
+    workerData: start,
+    transferList: [port],
+    resourceLimits: options.resourceLimits,
+    env: options.env,
+    name: `makeparallel ${number}`,
+  } as ConstructorParameters<typeof Worker>[1]);
+}
+
 /** Workers that fail one after the other before they have run anything: after so many, what is queued fails instead of waiting for ever. */
 export const START_ATTEMPTS = 3;
 

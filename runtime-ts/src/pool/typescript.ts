@@ -5,7 +5,7 @@
  * replaces workers, passes on what only a message can carry, and enforces time limits. It does all of these from its event loop and from inside
  * `block`. What it can't do is any of them while the program computes; tasks that have been queued run on meanwhile.
  */
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
 import { ByteWriter } from "../codec/byte-writer";
 import { decodeValue, encodeError } from "../codec";
 import { Telemetry } from "../telemetry";
@@ -36,7 +36,7 @@ import {
   T,
   withState,
 } from "./typescript-memory";
-import { START_ATTEMPTS, startPause, warnOfStarts } from "./starts";
+import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
 import type { Message } from "./typescript-messages";
 import { QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
 
@@ -147,13 +147,7 @@ class TypeScriptPool extends Environment {
     memory.setMode(environment, Mode.Starting);
     let thread: Worker;
     try {
-      thread = new Worker(WORKER_FILE, {
-        workerData: start,
-        transferList: [port2],
-        resourceLimits: options.resourceLimits,
-        env: options.env,
-        name: `makeparallel ${start.workerIndex}`,
-      } as ConstructorParameters<typeof Worker>[1]);
+      thread = startThread(WORKER_FILE, start, port2, start.workerIndex, options);
     } catch (error) {
       port1.close();
       memory.setMode(environment, Mode.None);
@@ -618,7 +612,7 @@ class TypeScriptPool extends Environment {
     }
     this.closed = true;
     closed();
-    this.push = (index, writer, sink) => this.refuse(index, writer, sink);
+    this.refusePushes();
     for (const task of [...this.unsettled()]) if (task.settlement === 0) this.giveUp(task, Settlement.Cancelled, Infinity);
     const ending = this.workers.filter((worker) => worker !== undefined);
     this.hold();

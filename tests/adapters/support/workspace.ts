@@ -12,6 +12,19 @@ afterAll(() => fs.rmSync(SCRATCH, { recursive: true, force: true }));
 
 const PACKAGES = path.join(ROOT, "fixtures", "projects", "packages");
 
+/** Options that most projects begins with. */
+export const COMPILER_OPTIONS = {
+  target: "ES2022",
+  module: "Node16",
+  lib: ["ES2023", "ESNext.Disposable"],
+  types: ["node"],
+  skipLibCheck: true,
+  strict: true,
+  rootDir: "src",
+  outDir: "dist",
+  plugins: [{ transform: "makeparallel/transformer" }],
+};
+
 export interface Workspace {
   root: string;
   file(name: string): string;

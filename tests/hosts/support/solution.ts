@@ -1,22 +1,9 @@
 /** Many small packages in one folder, built by one `tspc -b` and run in one process a backend: a compiler start costs more than what is tested. */
 import { threaded, type BackendName } from "../../support/backends";
 import { runNode } from "../../support/children";
-import { tspc, type Workspace } from "../../adapters/support/workspace";
+import { COMPILER_OPTIONS, tspc, type Workspace } from "../../adapters/support/workspace";
 
 export const folderOf = (title: string): string => title.replace(/\W+/g, "-").toLowerCase();
-
-/** Options that every package begins with. */
-export const COMPILER_OPTIONS = {
-  target: "ES2022",
-  module: "Node16",
-  lib: ["ES2023", "ESNext.Disposable"],
-  types: ["node"],
-  skipLibCheck: true,
-  strict: true,
-  rootDir: "src",
-  outDir: "dist",
-  plugins: [{ transform: "makeparallel/transformer" }],
-};
 
 /** @param files by name relative to the package; `tsconfig.json` is written for it */
 export function writePackage(

@@ -49,7 +49,7 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
     const facts: HostFacts = {
       name,
       cwd,
-      entries: await entryFiles(context!, input, cwd),
+      entries: await entryFiles(context!, input.input, cwd),
       identity: [],
       location: PLACES[name],
       settings: {},
@@ -161,8 +161,9 @@ export async function resolveBy(
   return file.includes("\0") || !path.isAbsolute(file) ? undefined : { file: path.normalize(file) };
 }
 
-async function entryFiles(context: RollupContext, { input }: InputOptions, cwd: string): Promise<string[]> {
-  const names = input === undefined ? [] : typeof input === "string" ? [input] : Object.values(input);
+/** Absolute paths of a build's entries; what is no file is left out. */
+export async function entryFiles(context: RollupContext, input: unknown, cwd: string): Promise<string[]> {
+  const names = typeof input === "string" ? [input] : Object.values((input as Record<string, string> | undefined) ?? {});
   const found: string[] = [];
   for (const name of names) {
     const resolved = await context.resolve(name, undefined as unknown as string, { skipSelf: true, isEntry: true });

@@ -9,7 +9,16 @@ import { readManifestFile, removeStale } from "../emit/write-output";
 import { packageRoot } from "./typescript-program";
 import { UnpluginBuild } from "./unplugin-build";
 import type { HostFacts, UnpluginOptions } from "./unplugin-host";
-import { emitChunks, externalSelf, hostOutput, OWN_FILTER, resolveBy, type RollupContext, transformIn } from "./unplugin-rollup";
+import {
+  emitChunks,
+  entryFiles,
+  externalSelf,
+  hostOutput,
+  OWN_FILTER,
+  resolveBy,
+  type RollupContext,
+  transformIn,
+} from "./unplugin-rollup";
 
 /** What is used of Vite's resolved configuration, or of an environment's. */
 interface ViteConfig {
@@ -131,15 +140,4 @@ function settingsOf({ define, env, command, consumer, build }: ViteConfig): Host
   for (const [name, value] of Object.entries(metaEnv)) all[`import.meta.env.${name}`] = JSON.stringify(value) ?? "undefined";
   all["import.meta.env"] = JSON.stringify(metaEnv);
   return { define: all };
-}
-
-async function entryFiles(context: ViteContext, input: unknown, root: string): Promise<string[]> {
-  const names = typeof input === "string" ? [input] : Object.values((input as Record<string, string> | undefined) ?? {});
-  const found: string[] = [];
-  for (const name of names) {
-    const resolved = await context.resolve(name, undefined as unknown as string, { skipSelf: true, isEntry: true });
-    const file = resolved?.id ?? path.resolve(root, name);
-    if (path.isAbsolute(file)) found.push(path.normalize(file.replace(/\?.*$/, "")));
-  }
-  return found;
 }
