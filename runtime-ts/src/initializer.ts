@@ -128,7 +128,7 @@ export function startInitialized(
   };
   const onUncaught = (cause: unknown): void =>
     end(new ParallelError(`An error that nobody caught while the initializer ${name} ran: ${String(cause)}`, { task: name, cause }));
-  process.on("exit", onExit);
+  process.prependListener("exit", onExit);
   process.on("uncaughtException", onUncaught);
   refuseCalls(`The initializer ${name} can't call parallel functions: the pool's workers are still starting.`);
   const done = (): void => {

@@ -2,7 +2,7 @@
  * What an environment (the program's thread, or a worker) notes about the tasks that it has pushed, in memory that the pool's root can read at any time,
  * while the worker runs and after its end: counts and times of each function, and the events of a trace.
  *
- * Nothing is sent. The environment is the only writer of everything but the TRACING and TAKEN words, which the root writes. Memory that is never
+ * Nothing is sent. The environment is the only writer of everything but the TRACING and TAKEN words, which the root writes, and END, which both do. Memory that is never
  * touched costs address space only.
  *
  * ```text
@@ -26,6 +26,8 @@ export const enum C {
   Dropped = 4,
   /** 1 once the worker has decided to end because there is nothing to do for it. */
   Leaving = 5,
+  /** Who ends the thread: see thread-exit.ts. */
+  End = 6,
 }
 
 const CONTROL_BYTES = 64;

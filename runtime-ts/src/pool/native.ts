@@ -9,7 +9,7 @@ import { workerFile } from "../worker/entry-file";
 import type { NativeWorkerStart } from "../worker/native-start";
 import type { Backend, BackendOptions, Encoded, ShutdownOptions, TaskSink, Ticket } from "./backend";
 import { Settlement } from "./backend";
-import { workerStarted } from "../worker-watch";
+import { endThread, type WatchedWorker, workerStarted } from "../worker-watch";
 import { engineIsV8, findBinding, loadBinding } from "./native-binding";
 import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
@@ -52,6 +52,7 @@ const LOOK_MS = 0.05;
 interface PoolThread {
   id: number;
   thread: Worker;
+  watched: WatchedWorker;
   seat: number;
   /** Our end of a channel to it: tells without the event loop whether the thread has ended, and why it could not start. */
   line: MessagePort;
@@ -197,12 +198,15 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       this.port.removeWorker(id);
       return -1;
     }
-    const report = workerStarted({
+    const watched: WatchedWorker = {
       worker: seat,
       threadId: thread.threadId,
       telemetry,
       seatOf: (raw) => (raw < -1 ? this.seatOf(-2 - raw) : raw),
-    });
+      thread,
+      line,
+    };
+    const report = workerStarted(watched);
     thread.unref();
     line.unref();
     thread.on("error", (error) => (this.startError = error));
@@ -214,7 +218,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
         resolve();
       });
     });
-    const started: PoolThread = { id, thread, seat, line, exited, stopped: false };
+    const started: PoolThread = { id, thread, watched, seat, line, exited, stopped: false };
     this.threads.set(id, started);
     this.seats[id] = seat;
     this.starting.add(started);
@@ -290,8 +294,10 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       if (kind === STOP) {
         this.port.removeWorker(id);
         const stopped = this.threads.get(id);
-        if (stopped !== undefined) stopped.stopped = true;
-        void stopped?.thread.terminate();
+        if (stopped !== undefined) {
+          stopped.stopped = true;
+          endThread(stopped.watched);
+        }
       } else if (kind === GONE) {
         // Its thread is ending; it no longer counts.
       }
@@ -349,7 +355,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const threads = [...this.threads.values()];
     for (const { thread } of threads) thread.ref();
     const farewell = setTimeout(() => {
-      for (const { thread } of threads) void thread.terminate();
+      for (const { watched } of threads) endThread(watched);
     }, FAREWELL);
     await Promise.all(threads.map(({ exited }) => exited));
     clearTimeout(farewell);

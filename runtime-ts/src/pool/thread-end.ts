@@ -7,7 +7,8 @@
  */
 import type { MessagePort } from "node:worker_threads";
 
-const tells = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
+/** Whether Node's ports are there to tell. */
+export const tells = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 
 /** @param line this thread's end of a channel to the other; the other ignores the message */
 export function hasHungUp(line: MessagePort): boolean {

@@ -9,7 +9,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } f
 import { ByteWriter } from "../codec/byte-writer";
 import { decodeValue, encodeError } from "../codec";
 import { Telemetry } from "../telemetry";
-import { workerStarted } from "../worker-watch";
+import { endThread, type WatchedWorker, workerStarted } from "../worker-watch";
 import { workerFile } from "../worker/entry-file";
 import type { Initializer } from "../initializer";
 import { type Backend, type BackendOptions, Settlement, type ShutdownOptions } from "./backend";
@@ -66,6 +66,7 @@ export interface WorkerStart {
 interface PoolWorker {
   environment: number;
   thread: Worker;
+  watched: WatchedWorker;
   port: MessagePort;
   /** It has been told to end, or has said that it does. */
   stopped: boolean;
@@ -158,12 +159,15 @@ class TypeScriptPool extends Environment {
       setImmediate(() => this.startsFail() && this.failPending());
       return;
     }
-    const report = workerStarted({
+    const watched: WatchedWorker = {
       worker: start.workerIndex,
       threadId: thread.threadId,
       telemetry,
       seatOf: (seat) => seat,
-    });
+      thread,
+      line: port1,
+    };
+    const report = workerStarted(watched);
     thread.unref();
     port1.unref();
     let exit!: () => void;
@@ -171,6 +175,7 @@ class TypeScriptPool extends Environment {
     const worker: PoolWorker = {
       environment,
       thread,
+      watched,
       port: port1,
       stopped: false,
       arrived: false,
@@ -267,7 +272,7 @@ class TypeScriptPool extends Environment {
   /** Stops a worker that does not stop by itself. */
   private stop(worker: PoolWorker): void {
     if (worker.stopped || worker.dead) return;
-    void worker.thread.terminate();
+    endThread(worker.watched);
     worker.terminated = true;
     this.leave(worker);
   }
@@ -618,7 +623,7 @@ class TypeScriptPool extends Environment {
     this.hold();
     await Promise.all(
       ending.map(async (worker) => {
-        void worker.thread.terminate();
+        endThread(worker.watched);
         await worker.exited;
       }),
     );

@@ -16,7 +16,8 @@ import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
 import { loadBinding, type NativeBinding } from "../pool/native-binding";
 import { encodedOf, NativeEnvironment } from "../pool/native-environment";
-import { sayLeaving, Telemetry, useTelemetry } from "../telemetry";
+import { control, sayLeaving, Telemetry, useTelemetry } from "../telemetry";
+import { announceExit } from "../thread-exit";
 import type { ChunkStore } from "./chunks";
 import { Executor } from "./executor";
 import type { WorkerHost } from "./host";
@@ -128,7 +129,7 @@ class NativeWorker implements WorkerHost {
     this.loader = environmentLoader(this.chunks);
     this.executor = new Executor(this, this.loader);
     onUncaught((error) => this.onUncaught(error));
-    process.on("exit", (code) => this.onExit(code));
+    process.prependListener("exit", (code) => this.onExit(code));
     this.work();
   }
 
@@ -276,6 +277,7 @@ class NativeWorker implements WorkerHost {
 
 const start = workerData as NativeWorkerStart;
 useTelemetry(new Telemetry(start.telemetry));
+announceExit(control);
 try {
   installSyncStdio();
   provideOwnCopy();

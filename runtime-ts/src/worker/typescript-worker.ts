@@ -11,7 +11,8 @@ import { environmentLoader } from "../environment";
 import { startInitialized } from "../initializer";
 import { type ChunkLoader, FsChunkStore } from "../loader";
 import type { WorkerStart } from "../pool/typescript";
-import { Telemetry, useTelemetry } from "../telemetry";
+import { control, Telemetry, useTelemetry } from "../telemetry";
+import { announceExit } from "../thread-exit";
 import { Executor } from "./executor";
 import { provideOwnCopy } from "./own-copy";
 import { installSyncStdio } from "./stdio";
@@ -20,6 +21,7 @@ import { WorkerEnvironment } from "./typescript-loop";
 
 const start = workerData as WorkerStart;
 useTelemetry(new Telemetry(start.telemetry));
+announceExit(control);
 const environment = new WorkerEnvironment(start);
 
 /** Nobody has handled an error: it ends the task that runs, and the worker, whose state nobody knows any more. */
@@ -32,7 +34,7 @@ function fatal(error: unknown): void {
 
 function begin(store: FsChunkStore, loader: ChunkLoader): void {
   onUncaught(fatal);
-  process.on("exit", (code) => environment.crash(code, (writer) => encodeValue(writer, code)));
+  process.prependListener("exit", (code) => environment.crash(code, (writer) => encodeValue(writer, code)));
   // Keeps the loop of an idle worker alive.
   setInterval(() => undefined, 0x7fff_ffff);
   provideBackend(environment);

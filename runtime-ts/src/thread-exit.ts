@@ -1,0 +1,42 @@
+/**
+ * Who ends a worker's thread: the worker itself, by `process.exit`, or the root, by `terminate`, which is also what Node does to all threads at the end of the
+ * program. Never both: in `process.exit` Node writes the thread's CPU and heap profiles and its coverage, for which it needs V8, and a termination that arrives
+ * meanwhile makes that fail ("Failed to stringify CPU profile result"). After a termination alone it writes them as well, since it lifts it first.
+ *
+ * One word of shared memory decides. The worker's first `exit` listener takes it; the root takes it before it terminates, or waits for the worker to end.
+ */
+import { tells } from "./pool/thread-end";
+import { C } from "./telemetry";
+
+const enum End {
+  Undecided = 0,
+  /** The worker is in `process.exit`. */
+  Exits = 1,
+  /** The root terminates it, or Node does with the program. */
+  Terminated = 2,
+}
+
+/** ms for the `exit` listeners of a worker, and for what Node writes then. */
+export const EXIT_LIMIT_MS = 10_000;
+
+/**
+ * For a worker's entry: from now on its exits are announced. Listeners that tell the root how it ended are to be prepended, since one that comes second waits here
+ * for its termination.
+ */
+export function announceExit(control: Int32Array): void {
+  // Without the means to see a thread's end nobody could wait for it.
+  if (!tells) return;
+  process.on("exit", () => {
+    if (Atomics.compareExchange(control, C.End, End.Undecided, End.Exits) === End.Terminated)
+      Atomics.wait(control, C.End, End.Terminated, EXIT_LIMIT_MS);
+  });
+}
+
+/** For the root, before it terminates a worker: false when that is in `process.exit` and ends by itself. */
+export function mayTerminate(control: Int32Array): boolean {
+  return Atomics.compareExchange(control, C.End, End.Undecided, End.Terminated) !== End.Exits;
+}
+
+export function isExiting(control: Int32Array): boolean {
+  return Atomics.load(control, C.End) === End.Exits;
+}
