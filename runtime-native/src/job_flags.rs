@@ -1,4 +1,4 @@
-//! The numbers of a worker's jobs, and their flags that other threads see: which jobs are open, and which have been cancelled.
+//! The numbers of a worker's jobs, and their flags that other threads see: which jobs are open, which are suspended, and which have been cancelled.
 //!
 //! Jobs run on a stack, so [`SLOTS`] numbers are enough for nearly all: a number is a slot and a count, its flags are two words, and JavaScript polls
 //! one of them directly. Asynchronous jobs that wait for each other may be more; those beyond get numbers that are never used twice, and their
@@ -15,14 +15,21 @@ pub const SLOTS: usize = if cfg!(loom) { 2 } else { 2048 };
 const SLOT_BITS: u32 = SLOTS.trailing_zeros();
 /// From here on a number is that of a job without a slot. Known to `runtime-ts/src/worker/native-worker.ts`.
 pub const WITHOUT_SLOT: u32 = 1 << 30;
+/// Added to a job's number: the job while it is suspended, that is, while none of its code runs or can run. Other numbers stay below.
+pub const SUSPENDED: u32 = 1 << 31;
 
 /// The slot of a job that has one.
 pub fn job_slot(job: u32) -> usize {
     job as usize % SLOTS
 }
 
+/// The job's number without [`SUSPENDED`].
+fn name(job: u32) -> u32 {
+    job & !SUSPENDED
+}
+
 pub fn has_slot(job: u32) -> bool {
-    job < WITHOUT_SLOT
+    name(job) < WITHOUT_SLOT
 }
 
 /// The number after `job` in the same slot, so that a flag which comes too late hits nobody else; never 0.
@@ -40,13 +47,20 @@ pub fn next_job_without_slot(job: u32) -> u32 {
     WITHOUT_SLOT | (job.wrapping_add(1) & (WITHOUT_SLOT - 1))
 }
 
+#[derive(Default)]
+struct Other {
+    /// The job's number as it is open.
+    open: u32,
+    cancelled: bool,
+}
+
 pub struct JobFlags {
     /// By slot: the job that is open there.
     open: [AtomicU32; SLOTS],
     /// By slot: the job that was last cancelled there.
     cancelled: [AtomicU32; SLOTS],
-    /// Open jobs without a slot, and whether they have been cancelled.
-    others: Mutex<HashMap<u32, bool>>,
+    /// Open jobs without a slot, by number.
+    others: Mutex<HashMap<u32, Other>>,
 }
 
 impl Default for JobFlags {
@@ -69,7 +83,16 @@ impl JobFlags {
         if has_slot(job) {
             self.open[job_slot(job)].store(job, Ordering::Relaxed);
         } else {
-            self.others.lock().insert(job, false);
+            self.others.lock().entry(name(job)).or_default().open = job;
+        }
+    }
+
+    /// An open job is suspended or goes on: `job` is its number from now on. SeqCst, or under the lock: see [`crate::worker::Worker::resume_job`].
+    pub fn rename(&self, job: u32) {
+        if has_slot(job) {
+            self.open[job_slot(job)].store(job, Ordering::SeqCst);
+        } else if let Some(other) = self.others.lock().get_mut(&name(job)) {
+            other.open = job;
         }
     }
 
@@ -86,15 +109,15 @@ impl JobFlags {
         if has_slot(job) {
             self.open[job_slot(job)].load(Ordering::SeqCst) == job
         } else {
-            self.others.lock().contains_key(&job)
+            self.others.lock().get(&name(job)).is_some_and(|other| other.open == job)
         }
     }
 
     pub fn cancel(&self, job: u32) {
         if has_slot(job) {
             self.cancelled[job_slot(job)].store(job, Ordering::Release);
-        } else if let Some(cancelled) = self.others.lock().get_mut(&job) {
-            *cancelled = true;
+        } else if let Some(other) = self.others.lock().get_mut(&job) {
+            other.cancelled = true;
         }
     }
 }
@@ -124,6 +147,10 @@ mod tests {
         flags.open(one);
         flags.cancel(other);
         assert!(flags.is_open(one) && !flags.is_open(other));
+        flags.rename(one | SUSPENDED);
+        assert!(!flags.is_open(one) && flags.is_open(one | SUSPENDED));
+        flags.rename(one);
+        assert!(flags.is_open(one) && !flags.is_open(one | SUSPENDED));
         flags.close(one);
         assert!(!flags.is_open(one));
     }

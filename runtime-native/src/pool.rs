@@ -270,18 +270,17 @@ impl Pool {
         let (id, job) = before.runner();
         if let Some(worker) = self.worker(id) {
             worker.flag_cancelled(job);
-            if grace.is_zero() {
-                self.stop_overdue(&worker, job);
-            } else {
-                TIMER.after(
-                    grace,
-                    Action::Overdue {
-                        pool: Arc::downgrade(self),
-                        worker,
-                        job,
-                    },
-                );
-            }
+            self.stop_after(grace, worker, job);
+        }
+    }
+
+    /// Stops a worker if this job of its is still open after `grace`.
+    pub fn stop_after(self: &Arc<Self>, grace: Duration, worker: Arc<Worker>, job: u32) {
+        if grace.is_zero() {
+            self.stop_overdue(&worker, job);
+        } else {
+            let pool = Arc::downgrade(self);
+            TIMER.after(grace, Action::Overdue { pool, worker, job });
         }
     }
 

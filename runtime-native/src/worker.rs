@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::deque::{Deque, Totals};
-use crate::job_flags::JobFlags;
+use crate::job_flags::{JobFlags, SUSPENDED};
 use crate::mailbox::LoopWaker;
 use crate::queue::Queue;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
@@ -32,6 +32,8 @@ pub struct Worker {
     doom: AtomicU8,
     /// Open jobs. Written by its own thread only.
     running: AtomicU32,
+    /// Those of them that are suspended. Used by its own thread only.
+    suspended: AtomicU32,
     /// The worker whose task it runs, so that what is in its deque is likely to come from there.
     serves: AtomicU32,
     ready: AtomicBool,
@@ -62,6 +64,7 @@ impl Worker {
             in_loop: AtomicBool::new(false),
             doom: AtomicU8::new(SOUND),
             running: AtomicU32::new(0),
+            suspended: AtomicU32::new(0),
             serves: AtomicU32::new(NOBODY),
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
@@ -128,6 +131,34 @@ impl Worker {
         self.flags.close(job);
         self.running
             .store(self.running.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+
+    /// None of the job's code runs from here on, or can run: it is no reason to stop the worker. Its own thread only.
+    pub fn suspend_job(&self, job: u32) {
+        self.flags.rename(job | SUSPENDED);
+        self.suspended
+            .store(self.suspended.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// A suspended job goes on. Its own thread only.
+    ///
+    /// `is_settled`: whether its task has been cancelled or has run out of time. Then it goes on only to clean up, and nobody else sees to it that this
+    /// has an end: gives the number for which the worker is to be condemned after another grace period.
+    pub fn resume_job(&self, job: u32, is_settled: impl Fn() -> bool) -> Option<u32> {
+        self.suspended
+            .store(self.suspended.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        if is_settled() {
+            // It keeps the other number, so that a grace period that has begun before does not end this one.
+            return Some(job | SUSPENDED);
+        }
+        self.flags.rename(job);
+        // Against `Pool::cancel`, which settles and then, after its grace period, looks whether the job is open: at least one of the two sees the other.
+        is_settled().then_some(job)
+    }
+
+    /// Suspended jobs. Its own thread only.
+    pub fn suspended(&self) -> u32 {
+        self.suspended.load(Ordering::Relaxed)
     }
 
     /// Sets the flag that the job polls.
@@ -210,5 +241,26 @@ mod tests {
         worker.open_job(next_job(job));
         assert!(!worker.condemn(job) && !worker.is_doomed());
         assert!(worker.condemn(next_job(job)) && worker.is_doomed());
+    }
+
+    #[test]
+    fn a_suspended_job_condemns_nobody_before_it_goes_on() {
+        let worker = Worker::new(0);
+        let job = next_job(0);
+        worker.open_job(job);
+        worker.suspend_job(job);
+        assert!(worker.suspended() == 1 && !worker.condemn(job));
+        assert_eq!(worker.resume_job(job, || false), None);
+        assert!(worker.suspended() == 0 && worker.condemn(job));
+    }
+
+    #[test]
+    fn a_job_that_was_cancelled_while_suspended_has_a_grace_period_of_its_own() {
+        let worker = Worker::new(0);
+        let job = next_job(0);
+        worker.open_job(job);
+        worker.suspend_job(job);
+        let renamed = worker.resume_job(job, || true).unwrap();
+        assert!(!worker.condemn(job) && worker.condemn(renamed));
     }
 }

@@ -24,6 +24,8 @@ const HEADER_BYTES = 32;
 const CAPACITY = 1 << 16;
 /** Values that the producer may be ahead of the consumer. */
 const AHEAD = 16;
+/** ms for which the producer waits for room before its worker takes other tasks: a consumer that reads on keeps it, one that does not lets it go. */
+const PATIENCE_MS = 5;
 
 type WaitAsync = (array: Int32Array, index: number, value: number) => { async: false } | { async: true; value: Promise<string> };
 
@@ -123,8 +125,21 @@ export class StreamConsumer extends Channel {
   }
 }
 
+/** The job that a producer runs in. Between the two calls none of its code runs. */
+export interface Suspendable {
+  suspend(): void;
+  resume(): void;
+}
+
 /** The producer's end, in the worker. */
 export class StreamProducer extends Channel {
+  constructor(
+    memory: SharedArrayBuffer,
+    private readonly job: Suspendable,
+  ) {
+    super(memory);
+  }
+
   get cancelled(): boolean {
     return this.load(CANCELLED) === 1;
   }
@@ -143,11 +158,22 @@ export class StreamProducer extends Channel {
   private async writeRest(room: number, steps: Iterator<number>): Promise<boolean> {
     for (let mark = room; ;) {
       const wait = waitAsync(this.header, ROOM, mark);
-      if (wait.async) await wait.value;
+      if (wait.async) await this.patiently(wait.value);
       const next = steps.next();
       if (next.done === true) return !this.cancelled;
       mark = next.value;
     }
+  }
+
+  private async patiently(room: Promise<unknown>): Promise<void> {
+    let suspended = false;
+    const timer = setTimeout(() => {
+      suspended = true;
+      this.job.suspend();
+    }, PATIENCE_MS);
+    await room;
+    clearTimeout(timer);
+    if (suspended) this.job.resume();
   }
 
   /** No more values follow. */

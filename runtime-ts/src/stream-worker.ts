@@ -1,24 +1,28 @@
 /** The worker's side of a parallel generator: runs it and writes what it yields into the channel. The task's result is the generator's return value. */
 import { ByteWriter, encodeValue } from "./codec";
 import { TransferError } from "./errors";
-import type { JobContext } from "./inside";
-import { StreamProducer } from "./stream-channel";
+import { type Suspendable, StreamProducer } from "./stream-channel";
 
 const HOME_BYTES = 4096;
+
+/** The job that the generator runs in. */
+interface StreamJob extends Suspendable {
+  readonly info: { readonly name: string };
+}
 
 /**
  * @param fn the generator function
  * @param args the channel's memory, then the call's own arguments
  */
-export function runStream(fn: Function, receiver: unknown, args: readonly unknown[], context: JobContext): unknown {
-  const producer = new StreamProducer(args[0] as SharedArrayBuffer);
+export function runStream(fn: Function, receiver: unknown, args: readonly unknown[], job: StreamJob): unknown {
+  const producer = new StreamProducer(args[0] as SharedArrayBuffer, job);
   const generator = fn.apply(receiver, args.slice(1)) as Generator<unknown> | AsyncGenerator<unknown>;
   const writer = new ByteWriter(new Uint8Array(HOME_BYTES));
   const encode = (value: unknown): Uint8Array => {
     writer.reset();
     encodeValue(writer, value);
     if (writer.attachments !== null)
-      throw new TransferError(`${context.info.name} yields moved or shared memory, which a stream does not carry.`, { path: "yield" });
+      throw new TransferError(`${job.info.name} yields moved or shared memory, which a stream does not carry.`, { path: "yield" });
     return writer.bytes.subarray(0, writer.length);
   };
   return Symbol.asyncIterator in generator ? runAsync(generator, producer, encode) : runSync(generator, producer, encode);

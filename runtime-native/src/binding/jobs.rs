@@ -22,6 +22,9 @@ const NATIVE_SLEEP: Duration = Duration::from_millis(50);
 /// Without a pause for so many jobs or so long (ns), the event loop gets a turn.
 const JOBS_WITHOUT_TURN: u32 = 512;
 const TIME_WITHOUT_TURN: u64 = 20_000_000;
+/// The same where suspended jobs may have to go on.
+const JOBS_BESIDE_SUSPENDED: u32 = 16;
+const TIME_BESIDE_SUSPENDED: u64 = 1_000_000;
 
 /// Why the loop has returned to JavaScript, which acts accordingly.
 #[repr(i32)]
@@ -199,7 +202,7 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
         if pool.is_closing() || worker.is_doomed() || worker.is_retired() {
             return Left::End;
         }
-        if side.pending.get() > 0 {
+        if side.held() > 0 {
             // The event loop belongs to the pending jobs; nested tasks, which they may be waiting for, run in between.
             match pool.find_for_waiting(worker, Reach::Own) {
                 Some(task) => {
@@ -229,7 +232,7 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
             if execute(port, side, calls, task) == Alive::No {
                 return Left::End;
             }
-            if side.pending.get() == 0 && over_time(side) {
+            if side.held() == 0 && over_time(side) {
                 return Left::Turn;
             }
             continue;
@@ -239,7 +242,7 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
             if execute(port, side, calls, task) == Alive::No {
                 return Left::End;
             }
-            if side.pending.get() == 0 && over_time(side) {
+            if side.held() == 0 && over_time(side) {
                 return Left::Turn;
             }
             continue;
@@ -255,7 +258,12 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
 }
 
 fn over_time(side: &WorkerSide) -> bool {
-    side.jobs_since_turn.get() >= JOBS_WITHOUT_TURN || clock::now() - side.turned_at.get() >= TIME_WITHOUT_TURN
+    let (jobs, time) = if side.worker.suspended() == 0 {
+        (JOBS_WITHOUT_TURN, TIME_WITHOUT_TURN)
+    } else {
+        (JOBS_BESIDE_SUSPENDED, TIME_BESIDE_SUSPENDED)
+    };
+    side.jobs_since_turn.get() >= jobs || clock::now() - side.turned_at.get() >= time
 }
 
 /// Ends a sleep in the event loop, if there was one.
@@ -271,8 +279,8 @@ fn wake_up(port: &Port, side: &WorkerSide) {
 /// Sleeps until there is something to do, natively at first. Some: it is to go on sleeping in the event loop.
 fn sleep(port: &Port, side: &WorkerSide) -> Option<Left> {
     let (pool, worker) = (&port.pool, &side.worker);
-    // Timers and sockets that a task has left need the loop at once.
-    let in_loop_at_once = port.event_loop.has_other_work(true);
+    // Timers and sockets that a task has left need the loop at once, and so does what suspended jobs wait for.
+    let in_loop_at_once = side.pending.get() > 0 || port.event_loop.has_other_work(true);
     let park = || port.parker.park_timeout(NATIVE_SLEEP);
     if !in_loop_at_once && !resting::sleep_natively(pool, worker, park) {
         return None;
@@ -359,6 +367,46 @@ pub unsafe extern "C" fn complete(env: sys::napi_env, info: sys::napi_callback_i
                 Settlement::Rejected
             };
             side.settle(&port.pool, job, settlement, payload);
+            Ok(nothing())
+        })
+    }
+}
+
+/// `suspend(job)`: no code of this job runs until `resume`, so the worker may take others, and is not stopped for it.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn suspend(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [job]: [_; 1]| {
+            side(port)?.suspend(int(env, job)? as u32);
+            Ok(nothing())
+        })
+    }
+}
+
+/// `resume(job)`: a suspended job goes on now.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn resume(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [job]: [_; 1]| {
+            let side = side(port)?;
+            if let Some((task, overdue)) = side.resume(int(env, job)? as u32) {
+                port.pool.stop_after(task.plan.grace, Arc::clone(&side.worker), overdue);
+            }
+            // Others must not count on this worker while it runs the job: whoever has chosen it from the idle is to choose another.
+            if side.asleep_in_loop.get() == Some(Asleep::Idle) {
+                side.asleep_in_loop.set(None);
+                let chosen = !port.pool.sleep.retract_idle(&side.worker);
+                side.worker.set_in_loop(false);
+                if chosen {
+                    port.pool.pass_on();
+                }
+            }
             Ok(nothing())
         })
     }

@@ -186,6 +186,8 @@ const WORKER_FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"complete", jobs::complete),
     (c"progress", jobs::progress),
     (c"isCancelled", jobs::is_cancelled),
+    (c"suspend", jobs::suspend),
+    (c"resume", jobs::resume),
     (c"crash", jobs::crash),
     (c"retire", control::retire),
 ];

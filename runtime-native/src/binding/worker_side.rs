@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 
 use napi::sys;
@@ -25,6 +26,7 @@ struct OpenJob {
     task: Arc<Task>,
     /// It goes on asynchronously; `Some(true)` when it was started while another job was blocked.
     pending: Option<bool>,
+    suspended: bool,
 }
 
 /// Words of the header area: how a job is passed to JavaScript, and its outcome back, without a single argument.
@@ -140,6 +142,7 @@ impl WorkerSide {
             job,
             task: Arc::clone(&task),
             pending: None,
+            suspended: false,
         };
         if slot.is_some() {
             self.free.borrow_mut().pop();
@@ -187,11 +190,44 @@ impl WorkerSide {
         }
     }
 
+    /// An open job waits for something outside of the pool, and no code of it runs until it is resumed: the worker is free for others meanwhile.
+    pub fn suspend(&self, job: u32) {
+        let suspends = self.with_open(job, |open| !mem::replace(&mut open.suspended, true));
+        if suspends == Some(true) {
+            self.worker.suspend_job(job);
+        }
+    }
+
+    /// As [`Worker::resume_job`].
+    pub fn resume(&self, job: u32) -> Option<(Arc<Task>, u32)> {
+        let task = self.with_open(job, |open| {
+            mem::replace(&mut open.suspended, false).then(|| Arc::clone(&open.task))
+        })??;
+        let overdue = self
+            .worker
+            .resume_job(job, || task.state.load().settlement().is_some())?;
+        Some((task, overdue))
+    }
+
+    /// Pending jobs whose worker waits for them.
+    pub fn held(&self) -> u32 {
+        self.pending.get().saturating_sub(self.worker.suspended())
+    }
+
     /// Settles an open job and closes it. Whoever cancelled it before has won: then the outcome is dropped.
     pub fn settle(&self, pool: &Pool, job: u32, settlement: Settlement, payload: Payload) {
-        let Some(OpenJob { task, pending, .. }) = self.take_open(job) else {
+        let Some(OpenJob {
+            task,
+            pending,
+            suspended,
+            ..
+        }) = self.take_open(job)
+        else {
             return;
         };
+        if suspended {
+            self.worker.resume_job(job, || false);
+        }
         if let Some(inside) = pending {
             self.pending.set(self.pending.get() - 1);
             self.pending_inside.set(self.pending_inside.get() - u32::from(inside));

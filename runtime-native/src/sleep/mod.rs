@@ -71,7 +71,9 @@ impl Sleep {
     /// (3) An idle worker says that it is about to sleep. It must look for work once more before it does.
     pub fn announce_idle(&self, worker: &Arc<Worker>) {
         let mut sleepers = self.sleepers.lock();
-        sleepers.idle.push(Arc::clone(worker));
+        // One that holds suspended jobs is woken last: what it runs may end it, and them.
+        let position = if worker.suspended() > 0 { 0 } else { sleepers.idle.len() };
+        sleepers.idle.insert(position, Arc::clone(worker));
         self.idle.store(sleepers.idle.len() as u32, Ordering::SeqCst);
         drop(sleepers);
         fence(Ordering::SeqCst);

@@ -90,6 +90,9 @@ class InlineBackend extends Ledger implements Backend {
       writer: () => this.results,
       complete: (job, settlement, writer) => this.complete(job, settlement, writer),
       isCancelled: (job) => this.jobs.get(job)?.cancelled === true,
+      // Only streams of worker threads wait for their consumer.
+      suspend: () => {},
+      resume: () => {},
       progress: (job, fraction) => {
         const task = this.jobs.get(job)?.task;
         if (task !== undefined && task.settlement === 0) task.sink.progressed(fraction);

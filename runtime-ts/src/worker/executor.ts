@@ -178,10 +178,18 @@ class RunningJob implements JobContext {
   progress(fraction: number): void {
     this.host.progress(this.job, fraction);
   }
+
+  suspend(): void {
+    this.host.suspend(this.job);
+  }
+
+  resume(): void {
+    this.host.resume(this.job);
+  }
 }
 
 /** The general way: a receiver, captures, a variant. */
-function call({ loaded, variant }: Runnable, values: unknown[], context: JobContext): unknown {
+function call({ loaded, variant }: Runnable, values: unknown[], context: RunningJob): unknown {
   const { task, fn } = loaded!;
   let at = 0;
   const receiver = task.receiver ? values[at++] : undefined;

@@ -257,6 +257,16 @@ class NativeWorker implements WorkerHost {
     this.port.progress(job, fraction);
   }
 
+  suspend(job: number): void {
+    this.port.suspend(job);
+    this.schedule();
+  }
+
+  resume(job: number): void {
+    this.port.resume(job);
+    this.schedule();
+  }
+
   // ---- the end
 
   /** An error that nobody has caught ends the worker, as it would end a program; the tasks that it ran learn of it. */

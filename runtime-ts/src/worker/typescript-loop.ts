@@ -99,6 +99,8 @@ export class WorkerEnvironment extends Environment {
         this.settle(job, settlement, writer);
         this.turn();
       },
+      suspend: () => {},
+      resume: () => {},
       isCancelled: (job) => job < LOCAL_JOBS && Atomics.load(this.slots, job * SLOT_WORDS + S.Cancel) !== 0,
       progress: (job, fraction) => this.progress(job, fraction),
       workerIndex: this.settings.workerIndex,

@@ -35,8 +35,11 @@ export function poolPlan(seed: number, pool: number, threads?: number): PoolPlan
   };
 }
 
-/** @param memory whether tasks may run out of memory: V8 sometimes takes the process along */
-export function roundPlan(seed: number, index: number, memory: boolean): RoundPlan {
+/**
+ * @param memory whether tasks may run out of memory: V8 sometimes takes the process along
+ * @param threads number of workers of the pool that the round runs on
+ */
+export function roundPlan(seed: number, index: number, memory: boolean, threads: number): RoundPlan {
   const random = new Random(seedOf(seed, index));
   const flavour = random.weighted<Flavour>([
     [2, { kills: false, ends: false, depth: 0 }],
@@ -46,12 +49,22 @@ export function roundPlan(seed: number, index: number, memory: boolean): RoundPl
     [5, { kills: false, ends: true, depth: 3 }],
     [6, { kills: true, ends: true, depth: 3 }],
   ]);
-  return new Generator(random, flavour, memory).round(index, random.int(4, 24), true);
+  return new Generator(random, flavour, memory).round(index, random.int(4, 24), threads);
 }
+
+/** Workers of the pool that a Worker of the program's has. */
+export const ENVIRONMENT_THREADS = 2;
 
 function unblock(operation: Operation): void {
   if (operation.kind === "map" && operation.look === "get") operation.look = "await";
   if (operation.kind === "task" && ["get", "wait", "timed"].includes(operation.task.look)) operation.task.look = "await";
+}
+
+/** It keeps its worker until the program's event loop turns: nothing else ends it. */
+function keepsItsWorker({ ending, timeout, cancel, signal }: TaskPlan): boolean {
+  if (ending.kind !== "forever" && ending.kind !== "hang" && ending.kind !== "cooperate") return false;
+  if (timeout !== undefined && timeout < LONG) return false;
+  return cancel?.at !== "once" && signal?.at !== "before" && signal?.at !== "once";
 }
 
 class Generator {
@@ -70,12 +83,19 @@ class Generator {
     this.mostKillers = flavour.kills ? random.int(1, 5) : 0;
   }
 
-  round(index: number, count: number, outermost: boolean): RoundPlan {
+  /** @param threads number of workers of its pool; none: a round inside of another */
+  round(index: number, count: number, threads?: number): RoundPlan {
     const { random } = this;
+    const outermost = threads !== undefined;
     const siblings: TaskPlan[] = [];
     const operations = Array.from({ length: count }, () => this.operation(siblings, outermost));
     // A generator that waits for room keeps its worker; who reads it must not block the thread to wait for a task that needs that worker.
     if (operations.some(({ kind }) => kind === "stream")) for (const operation of operations) unblock(operation);
+    // So do tasks that go on until the program's event loop cancels them: one worker at least has to be left for what a blocked program waits for.
+    const kept = operations.flatMap((operation) =>
+      operation.kind === "task" ? [operation.task] : operation.kind === "group" || operation.kind === "scope" ? operation.tasks : [],
+    );
+    if (kept.filter(keepsItsWorker).length >= (threads ?? ENVIRONMENT_THREADS)) for (const operation of operations) unblock(operation);
     const pauses = operations.map(() =>
       random.weighted([
         [6, 0],
@@ -160,7 +180,7 @@ class Generator {
         return {
           kind,
           id,
-          round: inner.round(-1, random.int(1, 6), false),
+          round: inner.round(-1, random.int(1, 6)),
           end: random.weighted([
             [4, "itself"],
             [2, "shutdown"],

@@ -7,7 +7,7 @@ import { readFileSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { configure, shutdown } from "makeparallel";
-import { poolPlan, roundPlan, ROUNDS_PER_POOL } from "./generate";
+import { ENVIRONMENT_THREADS, poolPlan, roundPlan, ROUNDS_PER_POOL } from "./generate";
 import { runRound, setUp } from "./round";
 import { tasksOf, type Operation, type RoundPlan } from "./plan";
 import { startWatchdog, watchdog } from "./watchdog";
@@ -55,11 +55,13 @@ async function program(): Promise<void> {
   let pool = -1;
   for (let index = from; index < from + Number(values.rounds); index++) {
     if (performance.now() > end) break;
+    const plan = poolPlan(seed, Math.floor(index / ROUNDS_PER_POOL), threads);
     const whole =
-      values.plan === undefined ? roundPlan(seed, index, values.memory) : (JSON.parse(readFileSync(values.plan, "utf8")) as RoundPlan);
+      values.plan === undefined
+        ? roundPlan(seed, index, values.memory, plan.threads)
+        : (JSON.parse(readFileSync(values.plan, "utf8")) as RoundPlan);
     const round = reduce(whole, only);
     if (values.show) say({ plan: round });
-    const plan = poolPlan(seed, Math.floor(index / ROUNDS_PER_POOL), threads);
     for (let run = 0; run < Number(values.repeat); run++) {
       if (performance.now() > end && run > 0) break;
       if (pool !== Math.floor(index / ROUNDS_PER_POOL) || round.shutdown) {
@@ -113,7 +115,7 @@ function reduce(round: RoundPlan, only: readonly number[] | undefined): RoundPla
 
 /** In a Worker of the user's: a round in an environment with a pool of its own. */
 async function environment({ round, end, ms, backend }: NonNullable<EnvironmentData["stress"]>): Promise<void> {
-  configure({ backend: backend as "native", threads: 2, grace: 20 });
+  configure({ backend: backend as "native", threads: ENVIRONMENT_THREADS, grace: 20 });
   if (end === "exit") setTimeout(() => process.exit(5), ms);
   const problems = await runRound(round, backend, { watch: () => {}, at: () => {} });
   if (end === "shutdown") await shutdown();
