@@ -115,10 +115,10 @@ export interface BindingWorker extends BindingPort {
  * Makes the current environment a worker of a pool. Null when the pool has gone, or the worker with that id.
  *
  * @param run runs the job that the header describes
- * @param pump lets microtasks and ticks run
+ * @param pump the event loop is about to turn inside of a wait (false), or has turned (true): then immediates, microtasks and ticks are run
  * @param onWake as for openPool; also when there is work for a worker that waits in its event loop
  */
-export declare function attachWorker(pool: number, id: number, run: () => number, pump: () => void, onWake: () => void, breathe: () => void): BindingWorker | null
+export declare function attachWorker(pool: number, id: number, run: () => number, pump: (arg: boolean) => void, onWake: () => void, breathe: () => void): BindingWorker | null
 
 /** A chunk's bytes and, where another worker has offered one, V8's code cache for them. Both are shared by all threads: never write to them. */
 export interface BindingChunk {

@@ -109,7 +109,10 @@ impl JobFlags {
         if has_slot(job) {
             self.open[job_slot(job)].load(Ordering::SeqCst) == job
         } else {
-            self.others.lock().get(&name(job)).is_some_and(|other| other.open == job)
+            self.others
+                .lock()
+                .get(&name(job))
+                .is_some_and(|other| other.open == job)
         }
     }
 

@@ -656,6 +656,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
         if ((this._flags & RAW) !== 0) this._decodeRaw();
         if (from !== 0) this._tracePull(from);
+        // Before there is a promise: that is rejected for the one who asks, and if that one does not handle it, it is unhandled.
+        if (this._settlement > Settlement.Fulfilled) lookedAt(this);
         const promise = this._settlement === Settlement.Fulfilled ? Promise.resolve(this._value) : Promise.reject(this._value);
         // With a callback that is about to run, the continuation keeps its place.
         if ((this._flags & DIRECT) === 0) this._promise = promise;

@@ -80,7 +80,14 @@ fn wait(port: &Port, task: &Arc<Task>, deadline: Option<Instant>) -> Outcome<Wai
         None => None,
     };
     let mut chosen = false;
+    let continuation = u32::from(helper.as_ref().is_some_and(|(side, _)| !side.calling.get()));
+    if let Some((side, _)) = &helper {
+        side.blocked.set(side.blocked.get() + continuation);
+    }
     let waited = wait_until_left(port, helper.as_ref(), task, deadline, &mut chosen);
+    if let Some((side, _)) = &helper {
+        side.blocked.set(side.blocked.get() - continuation);
+    }
     if chosen {
         port.pool.pass_on();
     }
@@ -210,7 +217,7 @@ fn park(
         }
         Some(side) => {
             let (pool, worker) = (&port.pool, &side.worker);
-            let turning = side.pending_inside.get() > 0;
+            let turning = side.needs_turns();
             if turning {
                 // From here on the loop has to be woken for what those jobs wait for.
                 port.mailbox.attend(false);
@@ -220,8 +227,9 @@ fn park(
             let limit = left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH });
             let park = || port.parker.park_timeout(limit);
             *chosen |= !resting::sleep_inside(pool, worker, reach, may_sleep, park);
-            if turning {
-                super::jobs::pump(port, side);
+            if turning && super::jobs::pump(port, side) == Alive::No {
+                port.event_loop.stop();
+                return Some(Waited::Ending);
             }
         }
     }

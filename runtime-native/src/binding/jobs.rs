@@ -112,6 +112,7 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) 
     let depth = side.depth.get();
     side.depth.set(depth + 1);
     let outer_frame = side.enter_frame();
+    let outer_call = side.calling.replace(true);
     let mut scope = ptr::null_mut();
     let mut result = ptr::null_mut();
     let mut settlement = -1;
@@ -127,6 +128,7 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) 
     }
     side.depth.set(depth);
     side.leave_frame(outer_frame);
+    side.calling.set(outer_call);
     // A pending job goes on being served.
     if let (Some(outer), 1..) = (outer_service, settlement) {
         side.worker.serve(outer);
@@ -484,11 +486,31 @@ pub unsafe extern "C" fn crash(env: sys::napi_env, info: sys::napi_callback_info
     }
 }
 
-/// Lets asynchronous jobs that were started by helping go on while the job that helps is still blocked.
-pub fn pump(port: &Port, side: &WorkerSide) {
-    let (mut scope, mut function, mut receiver, mut result) =
-        (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+/// Lets asynchronous jobs go on while another job of this worker is blocked. Gives whether the environment is still alive; where it is not, the turn may have
+/// used up the request that ends its loop.
+pub fn pump(port: &Port, side: &WorkerSide) -> Alive {
+    // A turn must not begin in an environment that is being terminated, see `runtime-ts/src/worker/immediates.ts`.
+    if !port.breathe() {
+        return Alive::No;
+    }
+    // What runs in the turn is not part of the job that is blocked.
+    let calling = side.calling.replace(false);
+    tell_turn(port, side, false);
     port.event_loop.turn();
+    tell_turn(port, side, true);
+    side.calling.set(calling);
+    if port.breathe() { Alive::Yes } else { Alive::No }
+}
+
+/// Tells JavaScript that the event loop is about to turn inside of a wait, or has turned.
+fn tell_turn(port: &Port, side: &WorkerSide, turned: bool) {
+    let (mut scope, mut function, mut receiver, mut argument, mut result) = (
+        ptr::null_mut(),
+        ptr::null_mut(),
+        ptr::null_mut(),
+        ptr::null_mut(),
+        ptr::null_mut(),
+    );
     // SAFETY: on the port's thread, inside of a call from JavaScript.
     unsafe {
         if sys::napi_open_handle_scope(port.env, &mut scope) != sys::Status::napi_ok {
@@ -496,8 +518,9 @@ pub fn pump(port: &Port, side: &WorkerSide) {
         }
         if sys::napi_get_reference_value(port.env, side.pump, &mut function) == sys::Status::napi_ok
             && sys::napi_get_global(port.env, &mut receiver) == sys::Status::napi_ok
+            && sys::napi_get_boolean(port.env, turned, &mut argument) == sys::Status::napi_ok
         {
-            sys::napi_call_function(port.env, receiver, function, 0, ptr::null(), &mut result);
+            sys::napi_call_function(port.env, receiver, function, 1, &argument, &mut result);
         }
         sys::napi_close_handle_scope(port.env, scope);
     }

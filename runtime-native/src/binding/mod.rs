@@ -298,7 +298,7 @@ pub fn open_pool<'env>(
 /// Makes the current environment a worker of a pool. Null when the pool has gone, or the worker with that id.
 ///
 /// @param run runs the job that the header describes
-/// @param pump lets microtasks and ticks run
+/// @param pump the event loop is about to turn inside of a wait (false), or has turned (true): then immediates, microtasks and ticks are run
 /// @param onWake as for openPool; also when there is work for a worker that waits in its event loop
 #[napi(ts_return_type = "BindingWorker | null")]
 pub fn attach_worker<'env>(
@@ -306,7 +306,7 @@ pub fn attach_worker<'env>(
     pool: u32,
     id: u32,
     run: Function<'env, (), i32>,
-    pump: Function<'env, (), ()>,
+    pump: Function<'env, bool, ()>,
     on_wake: Function<'env, (), ()>,
     breathe: Function<'env, (), ()>,
 ) -> Result<Option<Object<'env>>> {

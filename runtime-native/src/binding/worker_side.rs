@@ -69,6 +69,10 @@ pub struct WorkerSide {
     pub pending_inside: Cell<u32>,
     /// Jobs that run on the stack now.
     pub depth: Cell<u32>,
+    /// The code that runs now is a job's synchronous part. False in continuations.
+    pub calling: Cell<bool>,
+    /// Continuations that are blocked on the stack now: their jobs are pending, and nothing but the end of their wait brings them on.
+    pub blocked: Cell<u32>,
     /// The frame that is pushed into now (see `levels.rs`), and the newest number.
     frame: Cell<u64>,
     newest_frame: Cell<u64>,
@@ -114,6 +118,8 @@ impl WorkerSide {
             pending: Cell::new(0),
             pending_inside: Cell::new(0),
             depth: Cell::new(0),
+            calling: Cell::new(false),
+            blocked: Cell::new(0),
             frame: Cell::new(0),
             newest_frame: Cell::new(0),
             turns: RefCell::default(),
@@ -207,6 +213,11 @@ impl WorkerSide {
             .worker
             .resume_job(job, || task.state.load().settlement().is_some())?;
         Some((task, overdue))
+    }
+
+    /// Whether there are jobs that only the event loop brings on.
+    pub fn needs_turns(&self) -> bool {
+        self.pending.get() > self.blocked.get()
     }
 
     /// Pending jobs whose worker waits for them.

@@ -21,6 +21,7 @@ import { announceExit } from "../thread-exit";
 import type { ChunkStore } from "./chunks";
 import { Executor } from "./executor";
 import type { WorkerHost } from "./host";
+import { afterTurn, beforeTurn, installImmediates, tick, turnsInside } from "./immediates";
 import { NativeChunkStore } from "./native-chunks";
 import type { NativeWorkerStart } from "./native-start";
 import { provideOwnCopy } from "./own-copy";
@@ -37,6 +38,9 @@ const FETCH_PAYLOAD = 1;
 const FETCH_INPUTS = 2;
 /** Jobs from this number on have no flag in shared memory, as in runtime-native/src/job_flags.rs. */
 const WITHOUT_SLOT = 2 ** 30;
+
+/** The loop's own immediates are Node's: it takes them back itself before a turn inside of a wait. */
+const { setImmediate, clearImmediate } = globalThis;
 
 /** Why `work` returns, as in runtime-native/src/binding/jobs.rs. */
 const PENDING = 1;
@@ -84,11 +88,6 @@ class NestedEnvironment extends NativeEnvironment<BindingWorker> {
   }
 }
 
-/** Lets microtasks and ticks run, from within a call that came from the event loop. */
-function tick(): void {
-  (process as unknown as { _tickCallback(): void })._tickCallback();
-}
-
 class NativeWorker implements WorkerHost {
   readonly workerIndex: number;
   private readonly port: BindingWorker;
@@ -100,7 +99,10 @@ class NativeWorker implements WorkerHost {
   private readonly executor: Executor;
   private readonly nested: NestedEnvironment;
   private working = 0;
-  private scheduled = false;
+  /** The immediate that comes back to the loop. */
+  private scheduled: NodeJS.Immediate | undefined;
+  /** It could not be made inside of a turn inside of a wait. */
+  private postponed = false;
   private retirement: NodeJS.Timeout | undefined;
 
   constructor(
@@ -113,7 +115,7 @@ class NativeWorker implements WorkerHost {
       start.pool,
       start.id,
       () => this.run(),
-      tick,
+      (turned) => this.onTurn(turned),
       () => this.onWake(),
       () => {},
     );
@@ -136,9 +138,13 @@ class NativeWorker implements WorkerHost {
   // ---- the loop
 
   private work(): void {
-    this.scheduled = false;
-    // A turn of the event loop inside of a blocking wait: the loop is on the stack already.
+    this.scheduled = undefined;
+    // A turn of the event loop inside of a blocking wait: the loop is on the stack already, or what waits came from there.
     if (this.working > 0) return;
+    if (turnsInside()) {
+      this.postponed = true;
+      return;
+    }
     if (this.retirement !== undefined) clearTimeout(this.retirement);
     this.working++;
     let left: number;
@@ -162,9 +168,26 @@ class NativeWorker implements WorkerHost {
 
   /** Comes back to the loop in the next turn of the event loop. */
   private schedule(): void {
-    if (this.scheduled || this.working > 0) return;
-    this.scheduled = true;
-    setImmediate(() => this.work());
+    if (this.scheduled !== undefined || this.working > 0) return;
+    if (turnsInside()) this.postponed = true;
+    else this.scheduled = setImmediate(() => this.work());
+  }
+
+  /** Before and after a turn of the event loop inside of a wait. */
+  private onTurn(turned: boolean): void {
+    if (turned) {
+      afterTurn();
+      if (!this.postponed || turnsInside()) return;
+      this.postponed = false;
+      this.schedule();
+      return;
+    }
+    if (this.scheduled !== undefined) {
+      clearImmediate(this.scheduled);
+      this.scheduled = undefined;
+      this.postponed = true;
+    }
+    beforeTurn();
   }
 
   private idle(): void {
@@ -182,7 +205,7 @@ class NativeWorker implements WorkerHost {
 
   private onWake(): void {
     this.nested.onWake();
-    if (this.working === 0 && !this.scheduled) this.work();
+    if (this.working === 0 && this.scheduled === undefined) this.work();
   }
 
   /** Runs the job in the header. */
@@ -290,6 +313,7 @@ useTelemetry(new Telemetry(start.telemetry));
 announceExit(control);
 try {
   installSyncStdio();
+  installImmediates();
   provideOwnCopy();
   const binding = loadBinding();
   const chunks = new NativeChunkStore(binding);

@@ -267,6 +267,8 @@ class Generator {
     // Its end comes from a look that never happens, or that blocks the thread that would bring it.
     const ended = task.timeout !== undefined && task.timeout < LONG;
     if (task.look === "drop" && task.cancel !== undefined) task.look = "await";
+    // Others may wait for the worker that it keeps, and a late look cancels it when those are done.
+    if (task.look === "late" && task.cancel !== undefined && keepsItsWorker(task)) task.look = "await";
     const waits = [...task.inputs, ...task.after].some((id) => this.needLoop.has(id));
     if (!ended && (task.cancel !== undefined || task.signal !== undefined || waits)) {
       this.needLoop.add(task.id);

@@ -232,7 +232,7 @@ async function carryOutStream(plan: StreamPlan, stage: Stage): Promise<void> {
     ended = true;
   }
   if (failure !== undefined) {
-    const lost = failure.code === "MP_WORKER_CRASHED" && stage.oracle.mayBeTakenAlong(false, true);
+    const lost = failure.code === "MP_WORKER_CRASHED" && stage.oracle.mayLoseStreams();
     if (!lost && !stage.cancelled && !(fails && failure.message === `value ${failAt}`))
       complain(`failed with ${failure.name}: ${failure.message}`);
     if (fails && !lost && !stage.cancelled && taken !== failAt) complain(`failed after ${taken} values instead of ${failAt}`);

@@ -55,6 +55,11 @@ export class Oracle {
     return this.kills && this.nests && (nested || staysOpen);
   }
 
+  /** Whether streams may be: while one waits for its consumer, its worker runs any other task, and may end under it. */
+  mayLoseStreams(): boolean {
+    return this.kills;
+  }
+
   private checkResult(
     task: TaskPlan,
     result: Result,
@@ -168,6 +173,9 @@ export class Oracle {
     const { ending, retry } = task;
     if (ending.kind !== "flaky" || retry === undefined || place.repeated || this.mayBeTakenAlong(place.nested, staysOpen(task))) return;
     const enough = retry.attempts > ending.failures;
+    // Where the next delay would pass the time limit, the failure at hand is the last.
+    const limited = task.timeout !== undefined && task.timeout < LONG;
+    if (!fulfilled && limited && started <= Math.min(retry.attempts, ending.failures)) return;
     if (fulfilled !== enough)
       this.say(task, `${fulfilled ? "was fulfilled" : "failed"} with ${retry.attempts} runs for ${ending.failures} failures`);
     const expected = enough ? ending.failures + 1 : retry.attempts;
