@@ -7,6 +7,7 @@ import { Captures, type Hoisted } from "./analyze/captures";
 import { ClassFinder, type ClassInfo, pathFrom } from "./analyze/classes";
 import { Graph } from "./analyze/graph";
 import { Isolation, type Reach } from "./analyze/isolation";
+import { mayContainMark } from "./analyze/marks";
 import type { Module, Unit } from "./analyze/module";
 import { Modules } from "./analyze/resolve";
 import { checkSite } from "./analyze/signature";
@@ -53,9 +54,9 @@ export class Project {
     this.graph = this.freshGraph();
   }
 
-  /** Cheap test: could this text contain a mark (substring `parallel`)? */
+  /** Cheap test: could this text contain a mark? */
   static mayContainTask(text: string): boolean {
-    return text.includes("parallel");
+    return mayContainMark(text);
   }
 
   /**

@@ -6,7 +6,7 @@ import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import { manifestKey } from "../emit/manifest-key";
 import type { HostBuildOptions } from "../emit/options";
 import { portableRelative, toSlashes } from "../emit/paths";
-import { packageRoot } from "./typescript-program";
+import { findUp, packageRoot } from "./project-files";
 
 export class EsbuildSettings {
   readonly cwd: string;
@@ -113,14 +113,6 @@ export class EsbuildSettings {
       tsconfig: this.#tsconfig(),
       tsconfigRaw: options.tsconfigRaw,
     };
-  }
-}
-
-function findUp(folder: string, names: readonly string[]): string | undefined {
-  for (;;) {
-    const found = names.map((name) => path.join(folder, name)).find((file) => fs.existsSync(file));
-    if (found !== undefined || folder === path.dirname(folder)) return found;
-    folder = path.dirname(folder);
   }
 }
 

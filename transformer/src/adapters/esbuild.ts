@@ -1,22 +1,16 @@
 /**
  * `makeparallel/esbuild`: the plugin for esbuild.
  *
- * Takes: the host's build. Project files with marks are analyzed when the first of them is loaded, all of them together; each gets its edits as text,
- * with a map. After the build, the chunks are bundled with the host's settings and written beside its output (or added to `outputFiles`).
+ * Every question that esbuild asks a plugin is a message between two processes, and it asks by patterns that are fixed before the build begins. So a build
+ * looks for marks first, in the bytes of the project's files, and then lets esbuild ask only about files that may change. A build without any
+ * is left alone: what hoists is not even loaded. See esbuild-questions.ts.
  */
+import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
-import type { Diagnostic, FileResult, Position, SlicePlan, TypeScript } from "../core";
-import { type Bundle, bundleChunks } from "../emit/bundle";
-import type { BundleOptions, SourceFormat } from "../emit/options";
-import { manifestText, writeBundle } from "../emit/write-output";
-import { Project } from "../project";
-import { EsbuildModules, isProjectSource } from "./esbuild-modules";
+import type { HostBuild } from "./esbuild-build";
+import { Questions } from "./esbuild-questions";
 import { EsbuildSettings } from "./esbuild-settings";
-import { findTypeScript } from "./find-typescript";
-import { jsxFactoriesOfBuild } from "./jsx-factories";
-import { editText } from "./text-edits";
-import { packageVersion } from "./version";
 
 export interface EsbuildPluginOptions {
   /** Whether packages go into the chunks. Default: as the host build does with its own output. */
@@ -29,286 +23,55 @@ const NAME = "makeparallel";
 
 /** @returns the plugin; it should stand first in `plugins`, because esbuild asks only the first plugin that has an answer for a file's text */
 export function makeparallel(options: EsbuildPluginOptions = {}): esbuild.Plugin {
-  return {
-    name: NAME,
-    setup(build) {
-      new HostBuild(build, options).setup();
-    },
-  };
+  return { name: NAME, setup: (build) => setUp(build, options) };
 }
 
 export default makeparallel;
 
-class HostBuild {
-  readonly #settings: EsbuildSettings;
-  readonly #modules: EsbuildModules;
-  #project: Project | undefined;
-  /** Of this build; see {@link #prepare}. */
-  #prepared: Promise<void> | undefined;
-  #marked = new Set<string>();
-  #results = new Map<string, FileResult>();
-  /** Files that were handed out as they are in this build. */
-  #plain = new Set<string>();
+function setUp(build: esbuild.PluginBuild, options: EsbuildPluginOptions): void {
+  const settings = new EsbuildSettings(build.initialOptions);
+  const questions = new Questions(settings, isSingleBuild());
+  let loaded: HostBuild | undefined;
+  const host = (): HostBuild => {
+    if (loaded) return loaded;
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- builds without marks do without it
+    const { HostBuild: Host } = require("./esbuild-build") as typeof import("./esbuild-build");
+    loaded = new Host(build, options, settings, questions);
+    return loaded;
+  };
 
-  constructor(
-    private readonly build: esbuild.PluginBuild,
-    private readonly options: EsbuildPluginOptions,
-  ) {
-    this.#settings = new EsbuildSettings(build.initialOptions);
-    this.#modules = new EsbuildModules(build, (file) => this.#project?.invalidate(file));
-  }
-
-  setup(): void {
-    const { build } = this;
-    const { initialOptions } = build;
-    // Tells which output a source went to.
-    initialOptions.metafile = true;
-    build.onStart(() => this.#start());
-    build.onResolve({ filter: /^makeparallel(\/|$)/ }, (args) => ({ path: args.path, external: true }));
-    build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: "file" }, (args) => this.#load(args));
-    build.onEnd((result) => this.#end(result));
-  }
-
-  #start(): esbuild.OnStartResult | undefined {
-    this.#prepared = undefined;
-    this.#marked = new Set();
-    this.#results = new Map();
-    this.#plain = new Set();
-    this.#modules.nextBuild();
-    if (this.#settings.bundlesFormat === "iife") {
+  // Tells which output a source went to.
+  if (!questions.isQuiet) build.initialOptions.metafile = true;
+  build.onStart(() => {
+    if (settings.bundlesFormat === "iife") {
       return { errors: [{ text: 'Parallel functions run on Node: set `platform: "node"`, or `format: "esm"` or `"cjs"`.' }] };
     }
-    return undefined;
+    loaded?.start();
+    return questions.start();
+  });
+  build.onResolve({ filter: /^makeparallel(\/|$)/ }, (args) => ({ path: args.path, external: true }));
+  for (const filter of questions.filters) {
+    build.onLoad({ filter, namespace: "file" }, (args) => host().load(args));
   }
-
-  async #load({ path: file }: esbuild.OnLoadArgs): Promise<esbuild.OnLoadResult | undefined> {
-    if (!isProjectSource(file)) return undefined;
-    const text = this.#modules.read(file);
-    if (text === undefined) return undefined;
-    const isMarked = Project.mayContainTask(text);
-    // A class may have to be changed because a task somewhere takes its instances.
-    if (!isMarked && !/\bclass\b/.test(text)) return undefined;
-    await (this.#prepared ??= this.#prepare());
-    if (isMarked && !this.#results.has(file)) await this.#analyze([file]);
-    const result = this.#results.get(file);
-    if (!result) {
-      this.#plain.add(file);
-      return undefined;
-    }
-    const { errors, warnings } = this.#messages(result.diagnostics);
-    // What only the chunk holds is no part of the host's build any more, but a change of it has to start one.
-    const watchFiles = [...result.dependencies, ...this.#modules.dataOf([file, ...result.dependencies])];
-    if (errors.length > 0) return { errors, warnings, watchFiles };
-    const edited = result.edits.length === 0 ? undefined : await editText(text, path.basename(file), result.edits);
-    return {
-      contents: edited ? `${edited.text}\n//# sourceMappingURL=${edited.map.toUrl()}\n` : text,
-      loader: loaderOf(file, this.#settings.options.loader),
-      resolveDir: path.dirname(file),
-      warnings,
-      watchFiles,
-    };
-  }
-
-  #core(): Project {
-    if (this.#project) return this.#project;
-    const modules = this.#modules;
-    const { root } = this.#settings;
-    let ts: TypeScript | undefined;
-    this.#project = new Project({
-      get ts() {
-        // Loading the compiler takes longer than many a build without marks.
-        return (ts ??= findTypeScript(root));
-      },
-      root,
-      jsxFactories: jsxFactoriesOfBuild(this.#settings.chunkOptions()),
-      resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
-      read: (file) => modules.read(file),
-    });
-    return this.#project;
-  }
-
-  /** Analyzes all marked files, so that those which must change because of others are known before any is handed out. */
-  async #prepare(): Promise<void> {
-    const files = await this.#modules.reachable(this.#settings.entryFiles(), this.#settings.options.bundle === true);
-    const marked = [...files].filter((file) => Project.mayContainTask(this.#modules.read(file) ?? "")).sort();
-    await this.#analyze(marked);
-  }
-
-  async #analyze(files: readonly string[]): Promise<void> {
-    for (const file of files) this.#marked.add(file);
-    const instrument = new Set<string>();
-    for (;;) {
-      instrument.clear();
-      for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
-      // What one file needs of another is known only now; most answers are the same as before, and cached.
-      for (const file of [...this.#marked, ...instrument]) this.#run(file);
-      // The slices ask for more than the analysis.
-      this.#slice();
-      if (!(await this.#modules.settle())) break;
-      // The core looks its conclusions through again when a file that was not there may have come: names that led outside may lead into the project.
-      this.#core().invalidate(path.join(this.#settings.root, "\0"));
-    }
-  }
-
-  #slice(): SlicePlan {
-    return this.#core().slice({ manifestKey: this.#settings.key }, this.#marked);
-  }
-
-  #run(file: string): FileResult {
-    const text = this.#modules.read(file) ?? "";
-    const result = this.#core().analyze(file, text, { module: this.#settings.formatOf(file, text), manifestKey: this.#settings.key });
-    this.#results.set(file, result);
-    return result;
-  }
-
-  async #end(result: esbuild.BuildResult): Promise<esbuild.OnEndResult | undefined> {
-    if (result.errors.length > 0) return undefined;
-    const settings = this.#settings;
-    const plan = this.#slice();
-    const { errors, warnings } = this.#messages(plan.diagnostics);
-    for (const file of this.#plain) {
-      if (this.#results.get(file)?.edits.length) {
-        warnings.push({
-          text: `${path.relative(settings.cwd, file)} was built before it was known that its classes travel to workers; build again.`,
-        });
-      }
-    }
-    if (errors.length > 0) return { errors, warnings };
-
-    let bundle: Bundle;
-    try {
-      bundle = await bundleChunks(
-        plan,
-        this.#bundleOptions(
-          result,
-          [...plan.modules.values()].map(({ file }) => file),
-        ),
-        () => findTypeScript(settings.root),
-      );
-    } catch (error) {
-      const failure = error as esbuild.BuildFailure;
-      if (!Array.isArray(failure.errors)) throw error;
-      return {
-        errors: failure.errors.map((message) => ({ ...message, text: `The chunks could not be bundled: ${message.text}` })),
-        warnings,
-      };
-    }
-    if (settings.options.write === false) addOutputs(result, settings.chunkFolder, bundle);
-    else writeBundle(settings.chunkFolder, bundle);
-    return { warnings: [...warnings, ...bundle.warnings] };
-  }
-
-  #bundleOptions(result: esbuild.BuildResult, files: readonly string[]): BundleOptions {
-    const settings = this.#settings;
-    const outputOf = outputsBySource(result, settings.cwd);
-    const anyOutput = outputOf.values().next().value ?? path.join(settings.outFolder, "index.js");
-    const sources = new Map<string, SourceFormat>();
-    const bundlesFormat = settings.bundlesFormat;
-    for (const file of files) {
-      const module = settings.formatOf(file, this.#modules.read(file) ?? "");
-      sources.set(file, {
-        module,
-        dynamicImport: "esm",
-        nodeInterop: settings.isNodeModule(file),
-        emitted: outputOf.get(file) ?? anyOutput,
-      });
-    }
-    return {
-      root: settings.root,
-      folder: settings.chunkFolder,
-      key: settings.key,
-      version: packageVersion(),
-      sources,
-      defaultFormat: { module: bundlesFormat === "esm" ? "esm" : "cjs", dynamicImport: "esm", emitted: anyOutput },
-      resolutions: this.#modules.resolutions,
-      packages: this.options.packages ?? settings.packages,
-      external: [...(settings.options.external ?? []), ...(this.options.external ?? [])],
-      dynamicProjectImports: settings.options.bundle ? "bundle" : "external",
-      host: settings.chunkOptions(),
-      load: async (file) => this.#loadForChunk(file),
-    };
-  }
-
-  /** A project module that a chunk has whole: its own marks become stubs there too. */
-  async #loadForChunk(file: string): Promise<esbuild.OnLoadResult | undefined> {
-    const text = this.#modules.read(file);
-    const result = this.#results.get(file);
-    if (!isProjectSource(file) || text === undefined || !result || result.edits.length === 0) return undefined;
-    const edited = await editText(text, path.basename(file), result.edits);
-    return {
-      contents: `${edited.text}\n//# sourceMappingURL=${edited.map.toUrl()}\n`,
-      loader: loaderOf(file, this.#settings.options.loader),
-      resolveDir: path.dirname(file),
-    };
-  }
-
-  #messages(diagnostics: readonly Diagnostic[]): { errors: esbuild.PartialMessage[]; warnings: esbuild.PartialMessage[] } {
-    const errors: esbuild.PartialMessage[] = [];
-    const warnings: esbuild.PartialMessage[] = [];
-    for (const diagnostic of diagnostics) {
-      const notes = diagnostic.related.map(({ at, message }) => ({ text: message, location: this.#location(at) }));
-      if (diagnostic.fix !== "") notes.push({ text: diagnostic.fix, location: undefined });
-      const message = {
-        id: diagnostic.code,
-        text: `${diagnostic.code}: ${diagnostic.message}`,
-        location: this.#location(diagnostic.at),
-        notes,
-      };
-      (diagnostic.severity === "error" ? errors : warnings).push(message);
-    }
-    return { errors, warnings };
-  }
-
-  #location({ file, start, length }: Position): Partial<esbuild.Location> | undefined {
-    const text = this.#modules.read(file);
-    if (text === undefined) return undefined;
-    const before = text.slice(0, start);
-    const lineStart = before.lastIndexOf("\n") + 1;
-    const lineEnd = text.indexOf("\n", start);
-    const lineText = text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd);
-    return {
-      file: path.relative(this.#settings.cwd, file),
-      line: before.split("\n").length,
-      // esbuild counts columns in bytes.
-      column: Buffer.byteLength(text.slice(lineStart, start)),
-      length: Buffer.byteLength(text.slice(start, Math.min(start + length, lineStart + lineText.length))),
-      lineText,
-    };
-  }
+  build.onEnd(async (result) => {
+    // Without tasks there is nothing to be written, unless an earlier build had some.
+    if (!loaded && questions.isQuiet && !fs.existsSync(path.join(settings.chunkFolder, `${settings.key}.json`))) return questions.end();
+    const outcome = await host().end(result);
+    return questions.end() ?? outcome;
+  });
 }
 
-function loaderOf(file: string, loaders: Record<string, esbuild.Loader> | undefined): esbuild.Loader {
-  const extension = path.extname(file);
-  const configured = loaders?.[extension];
-  if (configured !== undefined) return configured;
-  return extension.endsWith("x") ? (extension.slice(1) as "tsx" | "jsx") : extension.endsWith("ts") ? "ts" : "js";
-}
-
-/** The output that each source went to; the first by name when there are several. */
-function outputsBySource(result: esbuild.BuildResult, cwd: string): Map<string, string> {
-  const outputs = new Map<string, string>();
-  for (const [output, { inputs, entryPoint }] of Object.entries(result.metafile?.outputs ?? {}).sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
-    if (output.endsWith(".map")) continue;
-    for (const input of [...Object.keys(inputs), ...(entryPoint === undefined ? [] : [entryPoint])]) {
-      const file = path.resolve(cwd, input);
-      if (!outputs.has(file)) outputs.set(file, path.resolve(cwd, output));
-    }
-  }
-  return outputs;
-}
-
-function addOutputs(result: esbuild.BuildResult, folder: string, bundle: Bundle): void {
-  const files = new Map(bundle.files);
-  if (files.size > 0) files.set(`${bundle.manifest.key}.json`, Buffer.from(manifestText(bundle.manifest)));
-  for (const [name, contents] of files) {
-    const hash = bundle.manifest.chunks[name]?.sha256 ?? "";
-    result.outputFiles?.push({
-      path: path.join(folder, name),
-      contents,
-      hash,
-      get text() {
-        return Buffer.from(contents).toString("utf8");
-      },
-    });
-  }
+/**
+ * Whether the caller is `esbuild.build`, which builds once, and not `esbuild.context`, in whose later builds marks may stand in other files. esbuild does
+ * not say, but it sets up the first of its plugins while the call is still on the stack. An answer of false only costs time.
+ */
+function isSingleBuild(): boolean {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 30;
+  const { stack = "" } = new Error();
+  Error.stackTraceLimit = limit;
+  const frames = stack.split("\n").slice(1);
+  const inEsbuild = frames.filter((frame) => /[\\/]esbuild[\\/]lib[\\/]main\.js/.test(frame));
+  const called = inEsbuild.some((frame) => /\bbuildOrContextImpl\b/.test(frame));
+  return called && inEsbuild.some((frame) => /\bObject\.build /.test(frame)) && !inEsbuild.some((frame) => /\.context /.test(frame));
 }

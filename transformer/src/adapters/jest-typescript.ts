@@ -7,10 +7,9 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
-import { isNodeModule, projectSources } from "./project-files";
+import { isNodeModule, packageRoot, projectSources } from "./project-files";
 import { readTsconfig, settingsFor } from "./tsconfig-settings";
 import { applyEdits } from "./typescript-edits";
-import { packageRoot } from "./typescript-program";
 import { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
 import { packageVersion } from "./version";

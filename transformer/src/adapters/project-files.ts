@@ -40,6 +40,14 @@ export function projectSources(folder: string, ignore: (file: string) => boolean
   return found.sort();
 }
 
+/** The nearest folder with a package.json, upward. */
+export function packageRoot(start: string): string {
+  for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
+    if (fs.existsSync(path.join(folder, "package.json"))) return folder;
+    if (folder === path.dirname(folder)) return path.resolve(start);
+  }
+}
+
 /** The nearest of the named files, upward from a folder. */
 export function findUp(folder: string, names: readonly string[]): string | undefined {
   for (;;) {

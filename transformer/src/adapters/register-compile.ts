@@ -4,11 +4,11 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
+import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
-import { isNodeModule, probeSource, specifiersIn } from "./project-files";
+import { isNodeModule, packageRoot, probeSource, specifiersIn } from "./project-files";
 import { editTextSync } from "./text-edits";
 import { compilerOptionsFor, readTsconfig, settingsFor } from "./tsconfig-settings";
-import { packageRoot } from "./typescript-program";
 import type { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
 
@@ -122,7 +122,7 @@ class SourceCompiler {
   }
 
   #withStubs(file: string, text: string): string {
-    if (!text.includes("parallel") && !/\bclass\b/.test(text)) return text;
+    if (!mayContainMark(text) && !/\bclass\b/.test(text)) return text;
     const found = this.#unbuilt().file(file, text);
     if (!found) return text;
     if (found.warnings !== undefined && !this.#warned.has(file)) {

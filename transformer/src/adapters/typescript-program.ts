@@ -1,13 +1,13 @@
 /**
  * What the adapter needs to know of a TypeScript program: where its files go, what format they get, where imports lead.
  */
-import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as ts from "typescript";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import type { Resolution, TypeScript } from "../core";
 import type { HostBuildOptions, SourceFormat } from "../emit/options";
 import { resolutionKey } from "../emit/options";
+import { packageRoot } from "./project-files";
 
 export class ProgramFacts {
   readonly options: ts.CompilerOptions;
@@ -116,13 +116,5 @@ export class ProgramFacts {
         },
       },
     };
-  }
-}
-
-/** The nearest folder with a package.json, upward. */
-export function packageRoot(start: string): string {
-  for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
-    if (fs.existsSync(path.join(folder, "package.json"))) return folder;
-    if (folder === path.dirname(folder)) return path.resolve(start);
   }
 }

@@ -19,9 +19,8 @@ import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeC
 import { isProjectSource } from "./esbuild-modules";
 import { findTypeScript } from "./find-typescript";
 import { jsxFactoriesOfBuild } from "./jsx-factories";
-import { findUp, isNodeModule, projectSources } from "./project-files";
+import { findUp, isNodeModule, packageRoot, projectSources } from "./project-files";
 import { editText } from "./text-edits";
-import { packageRoot } from "./typescript-program";
 import { type HostFacts, type HostMessage, type HostOutput, placeIn, type UnpluginOptions } from "./unplugin-host";
 import { UnpluginModules } from "./unplugin-modules";
 import { packageVersion } from "./version";

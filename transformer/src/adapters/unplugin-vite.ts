@@ -6,7 +6,7 @@ import * as path from "node:path";
 import type { HostBuildOptions } from "../emit/options";
 import { portableRelative } from "../emit/paths";
 import { readManifestFile, removeStale } from "../emit/write-output";
-import { packageRoot } from "./typescript-program";
+import { packageRoot } from "./project-files";
 import { UnpluginBuild } from "./unplugin-build";
 import type { HostFacts, UnpluginOptions } from "./unplugin-host";
 import {

@@ -4,7 +4,7 @@
 import * as path from "node:path";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import { manifestText } from "../emit/write-output";
-import { packageRoot } from "./typescript-program";
+import { packageRoot } from "./project-files";
 import { UnpluginBuild } from "./unplugin-build";
 import type { HostFacts, HostMessage, HostOutput, HostResolution, UnpluginOptions } from "./unplugin-host";
 import { isExternal } from "./webpack-externals";
