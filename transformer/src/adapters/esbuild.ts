@@ -34,7 +34,7 @@ function setUp(build: esbuild.PluginBuild, options: EsbuildPluginOptions): void 
   let loaded: HostBuild | undefined;
   const host = (): HostBuild => {
     if (loaded) return loaded;
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- builds without marks do without it
+    // Builds without marks do without it.
     const { HostBuild: Host } = require("./esbuild-build") as typeof import("./esbuild-build");
     loaded = new Host(build, options, settings, questions);
     return loaded;

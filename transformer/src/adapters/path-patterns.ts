@@ -12,7 +12,7 @@ export const packageSegments: readonly string[] = ["node_modules"];
 
 /** A pattern that matches the text itself. */
 export function textOf(text: string): string {
-  return text.replace(/[.+?^${}()|[\]\\*\/-]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(/[^\w\u0080-\uffff]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** Sources with none of the given folders on their path. */
