@@ -4,7 +4,9 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import { Captures, type Hoisted } from "./analyze/captures";
-import { ClassFinder, type ClassInfo, pathFrom } from "./analyze/classes";
+import { type ClassInfo, pathFrom } from "./analyze/class-info";
+import { ClassFinder } from "./analyze/classes";
+import { Derivations } from "./analyze/derivations";
 import { Graph } from "./analyze/graph";
 import { Isolation, type Reach } from "./analyze/isolation";
 import { mayContainMark } from "./analyze/marks";
@@ -46,12 +48,16 @@ export class Project {
   private readonly modules: Modules;
   private locals = new WeakMap<Module, Local>();
   private readonly analyses = new Map<string, Analysis>();
+  /** Which files ask a file to register classes, by that file. */
+  private readonly askers = new Map<string, Set<string>>();
   private graph: Graph;
+  private derivations: Derivations;
   private graphVersion = -1;
 
   constructor(host: Host) {
     this.modules = new Modules(host);
     this.graph = this.freshGraph();
+    this.derivations = new Derivations(this.modules);
   }
 
   /** Cheap test: could this text contain a mark? */
@@ -68,7 +74,7 @@ export class Project {
   analyze(file: string, text: string, format: FileFormat, _sourceFile?: ts.SourceFile): FileResult {
     const asked = this.askedOf(file);
     if (!Project.mayContainTask(text) && asked.length === 0) {
-      this.analyses.delete(file);
+      this.forget(file);
       return emptyResult();
     }
     const module = this.modules.set(file, text);
@@ -83,7 +89,7 @@ export class Project {
       known.version === this.modules.version;
     if (isCurrent) return known.result;
     const analysis = this.analyzeModule(module, format, asked, key);
-    this.analyses.set(file, analysis);
+    this.keep(file, analysis);
     return analysis.result;
   }
 
@@ -130,21 +136,36 @@ export class Project {
     for (const [file, analysis] of [...this.analyses]) {
       const module = this.modules.get(file);
       if (module) this.analyze(file, module.text, analysis.format);
-      else this.analyses.delete(file);
+      else this.forget(file);
     }
   }
 
   /** Classes that a marked file elsewhere needs and that only this file can register. */
   private askedOf(file: string): ClassInfo[] {
     const asked = new Map<string, ClassInfo>();
-    for (const analysis of this.analyses.values()) {
-      for (const info of analysis.asks) {
+    for (const asker of this.askers.get(file) ?? []) {
+      for (const info of this.analyses.get(asker)?.asks ?? []) {
         if (info.module.file !== file) continue;
         const before = asked.get(info.id);
         asked.set(info.id, before?.guarded ? before : info);
       }
     }
     return [...asked.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  private keep(file: string, analysis: Analysis): void {
+    this.forget(file);
+    this.analyses.set(file, analysis);
+    for (const { module } of analysis.asks) {
+      const askers = this.askers.get(module.file);
+      if (askers) askers.add(file);
+      else this.askers.set(module.file, new Set([file]));
+    }
+  }
+
+  private forget(file: string): void {
+    for (const { module } of this.analyses.get(file)?.asks ?? []) this.askers.get(module.file)?.delete(file);
+    this.analyses.delete(file);
   }
 
   private local(module: Module): Local {
@@ -177,6 +198,7 @@ export class Project {
       // What was found out about a module's own marks may hang on modules that it imports.
       this.locals = new WeakMap();
       this.graph = this.freshGraph();
+      this.derivations = new Derivations(this.modules);
       this.graphVersion = this.modules.version;
     }
     return this.graph;
@@ -189,7 +211,7 @@ export class Project {
     const isolation = new Isolation(graph, this.modules, report);
     for (const site of local.sites) isolation.checkOwnCode(site, this.hoisted(site));
     const sites = local.sites.filter((site) => !site.invalid);
-    const finder = new ClassFinder(this.modules);
+    const finder = new ClassFinder(this.modules, this.derivations);
     const reached = new Set<Unit>();
     for (const site of sites) {
       const unit = graph.unitOf(site);
@@ -238,7 +260,7 @@ export class Project {
   /** The class as the module has it now. */
   private inModule(info: ClassInfo, module: Module): ClassInfo | undefined {
     if (info.module === module) return info;
-    const finder = new ClassFinder(this.modules);
+    const finder = new ClassFinder(this.modules, this.derivations);
     finder.ofModule(module);
     return finder.found.get(info.id);
   }

@@ -6,73 +6,26 @@
  * state is `guarded`, and so is the whole chain.
  */
 import type * as ts from "typescript";
-import { classId } from "../hoist/ids";
 import { privateState } from "../hoist/classes";
 import type { Hoisted } from "./captures";
+import { type ClassInfo, classInfo, classNode, targetOf } from "./class-info";
+import type { Derivations, Derived } from "./derivations";
 import type { Module, Unit } from "./module";
 import type { Modules } from "./resolve";
 import { type Binding, referencesWithin } from "./bindings";
 import { functionOf, type TaskSite } from "./sites";
-import { unwrap } from "./syntax";
-
-export interface ClassInfo {
-  readonly module: Module;
-  readonly binding: Binding;
-  /** The module's own binding that it is reached through: itself, or the namespace that it is in. */
-  readonly root: Binding;
-  /** From the root: `["Geometry", "Point"]`. */
-  readonly path: readonly string[];
-  readonly node: ts.ClassLikeDeclaration;
-  readonly id: string;
-  guarded: boolean;
-  /** No task names it; an instance may reach one all the same, where something that is named is expected. Its own module registers it. */
-  widened?: boolean;
-}
 
 /** How deep types are followed from a signature. */
 const DEPTH = 6;
-
-export function classNode(module: Module, binding: Binding): ts.ClassLikeDeclaration | undefined {
-  const { ts } = module;
-  for (const declaration of binding.declarations) {
-    if (ts.isClassDeclaration(declaration)) return declaration;
-    if (ts.isVariableDeclaration(declaration) && declaration.initializer) {
-      const value = unwrap(ts, declaration.initializer);
-      if (ts.isClassExpression(value)) return value;
-    }
-    if (ts.isExportAssignment(declaration)) {
-      const value = unwrap(ts, declaration.expression);
-      if (ts.isClassExpression(value)) return value;
-    }
-  }
-  return undefined;
-}
-
-/** Undefined when the binding is no class, or one inside a function. */
-export function classInfo(module: Module, binding: Binding): ClassInfo | undefined {
-  const node = classNode(module, binding);
-  if (!node || binding.ambient) return undefined;
-  const path = [binding.name];
-  let root = binding;
-  while (root.scope.kind === "namespace" && root.scope.owner) {
-    root = root.scope.owner;
-    path.unshift(root.name);
-  }
-  if (root.scope.kind !== "module" || !module.unitOf.has(root)) return undefined;
-  return { module, binding, root, path, node, id: classId(module, path.join(".")), guarded: false };
-}
-
-/** How another module reaches it, given what the root is exported as; undefined when a namespace on the way does not export it. */
-export function pathFrom(info: ClassInfo, exported: string): string | undefined {
-  for (let binding = info.binding; binding !== info.root; binding = binding.scope.owner as Binding) if (!binding.exported) return undefined;
-  return [exported, ...info.path.slice(1)].join(".");
-}
 
 export class ClassFinder {
   readonly found = new Map<string, ClassInfo>();
   private readonly visited = new Map<Binding, number>();
 
-  constructor(private readonly modules: Modules) {}
+  constructor(
+    private readonly modules: Modules,
+    private readonly derivations: Derivations,
+  ) {}
 
   /** Every class at the top level of the module. */
   ofModule(module: Module): void {
@@ -117,86 +70,34 @@ export class ClassFinder {
       if (target?.kind === "declared") this.add(target.module, target.binding, 1);
       else if (target?.kind === "namespace" && this.modules.follow(from, record.specifier, record.kind)) this.ofModule(target.module);
     }
-    if (this.found.size > 0 || this.visited.size > 0) {
-      const reachable = this.reachable(from);
-      for (let size = -1; size !== this.found.size;) {
-        size = this.found.size;
-        for (const module of new Set([...this.found.values()].map((info) => info.module))) this.ofModule(module);
-        for (const module of reachable) this.addDerived(module);
-      }
-    }
+    if (this.found.size > 0 || this.visited.size > 0) this.addDerived(from);
     for (const info of this.found.values()) if (!named.has(info.id)) info.widened = true;
   }
 
-  /** Modules whose text extends or implements something, among those that the given one reaches by static imports. */
-  private reachable(from: Module): Module[] {
-    const seen = new Set<Module>([from]);
-    for (const module of seen) {
-      for (const { specifier, kind } of module.staticImports) {
-        const other = this.modules.follow(module, specifier, kind);
-        if (other) seen.add(other);
+  /** Goes on until nothing new is met: the classes beside what was found, and what derives from it where `from` can reach it. */
+  private addDerived(from: Module): void {
+    const { derivations } = this;
+    derivations.enter(from);
+    const modules = new Set<Module>();
+    const ids = new Set<string>();
+    const bindings = new Set<Binding>();
+    const derived: Derived[] = [];
+    for (let before = -1; before !== this.found.size + this.visited.size;) {
+      before = this.found.size + this.visited.size;
+      for (const { module } of [...this.found.values()]) {
+        if (modules.has(module)) continue;
+        modules.add(module);
+        this.ofModule(module);
       }
-      for (const passed of this.modules.followedFrom(module)) if (!passed.opaque) seen.add(passed);
-    }
-    return [...seen].filter((module) => /\b(?:extends|implements)\b/.test(module.text));
-  }
-
-  /** @returns whether anything was met that was not known before */
-  private addDerived(module: Module): boolean {
-    const { ts } = module;
-    let met = false;
-    const add = (binding: Binding): void => {
-      for (const part of binding.parts ?? [])
-        for (const inner of part.bindings.values()) if (inner.kind === "class" || inner.parts || inner.kind === "type") add(inner);
-      if (this.visited.has(binding)) return;
-      const info = classInfo(module, binding);
-      const extended = binding.declarations.filter((declaration) => ts.isInterfaceDeclaration(declaration));
-      const base = info && this.base(info);
-      const isDerived = base !== undefined && this.found.has(base.id);
-      if (!isDerived && ![...(info ? [info.node] : []), ...extended].some((node) => this.inheritsNamed(module, node))) return;
-      if (info) this.add(module, binding, 1);
-      else this.visit(module, binding, 1);
-      met = true;
-    };
-    for (const binding of module.scopes.module.bindings.values()) if (!module.imports.has(binding)) add(binding);
-    return met;
-  }
-
-  /** Whether a class implements, or an interface extends, what has been met on the way from a signature. */
-  private inheritsNamed(module: Module, node: ts.ClassLikeDeclaration | ts.InterfaceDeclaration): boolean {
-    const { ts } = module;
-    return (node.heritageClauses ?? []).some(
-      (clause) =>
-        (clause.token === ts.SyntaxKind.ImplementsKeyword || ts.isInterfaceDeclaration(node)) &&
-        clause.types.some(({ expression }) => {
-          const target = this.targetOf(module, expression);
-          return target !== undefined && this.visited.has(target.binding);
-        }),
-    );
-  }
-
-  /** What a heritage clause names: `Shape`, `shapes.Shape`, `Namespace.Shape`. */
-  private targetOf(module: Module, written: ts.Expression): { module: Module; binding: Binding } | undefined {
-    const { ts } = module;
-    const expression = unwrap(ts, written);
-    if (ts.isPropertyAccessExpression(expression)) {
-      const member = expression.name.text;
-      const left = unwrap(ts, expression.expression);
-      const name = ts.isIdentifier(left) ? module.scopes.byNode.get(left)?.binding : undefined;
-      const target = name && name.scope.kind === "module" ? this.modules.target(module, name) : undefined;
-      if (target?.kind === "namespace") {
-        const exported = this.modules.exported(target.module, member);
-        return exported?.kind === "declared" ? exported : undefined;
+      for (const id of this.found.keys()) if (add(ids, id)) derived.push(...derivations.extendersOf(id));
+      for (const binding of this.visited.keys()) if (add(bindings, binding)) derived.push(...derivations.implementersOf(binding));
+      for (let next = derived.pop(); next; next = derived.pop()) {
+        const { module, binding, info } = next;
+        if (this.visited.has(binding) || !derivations.reaches(from, module)) continue;
+        if (info) this.add(module, binding, 1);
+        else this.visit(module, binding, 1);
       }
-      const outer = target?.kind === "declared" ? target : this.targetOf(module, left);
-      const inner = outer?.binding.parts?.map((part) => part.bindings.get(member)).find((binding) => binding !== undefined);
-      return outer && inner && { module: outer.module, binding: inner };
     }
-    const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
-    if (!binding) return undefined;
-    if (binding.scope.kind === "namespace") return { module, binding };
-    const target = binding.scope.kind === "module" ? this.modules.target(module, binding) : undefined;
-    return target?.kind === "declared" ? target : undefined;
   }
 
   private add(module: Module, binding: Binding, depth: number): void {
@@ -312,11 +213,18 @@ export class ClassFinder {
   private base({ module, node }: ClassInfo): ClassInfo | undefined {
     const { ts } = module;
     const heritage = node.heritageClauses?.find((clause) => clause.token === ts.SyntaxKind.ExtendsKeyword)?.types[0];
-    const target = heritage && this.targetOf(module, heritage.expression);
+    const target = heritage && targetOf(this.modules, module, heritage.expression);
     return target && this.known(classInfo(target.module, target.binding));
   }
 
   private known(info: ClassInfo | undefined): ClassInfo | undefined {
     return info && (this.found.get(info.id) ?? info);
   }
+}
+
+/** @returns whether it was not there before */
+function add<Value>(set: Set<Value>, value: Value): boolean {
+  if (set.has(value)) return false;
+  set.add(value);
+  return true;
 }

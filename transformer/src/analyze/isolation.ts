@@ -64,11 +64,27 @@ export class Isolation {
       }
       for (const reference of this.graph.references(unit)) {
         const binding = reference.binding as Binding;
+        this.checkImport(site, unit, binding, reference);
         if (unit.kind !== "task" && unit.bindings.includes(binding))
           this.checkBinding(site, unit, units, { kind: "declared", module: unit.module, binding }, reference);
       }
     }
     for (const module of new Set([...units].map((unit) => unit.module))) this.checkCalls(site, module, units);
+  }
+
+  /** Names that the module they are imported from does not have. */
+  private checkImport(site: TaskSite, { module, ...unit }: Unit, binding: Binding, reference: Reference): void {
+    const record = module.imports.get(binding);
+    if (!record || this.reported.has(binding) || this.modules.target(module, binding)) return;
+    if (!this.modules.follow(module, record.specifier, record.kind)) return;
+    this.reported.add(binding);
+    const isDefault = record.name === "default";
+    this.report.add(
+      "MP1019",
+      reference.node,
+      { task: readerOf(site, unit), name: isDefault ? binding.name : record.name, specifier: record.specifier },
+      [{ node: record.node, message: `\`${binding.name}\` is imported here${isDefault ? ", as the default export" : ""}` }],
+    );
   }
 
   private checkBinding(site: TaskSite, unit: Unit, units: Set<Unit>, target: Target & { kind: "declared" }, reference: Reference): void {
@@ -85,12 +101,7 @@ export class Isolation {
       });
     const inSlice = (other: Reference): boolean =>
       [...units].some((candidate) => candidate.module === module && candidate.nodes.some((node) => contains(node, other.node)));
-    const reader =
-      unit.kind === "task"
-        ? `\`${site.name}\``
-        : unit.bindings[0]
-          ? `\`${unit.bindings[0].name}\`, which \`${site.name}\` uses,`
-          : `\`${site.name}\``;
+    const reader = readerOf(site, unit);
     if (isVariable) {
       const writes = late("write");
       const helper = writes.find((write) => inSlice(write) && !isInAnyTask(module, write.node));
@@ -188,6 +199,12 @@ export class Isolation {
     site.invalid = true;
     this.report.add("MP1015", node, { task: site.name, what });
   }
+}
+
+/** Who uses something, in words. */
+function readerOf(site: TaskSite, { kind, bindings }: Pick<Unit, "kind" | "bindings">): string {
+  const [binding] = bindings;
+  return kind === "task" || !binding ? `\`${site.name}\`` : `\`${binding.name}\`, which \`${site.name}\` uses,`;
 }
 
 function forEachThis(ts: Module["ts"], fn: ts.Node, found: (node: ts.Node) => void): void {

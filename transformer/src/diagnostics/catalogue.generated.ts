@@ -29,6 +29,7 @@ export interface DiagnosticParameters {
   MP1016: { task: string };
   MP1017: { task: string };
   MP1018: { task: string; name: string };
+  MP1019: { task: string; name: string; specifier: string };
   MP2001: { task: string; name: string };
   MP2002: { task: string; name: string };
   MP2003: { call: string; task: string; name: string };
@@ -185,6 +186,14 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     fix: "Move the class to the top level of the module.",
     why: "Code that uses private names must stay inside the class, and a class inside a function is a new class each time that the function runs.",
     example: "function make() {\n  return class {\n    #x = 1;\n    read() {\n      return parallel(() => this.#x);\n    }\n  };\n}\n",
+  },
+  MP1019: {
+    severity: "error",
+    title: "Import of something that is not exported",
+    message: "{task} uses `{name}`, which \"{specifier}\" does not export",
+    fix: "Export it there, or correct the import.",
+    why: "In the worker it would be undefined for good. TypeScript says so too, but writes its output all the same, and with `isolatedModules` or esbuild nobody else looks.",
+    example: "import { area } from \"./shapes\"; // has no `area`\nexport const f = parallel((side: number) => area(side));\n",
   },
   MP2001: {
     severity: "warning",

@@ -10,7 +10,7 @@ import type { Graph } from "../analyze/graph";
 import { localName, type Module, type Unit } from "../analyze/module";
 import type { Modules, Target } from "../analyze/resolve";
 import { keepsSideEffects, type TaskSite } from "../analyze/sites";
-import type { ClassInfo } from "../analyze/classes";
+import type { ClassInfo } from "../analyze/class-info";
 import type { Hoisted } from "../analyze/captures";
 import { classExport, taskExport } from "./classes";
 import { type Group, groupUnits, type Root } from "./groups";

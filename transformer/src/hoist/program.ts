@@ -6,7 +6,7 @@
  */
 import type * as ts from "typescript";
 import type { Edit, FileFormat } from "../core";
-import type { ClassInfo } from "../analyze/classes";
+import type { ClassInfo } from "../analyze/class-info";
 import { type Hoisted, removedRanges } from "../analyze/captures";
 import type { Module } from "../analyze/module";
 import type { TaskSite } from "../analyze/sites";

@@ -1,0 +1,81 @@
+/** A class of the project, where it stands, and what leads to it. */
+import type * as ts from "typescript";
+import { classId } from "../hoist/ids";
+import type { Binding } from "./bindings";
+import type { Module } from "./module";
+import type { Modules } from "./resolve";
+import { unwrap } from "./syntax";
+
+export interface ClassInfo {
+  readonly module: Module;
+  readonly binding: Binding;
+  /** The module's own binding that it is reached through: itself, or the namespace that it is in. */
+  readonly root: Binding;
+  /** From the root: `["Geometry", "Point"]`. */
+  readonly path: readonly string[];
+  readonly node: ts.ClassLikeDeclaration;
+  readonly id: string;
+  guarded: boolean;
+  /** No task names it; an instance may reach one all the same, where something that is named is expected. Its own module registers it. */
+  widened?: boolean;
+}
+
+export function classNode(module: Module, binding: Binding): ts.ClassLikeDeclaration | undefined {
+  const { ts } = module;
+  for (const declaration of binding.declarations) {
+    if (ts.isClassDeclaration(declaration)) return declaration;
+    if (ts.isVariableDeclaration(declaration) && declaration.initializer) {
+      const value = unwrap(ts, declaration.initializer);
+      if (ts.isClassExpression(value)) return value;
+    }
+    if (ts.isExportAssignment(declaration)) {
+      const value = unwrap(ts, declaration.expression);
+      if (ts.isClassExpression(value)) return value;
+    }
+  }
+  return undefined;
+}
+
+/** Undefined when the binding is no class, or one inside a function. */
+export function classInfo(module: Module, binding: Binding): ClassInfo | undefined {
+  const node = classNode(module, binding);
+  if (!node || binding.ambient) return undefined;
+  const path = [binding.name];
+  let root = binding;
+  while (root.scope.kind === "namespace" && root.scope.owner) {
+    root = root.scope.owner;
+    path.unshift(root.name);
+  }
+  if (root.scope.kind !== "module" || !module.unitOf.has(root)) return undefined;
+  return { module, binding, root, path, node, id: classId(module, path.join(".")), guarded: false };
+}
+
+/** How another module reaches it, given what the root is exported as; undefined when a namespace on the way does not export it. */
+export function pathFrom(info: ClassInfo, exported: string): string | undefined {
+  for (let binding = info.binding; binding !== info.root; binding = binding.scope.owner as Binding) if (!binding.exported) return undefined;
+  return [exported, ...info.path.slice(1)].join(".");
+}
+
+/** What a heritage clause names: `Shape`, `shapes.Shape`, `Namespace.Shape`. */
+export function targetOf(modules: Modules, module: Module, written: ts.Expression): { module: Module; binding: Binding } | undefined {
+  const { ts } = module;
+  const expression = unwrap(ts, written);
+  if (ts.isPropertyAccessExpression(expression)) {
+    const member = expression.name.text;
+    const left = unwrap(ts, expression.expression);
+    const name = ts.isIdentifier(left) ? module.scopes.byNode.get(left)?.binding : undefined;
+    const target = name && name.scope.kind === "module" ? modules.target(module, name) : undefined;
+    if (target?.kind === "namespace") {
+      const exported = modules.exported(target.module, member);
+      return exported?.kind === "declared" ? exported : undefined;
+    }
+    const outer = target?.kind === "declared" ? target : targetOf(modules, module, left);
+    const inner = outer?.binding.parts?.map((part) => part.bindings.get(member)).find((binding) => binding !== undefined);
+    return outer && inner && { module: outer.module, binding: inner };
+  }
+  const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
+  if (!binding) return undefined;
+  if (binding.scope.kind === "namespace") return { module, binding };
+  const target = binding.scope.kind === "module" ? modules.target(module, binding) : undefined;
+  return target?.kind === "declared" ? target : undefined;
+}
