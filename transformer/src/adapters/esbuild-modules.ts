@@ -30,6 +30,8 @@ export class EsbuildModules {
   readonly resolutions = new Map<string, Resolution>();
   readonly #texts = new Map<string, { text: string | undefined; modified: number; size: number; checked: number }>();
   readonly #missed = new Map<string, Question>();
+  /** Answers of this build by what they hang on, of which many imports have the same. */
+  readonly #answers = new Map<string, Promise<Resolution>>();
   #generation = 0;
 
   constructor(
@@ -40,6 +42,7 @@ export class EsbuildModules {
   /** A new build begins: files may have changed. */
   nextBuild(): void {
     this.#generation++;
+    this.#answers.clear();
     for (const file of this.#texts.keys()) this.read(file);
     for (const [key, resolution] of this.resolutions) {
       // What was outside may have come into the project, or gone from it.
@@ -82,7 +85,8 @@ export class EsbuildModules {
   }
 
   /**
-   * Answers what the core asked in vain.
+   * Answers what the core asked in vain, and what it is going to ask about the files that the answers lead to: else it would have to begin again for each
+   * step on the way.
    *
    * @returns false when there was nothing to answer
    */
@@ -94,14 +98,35 @@ export class EsbuildModules {
       await Promise.all(
         questions.map(async (question) => {
           const key = resolutionKey(question.specifier, question.fromFile, question.kind);
-          if (!this.resolutions.has(key)) this.resolutions.set(key, await this.#ask(question));
+          if (this.resolutions.has(key)) return;
+          const answer = await this.#ask(question);
+          this.resolutions.set(key, answer);
+          if (answer.kind !== "project") return;
+          for (const specifier of this.#specifiersOf(answer.file)) this.resolve(specifier, answer.file, "import");
         }),
       );
     }
     return answered;
   }
 
-  async #ask({ specifier, fromFile, kind }: Question): Promise<Resolution> {
+  #specifiersOf(file: string): Iterable<string> {
+    return specifiersIn(this.read(file) ?? "");
+  }
+
+  #ask(question: Question): Promise<Resolution> {
+    const { specifier, fromFile, kind } = question;
+    const folder = path.dirname(fromFile);
+    const isRelative = /^\.\.?\//.test(specifier);
+    const key = `${kind}\0${isRelative ? path.resolve(folder, specifier) : `${folder}\0${specifier}`}`;
+    let answer = this.#answers.get(key);
+    if (!answer) {
+      answer = this.#resolve(question);
+      this.#answers.set(key, answer);
+    }
+    return answer;
+  }
+
+  async #resolve({ specifier, fromFile, kind }: Question): Promise<Resolution> {
     const found = await this.build.resolve(specifier, {
       importer: fromFile,
       kind: kind === "import" ? "import-statement" : "require-call",

@@ -20,6 +20,8 @@ export interface Derived {
 
 export class Derivations {
   private readonly entered = new Set<Module>();
+  /** What static imports lead to. */
+  private readonly imported = new Map<Module, Set<Module>>();
   private readonly closures = new Map<Module, Set<Module>>();
   /** By the id of the base class. */
   private readonly extending = new Map<string, Derived[]>();
@@ -60,14 +62,19 @@ export class Derivations {
     return closure.has(other);
   }
 
-  private next(module: Module): Module[] {
-    const found: Module[] = [];
-    for (const { specifier, kind } of module.staticImports) {
-      const other = this.modules.follow(module, specifier, kind);
-      if (other) found.push(other);
+  private next(module: Module): Iterable<Module> {
+    let imported = this.imported.get(module);
+    if (!imported) {
+      imported = new Set();
+      for (const { specifier, kind } of module.staticImports) {
+        const other = this.modules.follow(module, specifier, kind);
+        if (other) imported.add(other);
+      }
+      this.imported.set(module, imported);
     }
-    for (const passed of this.modules.followedFrom(module)) if (!passed.opaque) found.push(passed);
-    return found;
+    // Names in types lead further, as they are met.
+    const further = [...this.modules.followedFrom(module)].filter((passed) => !passed.opaque && !imported.has(passed));
+    return further.length === 0 ? imported : [...imported, ...further];
   }
 
   private index(module: Module): void {
