@@ -135,6 +135,9 @@ export interface BindingTaskKey {
 /** The time in ms on the clock of the reports, which is the same in all threads of the process. */
 export declare function clock(): number
 
+/** Notes that the tasks of an index go on asynchronously after they have begun. */
+export declare function markAsynchronous(pool: number, index: number): void
+
 /** Whether ArrayBuffers move between threads without a copy, and SharedArrayBuffers can be passed. */
 export declare function movesBuffers(): boolean
 

@@ -1,6 +1,6 @@
 //! What the index that a job carries stands for: the same numbers in all environments of a pool.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::RwLock;
 
@@ -10,6 +10,8 @@ pub type Key = (String, String);
 #[derive(Default)]
 struct Inner {
     list: Vec<Key>,
+    /// Functions that go on asynchronously, as far as is known.
+    asynchronous: HashSet<u32>,
     indices: HashMap<Key, u32>,
 }
 
@@ -26,6 +28,17 @@ impl Keys {
         inner.list.push(key.clone());
         inner.indices.insert(key, index);
         index
+    }
+
+    /// Notes that the tasks of this index go on asynchronously: on their event loop, after they have begun.
+    pub fn mark_asynchronous(&self, index: u32) {
+        if !self.is_asynchronous(index) {
+            self.0.write().asynchronous.insert(index);
+        }
+    }
+
+    pub fn is_asynchronous(&self, index: u32) -> bool {
+        self.0.read().asynchronous.contains(&index)
     }
 
     pub fn get(&self, index: u32) -> Option<Key> {

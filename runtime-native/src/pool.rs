@@ -11,7 +11,7 @@ use crate::payload::Payload;
 use crate::queue::Queue;
 use crate::sleep::Sleep;
 use crate::state::{MAX_WORKERS, Phase, Settlement, Word};
-use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering, fence};
 use crate::sync::{Mutex, RwLock};
 use crate::task::Task;
 use crate::timer::{Action, TIMER};
@@ -40,6 +40,8 @@ pub struct Pool {
     pub nested: Arc<Totals>,
     pub sleep: Sleep,
     pub(crate) workers: RwLock<Vec<Arc<Worker>>>,
+    /// Workers that are blocked where neither their event loop nor new asynchronous jobs can go on: each may be stood in for by one more.
+    stuck: AtomicU32,
     /// Mirrors the length of `workers`.
     worker_count: AtomicU32,
     next_worker: AtomicU32,
@@ -66,6 +68,7 @@ impl Pool {
             nested: Arc::default(),
             sleep: Sleep::default(),
             workers: RwLock::default(),
+            stuck: AtomicU32::new(0),
             worker_count: AtomicU32::new(0),
             next_worker: AtomicU32::new(0),
             queued: AtomicI64::new(0),
@@ -140,7 +143,9 @@ impl Pool {
 
     /// Whether one more worker would help: there is queued work, nobody is free for it, and the limit is not reached.
     pub fn wants_worker(&self) -> bool {
-        if self.worker_count.load(Ordering::Relaxed) >= self.threads
+        let count = self.worker_count.load(Ordering::Relaxed);
+        // Who stands in for another one is needed for nested tasks only.
+        if count >= self.threads && (count >= self.limit() || !self.has_nested())
             || self.sleep.idle_count() != 0
             || self.sleep.is_anybody_searching()
         {
@@ -148,6 +153,34 @@ impl Pool {
         }
         let starting = self.workers.read().iter().filter(|worker| !worker.is_ready()).count();
         self.queued() as usize > starting
+    }
+
+    /// Most workers to have now.
+    fn limit(&self) -> u32 {
+        self.threads + self.stuck.load(Ordering::SeqCst)
+    }
+
+    /// A worker is blocked and can't help: another one may stand in for it until [`Pool::end_stand_in`].
+    pub fn ask_for_stand_in(&self) {
+        // As in a push and a sleep: this writes the limit and then reads the queues, who pushes does it the other way round. One of the two sees the other.
+        self.stuck.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.has_nested() {
+            self.pass_on();
+        }
+    }
+
+    /// Whether a worker without a job is to end, because it stood in for one that goes on again.
+    pub fn has_too_many(&self, worker: &Worker) -> bool {
+        self.worker_count() > self.limit() && self.retire(worker, f64::from(self.threads))
+    }
+
+    pub fn end_stand_in(&self) {
+        self.stuck.fetch_sub(1, Ordering::SeqCst);
+        if self.worker_count() > self.limit() {
+            // Whoever wakes up finds that there is one too many.
+            self.sleep.tell_idle();
+        }
     }
 
     // Settling
@@ -391,6 +424,7 @@ impl Pool {
         // Under the lock, so that two do not both leave for the last place.
         let workers = self.workers.write();
         let staying = workers.iter().filter(|worker| !worker.is_retired()).count();
+        let least = least + f64::from(self.stuck.load(Ordering::SeqCst));
         if staying as f64 <= least || worker.running() > 0 {
             return false;
         }

@@ -34,6 +34,13 @@ const tasks = {
     for await (const value of late ? T.slowly(n) : T.range(n)) sum += value;
     return sum;
   },
+  add: (a: number, b: number) => a + b,
+  hold: (gate: Int32Array) => {
+    Atomics.add(gate, 1, 1);
+    Atomics.notify(gate, 1);
+    Atomics.wait(gate, 0, 0);
+    return "held";
+  },
   slowly: async function* (n: number) {
     for (let i = 0; i < n; i++) {
       await sleep(1);
@@ -43,6 +50,39 @@ const tasks = {
 };
 
 conformance("streams", tasks, {
+  "streams that wait for room leave their workers to other tasks": {
+    on: ["native"],
+    run: async ({ T, mp, assert, until }) => {
+      const counters = Array.from({ length: 6 }, () => mp.sharedArray(Int32Array, 2));
+      const streams = counters.map((counter) => T.counted(counter));
+      // More of them than workers, and each has filled its room.
+      await until(() => counters.every((counter) => counter[0]! >= 16));
+      for (let i = 0; i < 50; i++) assert.strictEqual(T.add(i, 1).get(), i + 1);
+      for (const stream of streams) for (let i = 1; i <= 50; i++) assert.ok((await stream.next()).value.at >= i);
+      for (const stream of streams) await stream.return();
+      await until(() => counters.every((counter) => counter[1] === 1));
+    },
+  },
+  "a stream that is cancelled while its worker runs another task costs that task nothing": {
+    threads: 1,
+    on: ["native"],
+    run: async ({ T, mp, assert, until, sleep }) => {
+      const counter = mp.sharedArray(Int32Array, 2);
+      const gate = mp.sharedArray(Int32Array, 2);
+      const stream = T.counted.with({ grace: 1 })(counter);
+      await until(() => counter[0]! >= 16);
+      const held = T.hold(gate);
+      await until(() => gate[1] === 1);
+      stream.cancel();
+      // Longer than the grace period: the worker must not be stopped for a generator that only waits.
+      await sleep(30);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      assert.strictEqual(await held, "held");
+      await until(() => counter[1] === 1);
+      assert.strictEqual((await stream.next()).done, true);
+    },
+  },
   "a generator's values arrive in order": async ({ T, assert }) => {
     const seen: number[] = [];
     for await (const value of T.range(1000)) seen.push(value as number);

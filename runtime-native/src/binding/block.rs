@@ -5,6 +5,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use napi::sys;
@@ -38,6 +39,8 @@ enum Waited {
     Ending = 3,
     /// The awaited task is queued, but this worker holds as many jobs as it can: the nested calls are too deep.
     TooDeep = 4,
+    /// The awaited task goes on asynchronously on this very thread, where it can't while the thread is blocked.
+    Never = 5,
 }
 
 /// `block(slot, ms, depth) → Waited`, plus 16 for each record that was written (the last progress, the settlement).
@@ -84,9 +87,13 @@ fn wait(port: &Port, task: &Arc<Task>, deadline: Option<Instant>) -> Outcome<Wai
     if let Some((side, _)) = &helper {
         side.blocked.set(side.blocked.get() + continuation);
     }
+    let outermost = helper.as_ref().is_some_and(|(side, _)| !side.stood_in_for.get());
     let waited = wait_until_left(port, helper.as_ref(), task, deadline, &mut chosen);
     if let Some((side, _)) = &helper {
         side.blocked.set(side.blocked.get() - continuation);
+        if outermost && side.stood_in_for.replace(false) {
+            port.pool.end_stand_in();
+        }
     }
     if chosen {
         port.pool.pass_on();
@@ -121,6 +128,16 @@ fn wait_until_left(
         if patience.wait() {
             continue;
         }
+        if let Some((side, _)) = helper
+            && side.is_stuck()
+        {
+            if deadline.is_none() && never_ends(side, task) {
+                return Waited::Never;
+            }
+            if !side.stood_in_for.replace(true) {
+                port.pool.ask_for_stand_in();
+            }
+        }
         if let Some(waited) = park(port, helper.map(|(side, _)| *side), task, deadline, chosen) {
             return waited;
         }
@@ -130,6 +147,16 @@ fn wait_until_left(
 
 fn is_settled(task: &Task) -> bool {
     task.state.load().phase() == Phase::Settled
+}
+
+/// Whether only this thread could bring the task to its end, and can't.
+fn never_ends(side: &WorkerSide, task: &Task) -> bool {
+    let word = task.state.load();
+    if word.phase() != Phase::Running || task.timed.load(Ordering::Relaxed) {
+        return false;
+    }
+    let (worker, job) = word.runner();
+    worker == side.worker.id && side.is_pending(job)
 }
 
 enum Helped {
@@ -146,7 +173,7 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>, chos
     if port.pool.is_closing() || side.worker.is_doomed() {
         return Helped::Stopped;
     }
-    let next = if is_runnable(awaited) {
+    let next = if is_runnable(awaited, port, side) {
         if side.is_deep() {
             return Helped::Full;
         }
@@ -170,8 +197,11 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>, chos
     }
 }
 
-fn is_runnable(awaited: &Task) -> bool {
-    awaited.state.load().phase() == Phase::Queued && awaited.plan.pinned.is_none()
+fn is_runnable(awaited: &Task, port: &Port, side: &WorkerSide) -> bool {
+    awaited.state.load().phase() == Phase::Queued
+        && awaited.plan.pinned.is_none()
+        && !(side.is_stuck()
+            && u32::try_from(awaited.plan.index).is_ok_and(|index| port.pool.keys.is_asynchronous(index)))
 }
 
 /// What a blocked worker may run beside the awaited task.
@@ -181,7 +211,8 @@ fn is_runnable(awaited: &Task) -> bool {
 /// blocked one. Tasks of others are only run while the stack is flat: they are not what this wait is for.
 fn reach(side: &WorkerSide, awaited: &Task) -> Reach {
     let depth = side.depth.get();
-    if side.is_deep() {
+    if side.is_deep() || side.is_stuck() {
+        // What it begins may turn out to be asynchronous. Another worker stands in for one that is stuck.
         Reach::Nothing
     } else if depth < MAX_HELP_DEPTH / 8 {
         Reach::Any
@@ -223,7 +254,8 @@ fn park(
                 port.mailbox.attend(false);
             }
             let reach = reach(side, task);
-            let may_sleep = || !is_settled(task) && !is_runnable(task) && !pool.has_work_for_waiting(worker, reach);
+            let may_sleep =
+                || !is_settled(task) && !is_runnable(task, port, side) && !pool.has_work_for_waiting(worker, reach);
             let limit = left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH });
             let park = || port.parker.park_timeout(limit);
             *chosen |= !resting::sleep_inside(pool, worker, reach, may_sleep, park);

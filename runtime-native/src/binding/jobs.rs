@@ -40,6 +40,8 @@ pub enum Left {
     End = 4,
     /// Tasks that continuations here wait for have settled: tell them, let them go on, and come back at once.
     Deliver = 5,
+    /// End the worker: it has stood in for another one.
+    Leave = 6,
 }
 
 /// Whether JavaScript runs on, or the environment is being terminated.
@@ -136,7 +138,12 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) 
     side.jobs_since_turn.set(side.jobs_since_turn.get() + 1);
 
     match settlement {
-        0 => side.set_pending(job, depth > 0),
+        0 => {
+            side.set_pending(job, depth > 0);
+            if let Ok(index) = u32::try_from(side.header(header::INDEX)) {
+                port.pool.keys.mark_asynchronous(index);
+            }
+        }
         1 | 2 => {
             let payload = take_result(side);
             let settlement = if settlement == 1 {
@@ -228,6 +235,9 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
                 }
             }
             continue;
+        }
+        if pool.has_too_many(worker) {
+            return Left::Leave;
         }
         let next = pool.find_for_idle(worker, &mut side.turns.borrow_mut());
         if let Some(task) = next {

@@ -359,6 +359,14 @@ pub fn register_task(pool: u32, manifest: String, id: String) -> Result<u32> {
     Ok(pool.keys.register((manifest, id)))
 }
 
+/// Notes that the tasks of an index go on asynchronously after they have begun.
+#[napi]
+pub fn mark_asynchronous(pool: u32, index: u32) {
+    if let Some(pool) = registry::find(pool) {
+        pool.keys.mark_asynchronous(index);
+    }
+}
+
 /// What an index stands for.
 #[napi]
 pub fn task_key(pool: u32, index: u32) -> Option<BindingTaskKey> {

@@ -73,6 +73,8 @@ pub struct WorkerSide {
     pub calling: Cell<bool>,
     /// Continuations that are blocked on the stack now: their jobs are pending, and nothing but the end of their wait brings them on.
     pub blocked: Cell<u32>,
+    /// Another worker may stand in for this one.
+    pub stood_in_for: Cell<bool>,
     /// The frame that is pushed into now (see `levels.rs`), and the newest number.
     frame: Cell<u64>,
     newest_frame: Cell<u64>,
@@ -120,6 +122,7 @@ impl WorkerSide {
             depth: Cell::new(0),
             calling: Cell::new(false),
             blocked: Cell::new(0),
+            stood_in_for: Cell::new(false),
             frame: Cell::new(0),
             newest_frame: Cell::new(0),
             turns: RefCell::default(),
@@ -215,9 +218,20 @@ impl WorkerSide {
         Some((task, overdue))
     }
 
-    /// Whether there are jobs that only the event loop brings on.
+    /// A continuation is blocked somewhere on the stack. It came from a microtask, and none of those runs before it ends: asynchronous jobs that have begun
+    /// here can't go on.
+    pub fn is_stuck(&self) -> bool {
+        self.blocked.get() > 0
+    }
+
+    /// Whether this job goes on asynchronously here.
+    pub fn is_pending(&self, job: u32) -> bool {
+        self.with_open(job, |open| open.pending.is_some()) == Some(true)
+    }
+
+    /// Whether there are jobs that a turn of the event loop would bring on.
     pub fn needs_turns(&self) -> bool {
-        self.pending.get() > self.blocked.get()
+        self.pending.get() > 0 && !self.is_stuck()
     }
 
     /// Pending jobs whose worker waits for them.

@@ -4,6 +4,7 @@
  */
 import { ByteWriter } from "../codec/byte-writer";
 import type { Writer } from "../codec/writer";
+import { ParallelError } from "../errors";
 import type { BindingPayload, BindingPort } from "../../../runtime-native";
 import { offsetTo, processOffset } from "../clock";
 import type { Backend, BackendStats, Encoded, PushOptions, Run, ShutdownOptions, TaskKey, TaskSink, Ticket } from "./backend";
@@ -29,6 +30,7 @@ const SETTLED = 0;
 const TIME_OUT = 1;
 const SERVICE = 2;
 const TOO_DEEP = 4;
+const NEVER = 5;
 
 /** What is known of a slot. */
 const OBSERVED = 1;
@@ -379,6 +381,10 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       else if (waited === SETTLED) this.deliver();
       else if (waited === TOO_DEEP)
         throw new RangeError("Maximum call stack size exceeded: this worker waits in thousands of nested parallel calls.");
+      else if (waited === NEVER)
+        throw new ParallelError(
+          "get() would wait forever: the task is asynchronous and runs on this very thread, whose event loop stands still meanwhile. Use `await` instead.",
+        );
       else throw this.ending();
     }
     return true;

@@ -11,13 +11,14 @@ import { provideBackend } from "../configure";
 import { WorkerCrashedError } from "../errors";
 import { environmentLoader } from "../environment";
 import { encodedError, startInitialized } from "../initializer";
-import type { ChunkLoader } from "../loader";
+import { type ChunkLoader, readManifest } from "../loader";
 import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
 import { loadBinding, type NativeBinding } from "../pool/native-binding";
 import { encodedOf, NativeEnvironment } from "../pool/native-environment";
 import { control, sayLeaving, Telemetry, useTelemetry } from "../telemetry";
 import { announceExit } from "../thread-exit";
+import { variantOf } from "../task-variants";
 import type { ChunkStore } from "./chunks";
 import { Executor } from "./executor";
 import type { WorkerHost } from "./host";
@@ -47,6 +48,7 @@ const PENDING = 1;
 const TURN = 2;
 const IDLE = 3;
 const DELIVER = 5;
+const LEAVE = 6;
 
 /** What nested tasks are pushed through: the pool is the one that this worker belongs to. */
 class NestedEnvironment extends NativeEnvironment<BindingWorker> {
@@ -56,6 +58,12 @@ class NestedEnvironment extends NativeEnvironment<BindingWorker> {
     private readonly start: NativeWorkerStart,
   ) {
     super(binding, port, start.grace);
+  }
+
+  override register(key: TaskKey): number {
+    const index = super.register(key);
+    if (isAsync(key)) this.binding.markAsynchronous(this.port.pool, index);
+    return index;
   }
 
   /** A worker lives as long as its pool wants. */
@@ -163,7 +171,10 @@ class NativeWorker implements WorkerHost {
     if (left === PENDING) return;
     if (left === TURN) this.schedule();
     else if (left === IDLE) this.idle();
-    else process.exit(0);
+    else {
+      if (left === LEAVE) sayLeaving();
+      process.exit(0);
+    }
   }
 
   /** Comes back to the loop in the next turn of the event loop. */
@@ -305,6 +316,17 @@ class NativeWorker implements WorkerHost {
     const writer = new ByteWriter(new Uint8Array(64));
     encodeValue(writer, code);
     this.port.crash(writer.bytes, writer.length);
+  }
+}
+
+/** Whether its tasks go on asynchronously, as far as the manifest tells. */
+function isAsync({ manifest, id }: TaskKey): boolean {
+  try {
+    const task = readManifest(manifest).tasks[variantOf(id).id];
+    return task !== undefined && (task.async || task.generator);
+  } catch {
+    // The task will say what is wrong with the manifest.
+    return false;
   }
 }
 

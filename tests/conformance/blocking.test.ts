@@ -1,0 +1,165 @@
+/** Blocking waits and event loops: what goes on while a thread waits, and what can't. */
+import { conformance, type Tools } from "../support/conformance";
+
+declare const mp: Tools["mp"];
+declare const T: Tools["T"];
+declare function sleep(ms: number): Promise<void>;
+
+const tasks = {
+  add: (a: number, b: number) => a + b,
+  turns: async (count: number) => {
+    for (let i = 0; i < count; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+    return count;
+  },
+  opened: async (gate: Int32Array, value: unknown) => {
+    while (Atomics.load(gate, 0) === 0) await sleep(1);
+    return value;
+  },
+  fails: (message: string) => {
+    throw new RangeError(message);
+  },
+  failsTwice: (runs: Int32Array) => {
+    if (Atomics.add(runs, 0, 1) < 2) throw new RangeError("not yet");
+    return "done";
+  },
+  note: (seen: Int32Array) => Atomics.add(seen, 0, 1),
+  spin: (ms: number) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+    return ms;
+  },
+
+  blocksOn: (count: number) => T.turns(count).get(),
+  awaitsThenBlocks: async (count: number) => {
+    await sleep(0);
+    return T.turns(count).get();
+  },
+  awaitsThenBlocksOften: async (count: number) => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      await null;
+      sum += T.add(i, 0).get() + T.turns(1).get();
+    }
+    return sum;
+  },
+  blocksOnBegun: async (gate: Int32Array) => {
+    const begun = T.opened(gate, 1);
+    while (begun.status !== "running") await sleep(1);
+    try {
+      return begun.get();
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      gate[0] = 1;
+    }
+  },
+  immediates: async () => {
+    const seen: string[] = [];
+    const cleared = setImmediate(() => seen.push("cleared"));
+    clearImmediate(cleared);
+    setImmediate((text: string) => seen.push(text), "first");
+    setImmediate(() => {
+      seen.push("second");
+      setImmediate(() => seen.push("third"));
+    });
+    await sleep(30);
+    return seen.join();
+  },
+  blocksOnImmediates: () => T.immediates().get(),
+  throwsInImmediate: async () => {
+    setImmediate(() => {
+      throw new RangeError("from an immediate");
+    });
+    await new Promise(() => {});
+  },
+  blocksOnThrowing: () => T.throwsInImmediate().get(),
+  loopsInImmediate: async () => {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    for (;;);
+  },
+  blocksOnLooping: () => T.loopsInImmediate.with({ timeout: 50, grace: 5 })().get(),
+};
+
+conformance("blocking", tasks, {
+  "get in a task runs the event loop for an async task that it waits for": {
+    threads: 1,
+    on: ["native", "typescript"],
+    run: async ({ T, assert }) => assert.strictEqual(await T.blocksOn(20), 20),
+  },
+  "get after an await in a task does too": {
+    threads: 1,
+    on: ["native", "typescript"],
+    run: async ({ T, assert }) => {
+      assert.strictEqual(await T.awaitsThenBlocks(20), 20);
+      assert.deepStrictEqual(await Promise.all([T.awaitsThenBlocks(5), T.awaitsThenBlocks(6), T.awaitsThenBlocksOften(10)]), [5, 6, 55]);
+    },
+  },
+  "a worker that stood in for a blocked one ends": {
+    threads: 1,
+    on: ["native", "typescript"],
+    run: async ({ T, mp, until }) => {
+      await T.awaitsThenBlocks(20);
+      await until(() => mp.stats().threads === 1);
+    },
+  },
+  "get on an async task that has begun on this very thread says that it would wait for ever": {
+    threads: 1,
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => assert.match(await T.blocksOnBegun(mp.sharedArray(Int32Array, 1)), /would wait forever/),
+  },
+  "immediates run while the worker is blocked, in order, and cleared ones do not": {
+    threads: 1,
+    on: ["native", "typescript"],
+    run: async ({ T, assert }) => {
+      assert.strictEqual(await T.immediates(), "first,second,third");
+      assert.strictEqual(await T.blocksOnImmediates(), "first,second,third");
+    },
+  },
+  "an immediate that throws while the worker is blocked ends the worker, not the process": {
+    threads: 1,
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      await assert.rejects(T.blocksOnThrowing(), mp.WorkerCrashedError);
+      assert.strictEqual(await T.add(1, 2), 3);
+    },
+  },
+  "an immediate that does not end while the worker is blocked is stopped with the worker, not the process": {
+    threads: 1,
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      for (let i = 0; i < 5; i++) await assert.rejects(T.blocksOnLooping(), mp.ParallelError);
+      assert.strictEqual(await T.add(1, 2), 3);
+    },
+  },
+  "a rejection that was polled for and is then awaited has been handled": async ({ T, assert, until }) => {
+    const reported: unknown[] = [];
+    process.on("unhandledRejection", (reason) => reported.push(reason));
+    const handle = T.fails("polled");
+    await until(() => handle.isReady());
+    await assert.rejects(handle, /polled/);
+    // What is still open is reported when the program is about to end.
+    process.emit("beforeExit", 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepStrictEqual(reported, []);
+  },
+  "a time limit counts from the call, also where the task is pushed later": async ({ T, mp, assert }) => {
+    // What waits for a task that may be repeated is pushed when that has ended.
+    const gate = mp.sharedArray(Int32Array, 1);
+    const seen = mp.sharedArray(Int32Array, 1);
+    const first = T.opened.with({ retry: 2 })(gate, 1);
+    const late = T.note.with({ timeout: 30, after: [first] })(seen);
+    await assert.rejects(late, mp.TimeoutError);
+    assert.strictEqual(first.isReady(), false);
+    gate[0] = 1;
+    await first;
+    // And what is left of it is that of the call: it is over when the first task ends.
+    gate[0] = 0;
+    const second = T.opened.with({ retry: 2 })(gate, 1);
+    const tooLate = T.note.with({ timeout: 30, after: [second] })(seen);
+    gate[0] = 1;
+    const end = performance.now() + 60;
+    while (performance.now() < end);
+    await assert.rejects(tooLate, mp.TimeoutError);
+    assert.strictEqual(seen[0], 0);
+  },
+});
