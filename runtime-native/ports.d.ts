@@ -102,9 +102,12 @@ export interface BindingWorker extends BindingPort {
   complete(job: number, settlement: number): void;
   progress(job: number, fraction: number): void;
   isCancelled(job: number): number;
-  /** None of a pending job's code runs until it is resumed: the worker takes others meanwhile, and is not stopped for it. */
+  /** None of a pending job's code runs until it is resumed: the worker is not stopped for it. */
   suspend(job: number): void;
-  resume(job: number): void;
+  /** The worker takes other jobs while this one is suspended. */
+  setAside(job: number): void;
+  /** Gives 1 when `work` is to be called again afterwards. */
+  resume(job: number): number;
   /** Settles all open jobs as crashed; gives their number. The worker takes no more. */
   crash(bytes: Uint8Array | null, length: number): number;
   /** Gives 1 when this idle worker is to end, because more than `least` are there. */

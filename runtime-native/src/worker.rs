@@ -32,8 +32,8 @@ pub struct Worker {
     doom: AtomicU8,
     /// Open jobs. Written by its own thread only.
     running: AtomicU32,
-    /// Those of them that are suspended. Used by its own thread only.
-    suspended: AtomicU32,
+    /// Those of them that are suspended, and that it does not wait for. Used by its own thread only.
+    aside: AtomicU32,
     /// The worker whose task it runs, so that what is in its deque is likely to come from there.
     serves: AtomicU32,
     ready: AtomicBool,
@@ -64,7 +64,7 @@ impl Worker {
             in_loop: AtomicBool::new(false),
             doom: AtomicU8::new(SOUND),
             running: AtomicU32::new(0),
-            suspended: AtomicU32::new(0),
+            aside: AtomicU32::new(0),
             serves: AtomicU32::new(NOBODY),
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
@@ -136,8 +136,12 @@ impl Worker {
     /// None of the job's code runs from here on, or can run: it is no reason to stop the worker. Its own thread only.
     pub fn suspend_job(&self, job: u32) {
         self.flags.rename(job | SUSPENDED);
-        self.suspended
-            .store(self.suspended.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// By so many more (or less) of its suspended jobs it does not wait for. Its own thread only.
+    pub fn set_aside(&self, change: i32) {
+        let count = self.aside.load(Ordering::Relaxed).saturating_add_signed(change);
+        self.aside.store(count, Ordering::Relaxed);
     }
 
     /// A suspended job goes on. Its own thread only.
@@ -145,8 +149,6 @@ impl Worker {
     /// `is_settled`: whether its task has been cancelled or has run out of time. Then it goes on only to clean up, and nobody else sees to it that this
     /// has an end: gives the number for which the worker is to be condemned after another grace period.
     pub fn resume_job(&self, job: u32, is_settled: impl Fn() -> bool) -> Option<u32> {
-        self.suspended
-            .store(self.suspended.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
         if is_settled() {
             // It keeps the other number, so that a grace period that has begun before does not end this one.
             return Some(job | SUSPENDED);
@@ -156,9 +158,9 @@ impl Worker {
         is_settled().then_some(job)
     }
 
-    /// Suspended jobs. Its own thread only.
-    pub fn suspended(&self) -> u32 {
-        self.suspended.load(Ordering::Relaxed)
+    /// Suspended jobs beside which it takes others. Its own thread only.
+    pub fn aside(&self) -> u32 {
+        self.aside.load(Ordering::Relaxed)
     }
 
     /// Sets the flag that the job polls.
@@ -249,9 +251,9 @@ mod tests {
         let job = next_job(0);
         worker.open_job(job);
         worker.suspend_job(job);
-        assert!(worker.suspended() == 1 && !worker.condemn(job));
+        assert!(!worker.condemn(job));
         assert_eq!(worker.resume_job(job, || false), None);
-        assert!(worker.suspended() == 0 && worker.condemn(job));
+        assert!(worker.condemn(job));
     }
 
     #[test]

@@ -128,6 +128,8 @@ export class StreamConsumer extends Channel {
 /** The job that a producer runs in. Between the two calls none of its code runs. */
 export interface Suspendable {
   suspend(): void;
+  /** Its thread is free for others until it is resumed. */
+  setAside(): void;
   resume(): void;
 }
 
@@ -166,14 +168,11 @@ export class StreamProducer extends Channel {
   }
 
   private async patiently(room: Promise<unknown>): Promise<void> {
-    let suspended = false;
-    const timer = setTimeout(() => {
-      suspended = true;
-      this.job.suspend();
-    }, PATIENCE_MS);
+    this.job.suspend();
+    const timer = setTimeout(() => this.job.setAside(), PATIENCE_MS);
     await room;
     clearTimeout(timer);
-    if (suspended) this.job.resume();
+    this.job.resume();
   }
 
   /** No more values follow. */

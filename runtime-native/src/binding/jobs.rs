@@ -270,7 +270,7 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
 }
 
 fn over_time(side: &WorkerSide) -> bool {
-    let (jobs, time) = if side.worker.suspended() == 0 {
+    let (jobs, time) = if side.worker.aside() == 0 {
         (JOBS_WITHOUT_TURN, TIME_WITHOUT_TURN)
     } else {
         (JOBS_BESIDE_SUSPENDED, TIME_BESIDE_SUSPENDED)
@@ -384,7 +384,7 @@ pub unsafe extern "C" fn complete(env: sys::napi_env, info: sys::napi_callback_i
     }
 }
 
-/// `suspend(job)`: no code of this job runs until `resume`, so the worker may take others, and is not stopped for it.
+/// `suspend(job)`: no code of this job runs until `resume`, so the worker is not stopped for it.
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -398,7 +398,21 @@ pub unsafe extern "C" fn suspend(env: sys::napi_env, info: sys::napi_callback_in
     }
 }
 
-/// `resume(job)`: a suspended job goes on now.
+/// `setAside(job)`: the worker takes other jobs while this one is suspended.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn set_aside(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [job]: [_; 1]| {
+            side(port)?.set_aside(int(env, job)? as u32);
+            Ok(nothing())
+        })
+    }
+}
+
+/// `resume(job) → 1 when the loop has to be entered again afterwards`: a suspended job goes on now.
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -411,7 +425,8 @@ pub unsafe extern "C" fn resume(env: sys::napi_env, info: sys::napi_callback_inf
                 port.pool.stop_after(task.plan.grace, Arc::clone(&side.worker), overdue);
             }
             // Others must not count on this worker while it runs the job: whoever has chosen it from the idle is to choose another.
-            if side.asleep_in_loop.get() == Some(Asleep::Idle) {
+            let idle = side.asleep_in_loop.get() == Some(Asleep::Idle);
+            if idle {
                 side.asleep_in_loop.set(None);
                 let chosen = !port.pool.sleep.retract_idle(&side.worker);
                 side.worker.set_in_loop(false);
@@ -419,7 +434,7 @@ pub unsafe extern "C" fn resume(env: sys::napi_env, info: sys::napi_callback_inf
                     port.pool.pass_on();
                 }
             }
-            Ok(nothing())
+            from_int(env, i32::from(idle))
         })
     }
 }

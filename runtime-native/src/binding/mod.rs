@@ -187,6 +187,7 @@ const WORKER_FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"progress", jobs::progress),
     (c"isCancelled", jobs::is_cancelled),
     (c"suspend", jobs::suspend),
+    (c"setAside", jobs::set_aside),
     (c"resume", jobs::resume),
     (c"crash", jobs::crash),
     (c"retire", control::retire),

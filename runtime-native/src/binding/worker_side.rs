@@ -26,7 +26,16 @@ struct OpenJob {
     task: Arc<Task>,
     /// It goes on asynchronously; `Some(true)` when it was started while another job was blocked.
     pending: Option<bool>,
-    suspended: bool,
+    suspended: Suspended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Suspended {
+    No,
+    /// None of its code runs.
+    Yes,
+    /// And the worker takes other jobs.
+    Aside,
 }
 
 /// Words of the header area: how a job is passed to JavaScript, and its outcome back, without a single argument.
@@ -151,7 +160,7 @@ impl WorkerSide {
             job,
             task: Arc::clone(&task),
             pending: None,
-            suspended: false,
+            suspended: Suspended::No,
         };
         if slot.is_some() {
             self.free.borrow_mut().pop();
@@ -199,23 +208,46 @@ impl WorkerSide {
         }
     }
 
-    /// An open job waits for something outside of the pool, and no code of it runs until it is resumed: the worker is free for others meanwhile.
+    /// An open job waits for something outside of the pool, and no code of it runs until it is resumed.
     pub fn suspend(&self, job: u32) {
-        let suspends = self.with_open(job, |open| !mem::replace(&mut open.suspended, true));
+        let suspends = self.with_open(job, |open| {
+            mem::replace(&mut open.suspended, Suspended::Yes) == Suspended::No
+        });
         if suspends == Some(true) {
             self.worker.suspend_job(job);
         }
     }
 
+    /// The worker takes other jobs while this one is suspended.
+    pub fn set_aside(&self, job: u32) {
+        let sets = self.with_open(job, |open| {
+            let sets = open.suspended == Suspended::Yes;
+            if sets {
+                open.suspended = Suspended::Aside;
+            }
+            sets
+        });
+        if sets == Some(true) {
+            self.worker.set_aside(1);
+        }
+    }
+
     /// As [`Worker::resume_job`].
     pub fn resume(&self, job: u32) -> Option<(Arc<Task>, u32)> {
-        let task = self.with_open(job, |open| {
-            mem::replace(&mut open.suspended, false).then(|| Arc::clone(&open.task))
-        })??;
-        let overdue = self
-            .worker
-            .resume_job(job, || task.state.load().settlement().is_some())?;
+        let (task, before) = self.with_open(job, |open| {
+            (Arc::clone(&open.task), mem::replace(&mut open.suspended, Suspended::No))
+        })?;
+        let overdue = self.take_up(job, before, || task.state.load().settlement().is_some())?;
         Some((task, overdue))
+    }
+
+    fn take_up(&self, job: u32, before: Suspended, is_settled: impl Fn() -> bool) -> Option<u32> {
+        match before {
+            Suspended::No => return None,
+            Suspended::Yes => {}
+            Suspended::Aside => self.worker.set_aside(-1),
+        }
+        self.worker.resume_job(job, is_settled)
     }
 
     /// A continuation is blocked somewhere on the stack. It came from a microtask, and none of those runs before it ends: asynchronous jobs that have begun
@@ -236,7 +268,7 @@ impl WorkerSide {
 
     /// Pending jobs whose worker waits for them.
     pub fn held(&self) -> u32 {
-        self.pending.get().saturating_sub(self.worker.suspended())
+        self.pending.get().saturating_sub(self.worker.aside())
     }
 
     /// Settles an open job and closes it. Whoever cancelled it before has won: then the outcome is dropped.
@@ -250,9 +282,7 @@ impl WorkerSide {
         else {
             return;
         };
-        if suspended {
-            self.worker.resume_job(job, || false);
-        }
+        self.take_up(job, suspended, || false);
         if let Some(inside) = pending {
             self.pending.set(self.pending.get() - 1);
             self.pending_inside.set(self.pending_inside.get() - u32::from(inside));

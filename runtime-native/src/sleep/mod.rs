@@ -72,7 +72,7 @@ impl Sleep {
     pub fn announce_idle(&self, worker: &Arc<Worker>) {
         let mut sleepers = self.sleepers.lock();
         // One that holds suspended jobs is woken last: what it runs may end it, and them.
-        let position = if worker.suspended() > 0 { 0 } else { sleepers.idle.len() };
+        let position = if worker.aside() > 0 { 0 } else { sleepers.idle.len() };
         sleepers.idle.insert(position, Arc::clone(worker));
         self.idle.store(sleepers.idle.len() as u32, Ordering::SeqCst);
         drop(sleepers);

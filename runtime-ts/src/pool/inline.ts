@@ -92,6 +92,7 @@ class InlineBackend extends Ledger implements Backend {
       isCancelled: (job) => this.jobs.get(job)?.cancelled === true,
       // Only streams of worker threads wait for their consumer.
       suspend: () => {},
+      setAside: () => {},
       resume: () => {},
       progress: (job, fraction) => {
         const task = this.jobs.get(job)?.task;

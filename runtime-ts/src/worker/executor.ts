@@ -183,6 +183,10 @@ class RunningJob implements JobContext {
     this.host.suspend(this.job);
   }
 
+  setAside(): void {
+    this.host.setAside(this.job);
+  }
+
   resume(): void {
     this.host.resume(this.job);
   }

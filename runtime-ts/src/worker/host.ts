@@ -18,10 +18,12 @@ export interface WorkerHost {
   /** Reports progress, 0..1. */
   progress(job: number, fraction: number): void;
   /**
-   * A job that goes on asynchronously waits for its consumer, and none of its code runs until {@link resume}: the worker is free for all tasks meanwhile, and
-   * is not stopped for this one, because that would end others and nothing that runs.
+   * A job that goes on asynchronously waits for its consumer, and none of its code runs until {@link resume}: the worker is not stopped for it, because that would
+   * end others and nothing that runs.
    */
   suspend(job: number): void;
+  /** The worker is free for all tasks while this one is suspended. */
+  setAside(job: number): void;
   resume(job: number): void;
   /** Number of this worker in its pool, from 0; -1 on the calling thread. */
   readonly workerIndex: number;

@@ -112,6 +112,7 @@ class NativeWorker implements WorkerHost {
   /** It could not be made inside of a turn inside of a wait. */
   private postponed = false;
   private retirement: NodeJS.Timeout | undefined;
+  private ending = false;
 
   constructor(
     private readonly binding: NativeBinding,
@@ -173,6 +174,7 @@ class NativeWorker implements WorkerHost {
     else if (left === IDLE) this.idle();
     else {
       if (left === LEAVE) sayLeaving();
+      this.ending = true;
       process.exit(0);
     }
   }
@@ -293,12 +295,15 @@ class NativeWorker implements WorkerHost {
 
   suspend(job: number): void {
     this.port.suspend(job);
+  }
+
+  setAside(job: number): void {
+    this.port.setAside(job);
     this.schedule();
   }
 
   resume(job: number): void {
-    this.port.resume(job);
-    this.schedule();
+    if (this.port.resume(job) === 1) this.schedule();
   }
 
   // ---- the end
@@ -313,6 +318,11 @@ class NativeWorker implements WorkerHost {
   }
 
   private onExit(code: number): void {
+    if (this.ending) {
+      // Not a task has called for it: the worker was to be stopped.
+      this.port.crash(null, 0);
+      return;
+    }
     const writer = new ByteWriter(new Uint8Array(64));
     encodeValue(writer, code);
     this.port.crash(writer.bytes, writer.length);

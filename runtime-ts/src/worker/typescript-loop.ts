@@ -100,6 +100,7 @@ export class WorkerEnvironment extends Environment {
         this.turn();
       },
       suspend: () => {},
+      setAside: () => {},
       resume: () => {},
       isCancelled: (job) => job < LOCAL_JOBS && Atomics.load(this.slots, job * SLOT_WORDS + S.Cancel) !== 0,
       progress: (job, fraction) => this.progress(job, fraction),

@@ -31,7 +31,9 @@ export class Oracle {
     private readonly board: Int32Array,
   ) {
     const tasks = [...tasksOf(round)];
-    this.kills = tasks.some(({ task }) => mayEndWorker(task));
+    // A stream that is left early is cancelled: under load its generator may not have ended when the grace period is over.
+    const leaves = round.operations.some((operation) => operation.kind === "stream" && operation.take < operation.count);
+    this.kills = leaves || tasks.some(({ task }) => mayEndWorker(task));
     this.nests = tasks.some(({ nested, task }) => nested || task.ending.kind === "stream" || task.ending.kind === "map");
   }
 
