@@ -1,7 +1,6 @@
 /** Blocking waits and event loops: what goes on while a thread waits, and what can't. */
 import { conformance, type Tools } from "../support/conformance";
 
-declare const mp: Tools["mp"];
 declare const T: Tools["T"];
 declare function sleep(ms: number): Promise<void>;
 
@@ -89,8 +88,12 @@ conformance("blocking", tasks, {
   "get after an await in a task does too": {
     threads: 1,
     on: ["native", "typescript"],
+    run: async ({ T, assert }) => assert.strictEqual(await T.awaitsThenBlocks(20), 20),
+  },
+  "several tasks on one worker may do so at once": {
+    threads: 1,
+    on: ["native"],
     run: async ({ T, assert }) => {
-      assert.strictEqual(await T.awaitsThenBlocks(20), 20);
       assert.deepStrictEqual(await Promise.all([T.awaitsThenBlocks(5), T.awaitsThenBlocks(6), T.awaitsThenBlocksOften(10)]), [5, 6, 55]);
     },
   },

@@ -6,7 +6,7 @@
  */
 import { inspect, isDeepStrictEqual } from "node:util";
 import type { Failure, Outcome, Result } from "./outcome";
-import { ENDED, LONG, STARTED, tasksOf, WORDS, type RoundPlan, type TaskPlan, type ThrownKind } from "./plan";
+import { ENDED, LONG, STARTED, tasksOf, WORDS, type Operation, type RoundPlan, type TaskPlan, type ThrownKind } from "./plan";
 import { digest, make } from "./values";
 
 /** Where a task is. */
@@ -31,9 +31,7 @@ export class Oracle {
     private readonly board: Int32Array,
   ) {
     const tasks = [...tasksOf(round)];
-    // A stream that is left early is cancelled: under load its generator may not have ended when the grace period is over.
-    const leaves = round.operations.some((operation) => operation.kind === "stream" && operation.take < operation.count);
-    this.kills = leaves || tasks.some(({ task }) => mayEndWorker(task));
+    this.kills = round.operations.some(cancels) || tasks.some(({ task }) => mayEndWorker(task));
     this.nests = tasks.some(({ nested, task }) => nested || task.ending.kind === "stream" || task.ending.kind === "map");
   }
 
@@ -196,6 +194,26 @@ export class Oracle {
 
   private say(task: TaskPlan, problem: string): void {
     this.problems.push(`task ${task.id} ${problem}`);
+  }
+}
+
+/**
+ * Whether the program gives up tasks that run, by no word in their plans. They end soon, but the grace period is some ms of a clock that goes on while a loaded machine
+ * runs something else.
+ */
+function cancels(operation: Operation): boolean {
+  switch (operation.kind) {
+    case "stream":
+      return operation.take < operation.count;
+    case "map":
+      return operation.look === "break" || operation.look === "cancel" || operation.failAt >= 0;
+    case "memo":
+      return operation.cancels.length > 0;
+    case "scope":
+      // Where one fails, the others are cancelled.
+      return operation.fails || operation.cancels || operation.tasks.length > 1;
+    default:
+      return false;
   }
 }
 
