@@ -165,3 +165,6 @@ export declare function registerTask(pool: number, manifest: string, id: string)
 
 /** What an index stands for. */
 export declare function taskKey(pool: number, index: number): BindingTaskKey | null
+
+/** Gives freed memory back to the system, where the C library keeps it and there is not too much of it. */
+export declare function trimMemory(): void

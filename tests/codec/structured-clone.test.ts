@@ -67,6 +67,10 @@ const subclassed = [
   new (class extends Uint8Array {})([1, 2]),
 ];
 
+const imitations = [Uint8Array, Float64Array, DataView, ArrayBuffer, Map, Set, Date, RegExp, Error, Array, Boolean].map((base) =>
+  Object.assign(Object.create(base.prototype as object) as object, { own: 1, key: "two" }),
+);
+
 const cases: Record<string, () => unknown> = {
   undefined: () => undefined,
   null: () => null,
@@ -110,6 +114,7 @@ const cases: Record<string, () => unknown> = {
   "frozen objects": () => Object.freeze([Object.freeze({ a: 1 })]),
   "instances of unregistered classes": () => [new Point(1, 2), new Inheriting(3, 4)],
   "instances of subclasses of built-ins": () => subclassed,
+  "objects that only inherit from built-ins": () => imitations,
   "arrays of numbers": () => [
     [1, 2, 3],
     numbered(10, (i) => i),

@@ -10,6 +10,7 @@ mod control;
 mod engine;
 mod event_loop;
 mod jobs;
+mod memory;
 mod pin;
 mod port;
 mod push;

@@ -72,7 +72,13 @@ const builtinPrototypes = new Map<object, Kind>([
   [Buffer.prototype, Kind.View],
   [Error.prototype, Kind.Error],
 ]);
-for (const constructor of VIEW_CONSTRUCTORS) if (constructor !== undefined) builtinPrototypes.set(constructor.prototype, Kind.View);
+for (const constructor of VIEW_CONSTRUCTORS) {
+  if (constructor === undefined) continue;
+  builtinPrototypes.set(constructor.prototype, Kind.View);
+  // What all typed arrays inherit from; a DataView inherits from nothing.
+  const parent = Object.getPrototypeOf(constructor.prototype) as object;
+  if (Object.hasOwn(parent, "subarray")) builtinPrototypes.set(parent, Kind.View);
+}
 for (const constructor of [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError]) {
   builtinPrototypes.set(constructor.prototype, Kind.Error);
 }

@@ -111,6 +111,7 @@ class NativeWorker implements WorkerHost {
   private scheduled: NodeJS.Immediate | undefined;
   /** It could not be made inside of a turn inside of a wait. */
   private postponed = false;
+  private trimmed = false;
   private retirement: NodeJS.Timeout | undefined;
   private ending = false;
 
@@ -205,7 +206,11 @@ class NativeWorker implements WorkerHost {
 
   private idle(): void {
     // There is nothing else to do now: what V8 has compiled becomes the code cache that spares the other workers the work.
-    this.loader.offerCodeCaches();
+    if (this.loader.offerCodeCaches() || !this.trimmed) {
+      // What was needed to compile is not needed again.
+      this.trimmed = true;
+      this.binding.trimMemory();
+    }
     const { idleTimeout, minThreads } = this.start;
     if (idleTimeout >= 0x7fff_ffff) return;
     this.retirement = setTimeout(() => {
