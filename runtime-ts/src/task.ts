@@ -42,7 +42,7 @@ export interface TaskHome {
   readonly manifest: string;
 }
 
-const NO_VALUES: readonly unknown[] = [];
+const NO_HANDLES: readonly AsyncHandle<unknown>[] = [];
 
 /** Set while a stub is asked which task it stands for, instead of being called: see {@link markStub}. */
 let question: { answer: { task: StubTask; captures: readonly unknown[] | undefined } | undefined } | undefined;
@@ -161,6 +161,8 @@ export class StubTask {
     if (options?.signal?.aborted === true) return aborted(origin, options.signal.reason);
     if (limited && queueLimit !== Infinity) refuseWhenFull(backend, name);
     if (lazyClasses.length > 0) registerLazyClasses();
+    // Before anything is encoded: a look may settle other handles, and one of a task that is repeated pushes it with the writer that there is.
+    if (options?.after !== undefined) lookAtAll(options.after, name);
 
     const carried = carriesValues() ? carriedValues() : undefined;
     const index = this.indexIn(backend, carried === undefined ? this.variant : carrying(this.variant));
@@ -218,7 +220,7 @@ export class StubTask {
   ): AsyncHandle<unknown> {
     if (dependencies === null) return this.pushAfter(backend, index, options, origin, writer, []);
     const handles = dependencies as readonly AsyncHandle<unknown>[];
-    // Looking at other handles below may settle one of these: its result must stay until the push.
+    // Looking at other handles may settle one of these: its result must stay until the push.
     const held = handles.filter((dependency) => dependency._backend === backend && dependency._ticket >= 0);
     for (const dependency of held) backend.retain(dependency._ticket);
     const release = (): void => {
@@ -246,13 +248,9 @@ export class StubTask {
   ): AsyncHandle<unknown> {
     const after: AsyncHandle<unknown>[] = [...dependencies];
     const inputs = after.map((_, i) => i);
-    for (const dependency of options?.after ?? NO_VALUES) {
-      if (!isHandle(dependency)) {
-        writer.reset();
-        throw new TypeError(`The option "after" of ${origin.name} holds something that is no AsyncHandle.`);
-      }
-      if (dependency.isReady()) {
-        if (dependency.status === "fulfilled") continue;
+    for (const dependency of options?.after ?? NO_HANDLES) {
+      if (dependency._settlement === Settlement.Fulfilled) continue;
+      if (dependency._settlement > Settlement.Fulfilled) {
         writer.reset();
         return failedDependency(origin, dependency);
       }
@@ -359,6 +357,14 @@ export class StubTask {
     }
     if (options?.signal !== undefined) follow(options.signal, handle);
     return handle;
+  }
+}
+
+/** @throws TypeError when there is something else among them */
+function lookAtAll(handles: Iterable<AsyncHandle<unknown>>, name: string): void {
+  for (const handle of handles) {
+    if (!isHandle(handle)) throw new TypeError(`The option "after" of ${name} holds something that is no AsyncHandle.`);
+    handle.isReady();
   }
 }
 

@@ -101,6 +101,32 @@ const tasks = {
     return "left";
   },
   count: (seen: Int32Array) => Atomics.add(seen, 0, 1),
+  /** A nested task whose time is over before anybody looks at it. */
+  lateChild: (ms: number) => {
+    const handle = T.untilCancelled.with({ timeout: ms, grace: 10_000 })();
+    const end = performance.now() + ms + 40;
+    while (performance.now() < end);
+    try {
+      return handle.get();
+    } catch (error) {
+      return (error as Error).name;
+    }
+  },
+  untilCancelled: () => {
+    while (!mp.isCancelled());
+    return "ran";
+  },
+  /** Leaves a task behind that another worker runs. */
+  leaveWork: (seen: Int32Array, ms: number) => {
+    const handle = T.countLater(seen, ms);
+    while (Atomics.load(seen, 1) === 0) handle.isReady();
+  },
+  countLater: (seen: Int32Array, ms: number) => {
+    Atomics.store(seen, 1, 1);
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+    Atomics.add(seen, 0, 1);
+  },
   priorities: (order: Int32Array) => {
     const handles = [0, 5, -1, 0].map((priority, i) => T.note.with({ priority })(order, i));
     for (const handle of handles) handle.get();
@@ -232,6 +258,25 @@ function both() {
         const seen = mp.sharedArray(Int32Array, 1);
         assert.strictEqual(await T.abandon(seen), "left");
         await until(() => seen[0] === 5);
+      },
+    },
+    "a worker with tasks of its own under way does not end for being idle": {
+      on: threaded,
+      threads: 2,
+      pool: { minThreads: 0, idleTimeout: 1, grace: 1 },
+      run: async ({ T, mp, until }: Tools) => {
+        for (let i = 0; i < 3; i++) {
+          const seen = mp.sharedArray(Int32Array, 2);
+          await T.leaveWork(seen, 100);
+          await until(() => seen[0] === 1);
+        }
+      },
+    },
+    "the time of a nested task that passes before it begins": {
+      on: threaded,
+      threads: 1,
+      run: async ({ T, assert }: Tools) => {
+        for (let i = 0; i < 3; i++) assert.strictEqual(await T.lateChild(5), "TimeoutError");
       },
     },
     "nested tasks go on while the caller blocks or computes": {

@@ -53,6 +53,17 @@ describe.each(threaded)("on the %s backend", (backend) => {
     expect(ended.took).toBeLessThan(8_000);
   });
 
+  test("a failure that is polled for and then awaited is not reported at the end; one that is only polled for is", async () => {
+    const taken = await run(
+      `const handle = T.fails(); while (!handle.isReady()) await sleep(1); await handle.then(() => 0, (error) => console.log(error.message));`,
+      backend,
+    );
+    expect(taken).toMatchObject({ hung: false, code: 0, stdout: "no\n", stderr: "" });
+    const dropped = await run(`const handle = T.fails(); while (!handle.isReady()) await sleep(1);`, backend);
+    expect(dropped).toMatchObject({ hung: false, code: 1 });
+    expect(dropped.stderr).toContain("RangeError: no");
+  });
+
   test("process.exit right after the first calls", async () => {
     for (let i = 0; i < 5; i++) {
       const ended = await run(`for (let i = 0; i < 10; i++) T.forever(); process.exit(5);`, backend);

@@ -19,15 +19,21 @@ export interface CallEncoding {
 const NO_DEPENDENCIES: CallEncoding = Object.freeze({ dependencies: null });
 
 let idle: Encoder | null = null;
+/** The innermost that is at work. */
+let active: Encoder | null = null;
 
 function acquire(): Encoder {
   const encoder = idle ?? new Encoder();
   // getters may call other parallel functions meanwhile
   idle = null;
+  encoder.outer = active;
+  active = encoder;
   return encoder;
 }
 
 function release(encoder: Encoder): void {
+  active = encoder.outer;
+  encoder.outer = null;
   encoder.release();
   idle = encoder;
 }

@@ -12,6 +12,7 @@ import { encodeFunction, encodeObject } from "./encode-object";
 import { Refusal, located, propertySegment } from "./refusal";
 import { ShapeTable, type Shape } from "./shapes";
 import { DEPTH_LIMIT, SHORT_STRING, SMALL_INT, SMALL_LIMIT, SMALL_SHAPE, Tag } from "./tags";
+import { ByteWriter } from "./byte-writer";
 import type { Writer } from "./writer";
 
 const objectPrototype = Object.prototype;
@@ -66,17 +67,53 @@ export class Encoder {
   /** Index of the top-level value that is being encoded; for paths. */
   root = 0;
 
+  /** The encoding that this one interrupts: getters may call parallel functions. */
+  outer: Encoder | null = null;
+  /** Where the payload belongs, while it is kept elsewhere: see {@link park}. */
+  private parkedFrom: Writer | null = null;
+
   /** Starts appending to `writer`. */
   begin(writer: Writer): void {
+    for (let other = this.outer; other !== null; other = other.outer) if (other.writer === writer) other.park();
     this.writer = writer;
     if (this.bytes !== writer.bytes) this.attach(writer.bytes);
     this.pos = writer.length;
+    // In use: see `Backend.writer`. The true length follows at the end.
+    writer.length = this.pos + 1;
+  }
+
+  /**
+   * Goes on in memory of its own, and comes back at the end: what begins now needs the writer, and will have done with it by then. (A result whose getter
+   * waits for a task, which runs on this thread meanwhile and has a result of its own.)
+   */
+  private park(): void {
+    const { writer, pos } = this;
+    this.parkedFrom = writer;
+    const own = new ByteWriter(new Uint8Array(0), (writer as ByteWriter).hostObjects);
+    own.grow(Math.max(256, 2 * pos));
+    own.bytes.set(this.bytes.subarray(0, pos));
+    own.attachments = writer!.attachments;
+    own.transfers = writer!.transfers;
+    this.writer = own;
+    this.attach(own.bytes);
+    writer!.reset();
   }
 
   /** Ends the payload: writes deferred bodies and hands the length over. */
   finish(): void {
     if (this.deferred.length !== 0) this.drain();
     this.writer!.length = this.pos;
+    if (this.parkedFrom !== null) this.comeBack(this.parkedFrom);
+  }
+
+  private comeBack(writer: Writer): void {
+    const own = this.writer!;
+    writer.reset();
+    writer.grow(own.length);
+    writer.bytes.set(own.bytes.subarray(0, own.length));
+    writer.length = own.length;
+    writer.attachments = own.attachments;
+    writer.transfers = own.transfers;
   }
 
   /** Forgets everything about the payload. Always called, whether it went well or not. */
@@ -97,6 +134,7 @@ export class Encoder {
     // a grown buffer is not kept alive
     if (this.writer !== null && this.bytes !== this.writer.home) this.attach(NO_BYTES);
     this.writer = null;
+    this.parkedFrom = null;
   }
 
   private attach(bytes: Uint8Array): void {

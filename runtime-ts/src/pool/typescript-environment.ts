@@ -122,7 +122,9 @@ export abstract class Environment extends Ledger implements Backend {
   // ---- push
 
   writer(): Writer {
-    return this.out;
+    const { out } = this;
+    // Encoding can run a getter that calls a parallel function itself.
+    return out.length === 0 && out.attachments === null ? out : new ByteWriter(new Uint8Array(256), out.hostObjects);
   }
 
   register(key: TaskKey): number {
@@ -235,6 +237,11 @@ export abstract class Environment extends Ledger implements Backend {
     this.slots[base + S.Flags] = (inputs?.length ?? 0) << INPUTS_SHIFT;
     task.parcel = null;
     this.dropInputs(task);
+  }
+
+  /** Priority of a task of this environment; 0 for one that it does not know. */
+  protected priorityIn(slot: number): number {
+    return this.slotTasks[slot - this.firstSlot]?.priority ?? 0;
   }
 
   private enqueue(task: Task, slot: number): void {
@@ -437,9 +444,12 @@ export abstract class Environment extends Ledger implements Backend {
     const task = this.slotTasks[slot - this.firstSlot];
     const wantAt = this.memory.word(worker, E.Want);
     if (Atomics.compareExchange(this.control, wantAt, slot + 1, 0) !== slot + 1) return;
-    if (task === undefined || task.parcel === null) return;
     const word = Atomics.load(this.slots, slot * SLOT_WORDS + S.State);
-    if (stateOf(word) !== State.Running || runnerOf(word) !== worker) return;
+    if (task === undefined || task.parcel === null || stateOf(word) !== State.Running || runnerOf(word) !== worker) {
+      // Given up meanwhile: the worker sees that when it looks.
+      this.memory.callForService(worker);
+      return;
+    }
     const message: ParcelMessage = {
       kind: "parcel",
       to: worker,
@@ -680,8 +690,8 @@ export abstract class Environment extends Ledger implements Backend {
   protected woken(): void {}
 
   stats(): BackendStats {
-    const running = Math.max(0, Atomics.load(this.control, P.Running));
-    const threads = Atomics.load(this.control, P.Live);
+    const running = this.memory.running();
+    const threads = Atomics.load(this.control, P.Live) + Atomics.load(this.control, P.Extras);
     return {
       threads,
       // A worker has claimed its task a moment before it says that it is busy.

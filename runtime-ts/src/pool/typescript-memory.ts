@@ -111,6 +111,11 @@ export function runningWord(queued: number, environment: number): number {
   return (queued & ~(STATE_MASK | (ENVIRONMENT_MASK << ENVIRONMENT_SHIFT))) | (environment << ENVIRONMENT_SHIFT) | State.Running;
 }
 
+/** The word that a running task had while it was queued. */
+export function queuedWord(running: number): number {
+  return (running & ~(STATE_MASK | (ENVIRONMENT_MASK << ENVIRONMENT_SHIFT))) | State.Queued;
+}
+
 /** The word of the next task in the slot, queued. */
 export function nextQueuedWord(word: number): number {
   return (((word >>> GENERATION_SHIFT) + 1) << GENERATION_SHIFT) | State.Queued;
@@ -131,6 +136,14 @@ export const enum Mode {
   /** Ends by itself. */
   Leaving = 6,
   Dead = 7,
+  /** An extra worker that looks for a task or waits for one. Nobody counts on it, because it runs only those that workers have pushed. */
+  Spare = 8,
+  /** Such a one before it has started. */
+  StartingSpare = 9,
+}
+
+export function isStarting(mode: Mode): boolean {
+  return mode === Mode.Starting || mode === Mode.StartingSpare;
 }
 
 /** How an environment sleeps, in {@link E.Sleep}. Whoever has news exchanges it for 0 and notifies. */
@@ -154,6 +167,12 @@ export const enum E {
   Service = 3,
   /** Exit code + 1 of a worker that ended by itself; see its Mode. */
   ExitCode = 4,
+  /** Jobs that run on this worker, each in a slot. Only the worker changes it, and the root when the worker has ended. */
+  Running = 5,
+  /** Slot + 1 of the task that this worker is blocked for. */
+  Awaited = 6,
+  /** 1: the worker is about to be stopped, so it must not begin a task: see `stopLater`. */
+  Doomed = 7,
 }
 const ENVIRONMENT_WORDS = 16;
 
@@ -161,12 +180,12 @@ const ENVIRONMENT_WORDS = 16;
 export const enum P {
   Lock = 0,
   LockWaiters = 1,
-  /** Workers that live. */
+  /** Workers that live, without the extra ones; and those. */
   Live = 16,
+  Extras = 19,
   /** Queued tasks in slots, and those among them that workers pushed and that are async. */
   Queued = 17,
   QueuedAsync = 18,
-  Running = 19,
   /** A worker asks for one more worker. */
   SpawnWanted = 20,
   KeyCount = 32,
@@ -265,6 +284,14 @@ export class PoolMemory {
     return count;
   }
 
+  /** Jobs that run in slots. */
+  running(): number {
+    let count = 0;
+    for (let environment = 1; environment < this.environments; environment++)
+      count += Atomics.load(this.control, this.word(environment, E.Running));
+    return count;
+  }
+
   firstSlot(environment: number): number {
     return environment === 0 ? 0 : ROOT_SLOTS + (environment - 1) * WORKER_SLOTS;
   }
@@ -307,8 +334,12 @@ export class PoolMemory {
 
   /** Tells the slot's owner that there is news of it. Many producers, one consumer; each entry is slot + 1. */
   note(owner: number, slot: number): void {
-    const cell = this.inboxStart(owner) + (Atomics.add(this.control, this.word(owner, E.InboxTail), 1) & this.inboxMask(owner));
-    Atomics.store(this.control, cell, slot + 1);
+    const { control } = this;
+    const start = this.inboxStart(owner);
+    const mask = this.inboxMask(owner);
+    const tail = this.word(owner, E.InboxTail);
+    // No call of a function in between: a thread that is stopped there would leave a hole, and the owner would never get past it.
+    Atomics.store(control, start + (Atomics.add(control, tail, 1) & mask), slot + 1);
   }
 
   /** Wakes an environment that waits for its tasks. */
@@ -342,11 +373,31 @@ export class PoolMemory {
     }
     if (needed <= 0) return true;
     if (parked < 0) return false;
-    if (Atomics.compareExchange(control, parked, Mode.Parked, Mode.Searching) === Mode.Parked) {
-      const at = this.word(parked - this.modes, E.Sleep);
-      if (Atomics.exchange(control, at, Sleep.Awake) !== Sleep.Awake) Atomics.notify(control, at);
-    }
+    this.wakeParked(parked - this.modes);
     return true;
+  }
+
+  /**
+   * Has an extra worker look for a task. One that is awake looks once more before it sleeps or leaves.
+   * @returns false when there is none
+   */
+  wakeSpare(): boolean {
+    const { control } = this;
+    for (let environment = 1; environment < this.environments; environment++) {
+      if (this.mode(environment) !== Mode.Spare) continue;
+      const at = this.word(environment, E.Sleep);
+      if (Atomics.exchange(control, at, Sleep.Awake) !== Sleep.Awake) Atomics.notify(control, at);
+      return true;
+    }
+    return false;
+  }
+
+  /** Has a parked worker look for a task, unless it does something else by now. */
+  wakeParked(environment: number): void {
+    const { control } = this;
+    if (Atomics.compareExchange(control, this.modes + environment, Mode.Parked, Mode.Searching) !== Mode.Parked) return;
+    const at = this.word(environment, E.Sleep);
+    if (Atomics.exchange(control, at, Sleep.Awake) !== Sleep.Awake) Atomics.notify(control, at);
   }
 
   /** Appends a task key; never removed. Concurrent registrations of one key give it two indexes, which do no harm. */

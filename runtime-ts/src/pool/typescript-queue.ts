@@ -79,6 +79,11 @@ export class QueueLock {
   }
 }
 
+/** A queue's entry as one number. */
+export function entryKey(slot: number, word: number): number {
+  return slot * 2 ** 32 + (word >>> 0);
+}
+
 export class SharedQueue {
   private readonly words: Int32Array<SharedArrayBuffer>;
   private readonly ring: Int32Array<SharedArrayBuffer>;
@@ -179,6 +184,17 @@ export class SharedQueue {
       }
     }
     return -1;
+  }
+
+  /** Adds the {@link entryKey}s of what is in it. */
+  collect(entries: Set<number>): void {
+    this.lock.acquire();
+    for (let at = this.words[Q.Head]!; at !== this.words[Q.Tail]; at = (at + 1) | 0) {
+      const entry = (at & this.ringMask) * RING_ENTRY;
+      entries.add(entryKey(this.ring[entry]!, this.ring[entry + 1]!));
+    }
+    for (let i = 0; i < this.words[Q.HeapSize]!; i++) entries.add(entryKey(this.heapEntries[i * 2]!, this.heapEntries[i * 2 + 1]!));
+    this.lock.release();
   }
 
   /** Counts a taking. At the end of an epoch, what has been passed over all through it goes next. */
@@ -346,6 +362,13 @@ export class Queues {
       NESTED_CAPACITY,
       this.lock,
     );
+  }
+
+  /** {@link entryKey}s of all entries. */
+  entries(): Set<number> {
+    const entries = new Set<number>();
+    for (const queue of [this.outside, this.nested, this.nestedAsync]) queue.collect(entries);
+    return entries;
   }
 
   recover(): void {

@@ -22,12 +22,14 @@ import {
   E,
   Flag,
   generationOf,
+  isStarting,
   INLINE_BYTES,
   MAX_ENVIRONMENTS,
   Mode,
   P,
   type PoolBuffers,
   PoolMemory,
+  queuedWord,
   runnerOf,
   S,
   SLOT_WORDS,
@@ -38,14 +40,12 @@ import {
 } from "./typescript-memory";
 import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
 import type { Message } from "./typescript-messages";
-import { QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
+import { entryKey, QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
 
 /** While the root is blocked, it looks this often (ms) whether workers have died without a word (out of memory). */
 const LIFE_CHECK_MS = 250;
 /** The same while it waits for a worker that it has stopped. */
 const STOP_CHECK_MS = 1;
-/** A queue lock that a stopped worker holds so long (ms) is freed. */
-const DEAD_LOCK_MS = 100;
 
 /** What a worker of the pool is started with. */
 export interface WorkerStart {
@@ -59,6 +59,8 @@ export interface WorkerStart {
   idleTimeout: number;
   minThreads: number;
   threads: number;
+  /** It is there because others are blocked, and runs only tasks that workers have pushed. */
+  extra: boolean;
   initializer: Initializer | undefined;
   warm: number[];
 }
@@ -68,11 +70,11 @@ interface PoolWorker {
   thread: Worker;
   watched: WatchedWorker;
   port: MessagePort;
+  extra: boolean;
   /** It has been told to end, or has said that it does. */
   stopped: boolean;
   /** It has begun to take tasks. */
   arrived: boolean;
-  stoppedAt: number;
   /** It has been terminated, because a task that was given up went on. */
   terminated: boolean;
   dead: boolean;
@@ -90,7 +92,7 @@ export function createTypeScriptBackend(options: BackendOptions): Backend {
 
 class TypeScriptPool extends Environment {
   private readonly workers: (PoolWorker | undefined)[] = [];
-  /** Workers that count: neither dead nor stopped. */
+  /** Workers that count: neither dead nor stopped nor extra. */
   private live = 0;
   private stopping = 0;
   private failedStarts = 0;
@@ -104,7 +106,7 @@ class TypeScriptPool extends Environment {
 
   constructor(private readonly options: BackendOptions) {
     // Beside the workers that are wanted there may be some that are about to die, and extra ones for blocked workers.
-    super(createMemory(Math.min(MAX_ENVIRONMENTS, 2 * options.threads + 14)), 0, options.grace);
+    super(createMemory(Math.min(MAX_ENVIRONMENTS, 2 * options.threads + 30)), 0, options.grace);
     this.queues.lock.suspect = (holder) => this.suspectLock(holder);
   }
 
@@ -120,11 +122,11 @@ class TypeScriptPool extends Environment {
 
   /** Are there more tasks than workers that are free for them? One that has just ended a task, or is starting, takes the next by itself. */
   private isShort(): boolean {
-    const { control } = this;
-    return Atomics.load(control, P.Queued) > this.live - Math.max(0, Atomics.load(control, P.Running));
+    return Atomics.load(this.control, P.Queued) > this.live - this.memory.running();
   }
 
-  private spawn(): void {
+  /** @param extra for tasks that others are blocked for, see `relieve` */
+  private spawn(extra = false): void {
     if (this.closed) return;
     if (this.failedStarts >= START_ATTEMPTS && (this.live === 0 || performance.now() < this.pausedUntil)) return;
     const environment = this.freeEnvironment();
@@ -142,10 +144,11 @@ class TypeScriptPool extends Environment {
       idleTimeout: options.idleTimeout,
       minThreads: options.minThreads,
       threads: options.threads,
+      extra,
       initializer: options.initializer,
       warm: [...this.warmed],
     };
-    memory.setMode(environment, Mode.Starting);
+    memory.setMode(environment, extra ? Mode.StartingSpare : Mode.Starting);
     let thread: Worker;
     try {
       thread = startThread(WORKER_FILE, start, port2, start.workerIndex, options);
@@ -177,9 +180,9 @@ class TypeScriptPool extends Environment {
       thread,
       watched,
       port: port1,
+      extra,
       stopped: false,
       arrived: false,
-      stoppedAt: 0,
       terminated: false,
       dead: false,
       exited,
@@ -193,7 +196,7 @@ class TypeScriptPool extends Environment {
     });
     this.workers[environment] = worker;
     this.indexes[environment] = start.workerIndex;
-    this.setLive(this.live + 1);
+    this.count(worker, 1);
   }
 
   /** Worker numbers by environment: what tasks see as `taskInfo().worker`. */
@@ -208,9 +211,13 @@ class TypeScriptPool extends Environment {
     return index;
   }
 
-  private setLive(count: number): void {
-    this.live = count;
-    Atomics.store(this.control, P.Live, count);
+  private count(worker: PoolWorker, change: number): void {
+    if (worker.extra) {
+      Atomics.add(this.control, P.Extras, change);
+    } else {
+      this.live += change;
+      Atomics.store(this.control, P.Live, this.live);
+    }
   }
 
   /** An environment that nobody uses, cleared. */
@@ -237,7 +244,8 @@ class TypeScriptPool extends Environment {
       slots[at] = withState(slots[at]!, State.Free);
     }
     control.fill(0, memory.inboxStart(environment), memory.inboxStart(environment) + memory.inboxMask(environment) + 1);
-    for (const word of [E.Sleep, E.InboxTail, E.Want, E.Service, E.ExitCode]) Atomics.store(control, memory.word(environment, word), 0);
+    const words = [E.Sleep, E.InboxTail, E.Want, E.Service, E.ExitCode, E.Running, E.Awaited, E.Doomed];
+    for (const word of words) Atomics.store(control, memory.word(environment, word), 0);
     return true;
   }
 
@@ -281,9 +289,8 @@ class TypeScriptPool extends Environment {
   private leave(worker: PoolWorker): void {
     if (worker.stopped || worker.dead) return;
     worker.stopped = true;
-    worker.stoppedAt = performance.now();
     this.stopping++;
-    this.setLive(this.live - 1);
+    this.count(worker, -1);
     this.replace();
   }
 
@@ -294,9 +301,9 @@ class TypeScriptPool extends Environment {
     const { environment } = worker;
     const mode = this.memory.mode(environment);
     if (worker.stopped) this.stopping--;
-    else this.setLive(this.live - 1);
-    if (mode === Mode.Starting && !worker.stopped) this.startFailed(worker);
-    else if (!worker.arrived && mode !== Mode.Starting) this.failedStarts = 0;
+    else this.count(worker, -1);
+    if (isStarting(mode) && !worker.stopped && !this.closed) this.startFailed(worker);
+    else if (!worker.arrived && !isStarting(mode)) this.failedStarts = 0;
     this.memory.setMode(environment, Mode.None);
     this.read(worker);
     this.sweep(environment, worker.error);
@@ -305,6 +312,7 @@ class TypeScriptPool extends Environment {
     for (const { waitFor, done } of [...this.warming.values()]) if (waitFor.delete(environment) && waitFor.size === 0) done(undefined);
     if (this.startsFail()) this.failPending();
     this.replace();
+    this.relieve();
     // What it ran has been put into this environment's own inbox.
     this.turn();
   }
@@ -336,10 +344,15 @@ class TypeScriptPool extends Environment {
       this.spawn();
   }
 
-  /** Settles what a dead worker ran, and withdraws what it had pushed. */
+  /**
+   * Settles what a dead worker ran, withdraws what it had pushed, and makes up for what it was stopped in the middle of: a task that it had claimed and not
+   * begun is queued again, an outcome is noted that it may not have noted, and what it had taken out of a queue and not claimed goes back there.
+   */
   private sweep(dead: number, error: unknown): void {
     const { memory, slots, control } = this;
     if (Atomics.load(control, P.Lock) === dead + 1) this.freeLock();
+    Atomics.store(control, memory.word(dead, E.Running), 0);
+    Atomics.store(control, memory.word(dead, E.Awaited), 0);
     for (let environment = 0; environment < memory.environments; environment++) {
       const first = memory.firstSlot(environment);
       const end = environment === 0 ? this.freshSlot : first + memory.slotCount(environment);
@@ -349,11 +362,46 @@ class TypeScriptPool extends Environment {
         const word = Atomics.load(slots, base + S.State);
         const state = stateOf(word);
         if (state === State.Free) continue;
-        if ((state === State.Running || state === State.Dropped) && runnerOf(word) === dead) {
-          this.crash(slot, word, error);
+        const ran = runnerOf(word) === dead;
+        if (ran && (state === State.Running || state === State.Dropped)) {
+          if (state === State.Dropped || environment === dead || !this.queueAgain(slot, word))
+            this.crash(slot, Atomics.load(slots, base), error);
         } else if (environment === dead) {
           this.orphan(slot, word);
+        } else if (ran && (state === State.Done || state === State.Returned)) {
+          memory.note(environment, slot);
+          memory.wake(environment);
         }
+      }
+    }
+    this.restoreQueues();
+  }
+
+  /** False when the dead worker had begun the task. */
+  private queueAgain(slot: number, word: number): boolean {
+    const { memory, slots, control } = this;
+    const base = slot * SLOT_WORDS;
+    if (memory.times[base / 2 + T.Started] !== 0) return false;
+    const queued = queuedWord(word);
+    if (Atomics.compareExchange(slots, base + S.State, word, queued) !== word) return false;
+    Atomics.add(control, P.Queued, 1);
+    if ((slots[base + S.Flags]! & Flag.Async) !== 0) Atomics.add(control, P.QueuedAsync, 1);
+    return true;
+  }
+
+  /** Puts queued tasks back that no queue holds. One that another thread is about to put there, or to claim, may get there twice, which does no harm. */
+  private restoreQueues(): void {
+    const { memory, slots, queues } = this;
+    const entries = queues.entries();
+    for (let environment = 0; environment < memory.environments; environment++) {
+      const first = memory.firstSlot(environment);
+      const end = environment === 0 ? this.freshSlot : first + memory.slotCount(environment);
+      for (let slot = first; slot < end; slot++) {
+        const base = slot * SLOT_WORDS;
+        const word = Atomics.load(slots, base + S.State);
+        if (stateOf(word) !== State.Queued || entries.has(entryKey(slot, word))) continue;
+        const nested = (slots[base + S.Flags]! & Flag.Async) !== 0 ? queues.nestedAsync : queues.nested;
+        (environment === 0 ? queues.outside : nested).push(slot, word, this.priorityIn(slot));
       }
     }
   }
@@ -361,7 +409,6 @@ class TypeScriptPool extends Environment {
   private crash(slot: number, word: number, error: unknown): void {
     const { memory, slots } = this;
     const base = slot * SLOT_WORDS;
-    Atomics.sub(this.control, P.Running, 1);
     // A result that it was about to publish is in its own region, which starts anew.
     slots[base + S.Flags] = slots[base + S.Flags]! & ~Flag.ResultArena;
     if (stateOf(word) === State.Running) {
@@ -418,7 +465,7 @@ class TypeScriptPool extends Environment {
     const worker = this.workers[holder];
     if (worker === undefined) {
       if (holder !== 0 && Atomics.load(this.control, P.Lock) === holder + 1) this.freeLock();
-    } else if ((worker.stopped && performance.now() - worker.stoppedAt > DEAD_LOCK_MS) || this.hasEnded(worker)) {
+    } else if (hasHungUp(worker.port)) {
       this.freeLock();
     }
   }
@@ -495,7 +542,7 @@ class TypeScriptPool extends Environment {
       const mode = this.memory.mode(worker.environment);
       // It has said so with its last breath, and has settled what it ran; its thread is about to end.
       if (mode === Mode.Dead) this.leave(worker);
-      else if (mode !== Mode.Starting && !worker.arrived) {
+      else if (!isStarting(mode) && !worker.arrived) {
         worker.arrived = true;
         this.failedStarts = 0;
       }
@@ -506,35 +553,70 @@ class TypeScriptPool extends Environment {
   /** A worker has queued tasks that no parked worker can take. */
   private spawnForWorkers(): void {
     if (this.live < this.options.threads) this.replace();
-    if (Atomics.load(this.control, P.QueuedAsync) === 0) return;
-    // An async task can't run on a worker that is blocked in `get`. When none is left to run it, one more is needed, until it is idle.
-    for (let environment = 1; environment < this.memory.environments; environment++) {
-      const mode = this.memory.mode(environment);
-      if (mode === Mode.Parked || mode === Mode.Searching || mode === Mode.Starting) return;
+    this.relieve();
+  }
+
+  /**
+   * An async task can't run on a worker that is blocked in `get`. When workers are blocked and none is free to run what they may wait for, one more is
+   * needed, until it is idle. Asked whenever a worker blocks while such tasks are queued, and whenever one has ended, which may have been the one to run them.
+   */
+  private relieve(): void {
+    const { memory, control } = this;
+    if (this.closed || Atomics.load(control, P.QueuedAsync) <= 0) return;
+    let blocked = false;
+    for (let environment = 1; environment < memory.environments; environment++) {
+      const mode = memory.mode(environment);
+      if (mode === Mode.Searching || isStarting(mode)) return;
+      if (mode === Mode.Parked) return memory.wakeParked(environment);
+      if (mode === Mode.Spare) {
+        memory.wakeSpare();
+        return;
+      }
+      if (mode === Mode.Blocked) blocked = true;
     }
-    this.spawn();
+    if (blocked) this.spawn(true);
   }
 
   /** The time of a task that a worker has pushed is over. The worker settles it, unless it is the one that runs it. */
   private enforce(slot: number, generation: number, grace: number): void {
     const { slots, memory } = this;
     const at = slot * SLOT_WORDS + S.State;
-    const word = Atomics.load(slots, at);
-    if (stateOf(word) !== State.Running || generationOf(word) !== generation) return;
-    const dropped = withState(word, State.Dropped);
-    if (Atomics.compareExchange(slots, at, word, dropped) !== word) return;
-    Atomics.store(slots, slot * SLOT_WORDS + S.Cancel, 1);
     const owner = memory.ownerOf(slot);
-    memory.note(owner, slot);
-    memory.wake(owner);
-    this.stopLater(slot, dropped, grace);
+    for (;;) {
+      const word = Atomics.load(slots, at);
+      if (generationOf(word) !== generation) return;
+      if (stateOf(word) === State.Running) {
+        const dropped = withState(word, State.Dropped);
+        if (Atomics.compareExchange(slots, at, word, dropped) !== word) continue;
+        Atomics.store(slots, slot * SLOT_WORDS + S.Cancel, 1);
+        // It may still wait for its arguments.
+        if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Parcel) !== 0) memory.callForService(runnerOf(word));
+        this.stopLater(slot, dropped, grace);
+      } else if (stateOf(word) === State.Queued) {
+        // Not left to the worker that pushed it, which may be about to run it before it looks at the time.
+        if (Atomics.compareExchange(slots, at, word, withState(word, State.Returned)) !== word) continue;
+        Atomics.sub(this.control, P.Queued, 1);
+        if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(this.control, P.QueuedAsync, 1);
+      } else {
+        return;
+      }
+      memory.note(owner, slot);
+      memory.wake(owner);
+      return;
+    }
   }
 
   protected stopLater(slot: number, dropped: number, grace: number): void {
     if (grace === Infinity) return;
     this.alarm(this.now() + grace, () => {
       const worker = this.workers[runnerOf(dropped)];
-      if (worker !== undefined && Atomics.load(this.slots, slot * SLOT_WORDS + S.State) === dropped) this.stop(worker);
+      if (worker === undefined || worker.stopped || worker.dead) return;
+      // Whatever it begins from here on would end with it, so it begins nothing; and if the task has just ended, it goes on.
+      const doomedAt = this.memory.word(worker.environment, E.Doomed);
+      Atomics.store(this.control, doomedAt, 1);
+      if (Atomics.load(this.slots, slot * SLOT_WORDS + S.State) === dropped) return this.stop(worker);
+      Atomics.store(this.control, doomedAt, 0);
+      Atomics.notify(this.control, doomedAt);
     });
   }
 

@@ -26,6 +26,7 @@ import {
   generationOf,
   INLINE_BYTES,
   INPUTS_SHIFT,
+  isStarting,
   Mode,
   P,
   PoolMemory,
@@ -56,6 +57,8 @@ const RESERVED_FRAMES = 1_200;
 /** Numbers of jobs without a slot start here. */
 const LOCAL_JOBS = 2 ** 30;
 const WRITER_HOME = 4096;
+/** ms that a worker stays idle that was started because others were blocked: the next such moment is often near. */
+const EXTRA_IDLE_MS = 250;
 
 export class WorkerEnvironment extends Environment {
   /** Runs the jobs; set before the first turn. */
@@ -83,11 +86,21 @@ export class WorkerEnvironment extends Environment {
   private readonly fairness = new Turns(3);
   private batch = 1;
   private leaving: NodeJS.Timeout | undefined;
+  /** It has worked since `leaving` was set. */
+  private leavingAfresh = false;
+  private readonly idleMode: Mode;
+  private readonly runningAt: number;
+  private readonly awaitedAt: number;
+  private readonly doomedAt: number;
   private ended = false;
 
   constructor(private readonly settings: WorkerStart) {
     super(new PoolMemory(settings.buffers), settings.environment, settings.grace);
     this.port = settings.port;
+    this.idleMode = settings.extra ? Mode.Spare : Mode.Parked;
+    this.runningAt = this.memory.word(this.self, E.Running);
+    this.awaitedAt = this.memory.word(this.self, E.Awaited);
+    this.doomedAt = this.memory.word(this.self, E.Doomed);
   }
 
   /** What the executor is given. Results have a writer of their own, because a nested call may be encoded while a result waits in it. */
@@ -165,16 +178,21 @@ export class WorkerEnvironment extends Environment {
   /** Spins until a task turns up; false when none has. */
   private search(): boolean {
     if (this.running.size > 0) return false;
-    this.memory.setMode(this.self, Mode.Searching);
+    this.memory.setMode(this.self, this.settings.extra ? Mode.Spare : Mode.Searching);
     for (let i = 0; i < SEARCHES; i++) {
-      if (Atomics.load(this.control, P.Queued) > 0 || Atomics.load(this.control, this.serviceAt) !== 0) return true;
+      if (this.mayFind() || Atomics.load(this.control, this.serviceAt) !== 0) return true;
     }
     return false;
   }
 
+  /** Is there something queued that this worker may run? */
+  private mayFind(): boolean {
+    return this.settings.extra ? !this.queues.nested.empty || !this.queues.nestedAsync.empty : Atomics.load(this.control, P.Queued) > 0;
+  }
+
   private sleep(): void {
     const idle = this.running.size === 0;
-    this.memory.setMode(this.self, idle ? Mode.Parked : Mode.Busy);
+    this.memory.setMode(this.self, idle ? this.idleMode : Mode.Busy);
     if (idle) this.maybeLeave();
     this.arm();
   }
@@ -185,7 +203,7 @@ export class WorkerEnvironment extends Environment {
    */
   protected override hasWork(): boolean {
     if (this.running.size > 0) return false;
-    return Atomics.load(this.control, P.Queued) > 0 || this.memory.mode(this.self) === Mode.Searching;
+    return this.mayFind() || this.memory.mode(this.self) === Mode.Searching;
   }
 
   protected override get attentive(): boolean {
@@ -200,34 +218,39 @@ export class WorkerEnvironment extends Environment {
     this.turn();
   }
 
-  /** An idle worker beyond the number that is kept ends after its idle time; one that was only needed for the moment, at once. */
+  /** An idle worker beyond the number that is kept ends after its idle time; one that was only needed for the moment, soon. */
   private maybeLeave(): void {
-    const { threads, minThreads, idleTimeout } = this.settings;
-    const live = Atomics.load(this.control, P.Live);
-    if (live > threads) {
-      this.leave(threads);
-    } else if (live > minThreads && idleTimeout !== Infinity && this.leaving === undefined) {
-      this.leaving = setTimeout(() => {
-        this.leaving = undefined;
-        this.leave(minThreads);
-      }, idleTimeout);
-      this.leaving.unref();
-    }
+    const { extra, minThreads, idleTimeout } = this.settings;
+    const after = extra ? Math.min(idleTimeout, EXTRA_IDLE_MS) : idleTimeout;
+    if (after === Infinity || this.leaving !== undefined || !this.mayLeave()) return;
+    this.leavingAfresh = false;
+    this.leaving = setTimeout(() => {
+      this.leaving = undefined;
+      if (this.leavingAfresh) this.maybeLeave();
+      else this.leave(extra ? -1 : minThreads);
+    }, after);
+    this.leaving.unref();
   }
 
+  /** Tasks that it has pushed would be withdrawn with it. */
+  private mayLeave(): boolean {
+    const { extra, minThreads } = this.settings;
+    return this.pending === 0 && this.running.size === 0 && (extra || Atomics.load(this.control, P.Live) > minThreads);
+  }
+
+  /** @param keep workers that stay; -1: this one is not among those that count */
   private leave(keep: number): void {
     const { control, memory, self } = this;
-    for (;;) {
+    while (this.mayLeave()) {
       const live = Atomics.load(control, P.Live);
-      if (live <= keep) return;
       // A worker that has been chosen for a task meanwhile stays.
-      if (Atomics.compareExchange(control, memory.modeIndex(self), Mode.Parked, Mode.Leaving) !== Mode.Parked) return;
-      if (Atomics.compareExchange(control, P.Live, live, live - 1) === live) {
+      if (Atomics.compareExchange(control, memory.modeIndex(self), this.idleMode, Mode.Leaving) !== this.idleMode) return;
+      if (keep < 0 ? !this.mayFind() : Atomics.compareExchange(control, P.Live, live, live - 1) === live) {
         sayLeaving();
         process.exit(0);
       }
-      memory.setMode(self, Mode.Parked);
-      if (Atomics.load(control, P.Queued) > 0) return this.turn();
+      memory.setMode(self, this.idleMode);
+      if (this.mayFind()) return this.turn();
     }
   }
 
@@ -237,8 +260,13 @@ export class WorkerEnvironment extends Environment {
   private claim(): number {
     if (Atomics.load(this.control, P.Queued) <= 0) return -1;
     const { outside, nested, nestedAsync } = this.queues;
+    const { extra } = this.settings;
+    if (extra) {
+      const slot = this.claimAwaited();
+      if (slot >= 0) return slot;
+    }
     // Nested tasks first among equals: somebody is in the middle of something. Others wait until this worker is free.
-    const queues = this.running.size > 0 ? [nested, nestedAsync] : [nested, nestedAsync, outside];
+    const queues = this.running.size > 0 || extra ? [nested, nestedAsync] : [nested, nestedAsync, outside];
     for (;;) {
       let best = -1;
       let priority = -Infinity;
@@ -265,15 +293,28 @@ export class WorkerEnvironment extends Environment {
   }
 
   private claimSlot(slot: number, queued: number): boolean {
+    const { control, slots, runningAt } = this;
     const at = slot * SLOT_WORDS + S.State;
     const word = runningWord(queued, this.self);
-    // Before the claim: a worker that dies right after it must be seen as running it.
-    if (Atomics.compareExchange(this.slots, at, queued, word) !== queued) return false;
-    Atomics.sub(this.control, P.Queued, 1);
-    if ((this.slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(this.control, P.QueuedAsync, 1);
-    Atomics.add(this.control, P.Running, 1);
+    // No call of a function until all is counted: the thread may be stopped there.
+    if (Atomics.compareExchange(slots, at, queued, word) !== queued) return false;
+    Atomics.sub(control, P.Queued, 1);
+    if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(control, P.QueuedAsync, 1);
+    Atomics.add(control, runningAt, 1);
     this.running.set(slot, word);
     return true;
+  }
+
+  /** Takes a task for which a blocked worker waits. */
+  private claimAwaited(): number {
+    const { control, memory, slots } = this;
+    for (let environment = 1; environment < memory.environments; environment++) {
+      const slot = Atomics.load(control, memory.word(environment, E.Awaited)) - 1;
+      if (slot < 0) continue;
+      const word = Atomics.load(slots, slot * SLOT_WORDS + S.State);
+      if (stateOf(word) === State.Queued && this.claimSlot(slot, word)) return slot;
+    }
+    return -1;
   }
 
   // ---- running
@@ -282,6 +323,9 @@ export class WorkerEnvironment extends Environment {
     const { slots, memory } = this;
     const base = slot * SLOT_WORDS;
     memory.setMode(this.self, Mode.Busy);
+    this.leavingAfresh = true;
+    // What it began now would end with it: the root takes what has been claimed and not begun back.
+    while (Atomics.load(this.control, this.doomedAt) !== 0) Atomics.wait(this.control, this.doomedAt, 1);
     // More is queued than this worker takes: another one may sleep.
     if (Atomics.load(this.control, P.Queued) > 0) memory.wakeWorker();
     slots[base + S.Runner] = this.settings.workerIndex;
@@ -355,9 +399,12 @@ export class WorkerEnvironment extends Environment {
   private giveBack(slot: number): void {
     const word = this.running.get(slot)!;
     this.running.delete(slot);
-    Atomics.sub(this.control, P.Running, 1);
+    Atomics.sub(this.control, this.runningAt, 1);
     Atomics.store(this.slots, slot * SLOT_WORDS + S.State, withState(word, State.Returned));
-    this.memory.note(this.memory.ownerOf(slot), slot);
+    const owner = this.memory.ownerOf(slot);
+    this.memory.note(owner, slot);
+    // It may wait for a free slot.
+    this.memory.wake(owner);
   }
 
   /** Stores how a job ended, and tells its owner. */
@@ -385,7 +432,7 @@ export class WorkerEnvironment extends Environment {
     slots[base + S.Flags] = flags;
     slots[base + S.Settlement] = settlement;
     memory.times[base / 2 + T.Elapsed] = this.now() - memory.times[base / 2 + T.Started]!;
-    Atomics.sub(control, P.Running, 1);
+    Atomics.sub(control, this.runningAt, 1);
     if (Atomics.compareExchange(slots, base + S.State, word, withState(word, State.Done)) === word) {
       memory.note(owner, slot);
       if (owner !== this.self) memory.wake(owner);
@@ -597,8 +644,9 @@ export class WorkerEnvironment extends Environment {
 
   protected beforeSleep(asked: Task): boolean {
     this.refuseOwnAsync(asked);
+    Atomics.store(this.control, this.awaitedAt, asked.slot + 1);
     this.memory.setMode(this.self, Mode.Blocked);
-    if (Atomics.load(this.control, P.QueuedAsync) > 0 && !this.memory.wakeWorker()) {
+    if (Atomics.load(this.control, P.QueuedAsync) > 0 && !this.memory.wakeWorker() && !this.memory.wakeSpare()) {
       Atomics.store(this.control, P.SpawnWanted, 1);
       this.memory.callForService(0);
     }
@@ -606,6 +654,7 @@ export class WorkerEnvironment extends Environment {
   }
 
   protected afterSleep(): void {
+    Atomics.store(this.control, this.awaitedAt, 0);
     this.memory.setMode(this.self, Mode.Busy);
   }
 
@@ -626,7 +675,7 @@ export class WorkerEnvironment extends Environment {
       this.settle(slot, Settlement.Crashed, results);
     }
     Atomics.store(this.control, this.memory.word(this.self, E.ExitCode), exitCode + 1);
-    if (this.memory.mode(this.self) !== Mode.Starting) this.memory.setMode(this.self, Mode.Dead);
+    if (!isStarting(this.memory.mode(this.self))) this.memory.setMode(this.self, Mode.Dead);
     this.memory.callForService(0);
   }
 
