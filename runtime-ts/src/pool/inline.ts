@@ -294,6 +294,7 @@ class InlineBackend extends Ledger implements Backend {
 
   /** Runs one task as well: a loop that polls until a handle is ready must come to an end. */
   poll(): void {
+    if (this.refused.length > 0) this.settleRefused();
     this.runAlarms();
     this.runNext();
   }

@@ -130,26 +130,33 @@ export abstract class Ledger {
     return task !== undefined && task.ticket === ticket ? task : undefined;
   }
 
-  /** A record for a task without options. */
-  /** Pushed after the pool had closed, by somebody who still holds this backend: a map, a call that waits to be repeated. */
-  protected refused: Task[] = [];
+  /**
+   * Settled by their push: because the pool had closed (and somebody still held this backend: a map, a call that waits to be repeated), or because a
+   * dependency had failed. Their sinks hear of it a little later, since the caller does not know the ticket yet: in a microtask, or when it looks.
+   */
+  protected refused: { task: Task; settlement: Settlement; detail: number }[] = [];
 
   /** From now on tasks are settled as cancelled: nobody would ever take them. An own property, so that the usual push asks nothing. */
   protected refusePushes(): void {
     this.push = (index, writer, sink) => {
       writer.reset();
       const task = this.add(index, sink);
-      // Not at once: the caller does not know the ticket yet.
-      if (this.refused.push(task) === 1) queueMicrotask(() => this.settleRefused());
+      this.refuse(task, Settlement.Cancelled);
       return task.ticket;
     };
+  }
+
+  private refuse(task: Task, settlement: Settlement, detail = 0): void {
+    if (this.refused.push({ task, settlement, detail }) === 1) queueMicrotask(() => this.settleRefused());
   }
 
   protected settleRefused(): void {
     const { refused } = this;
     this.refused = [];
-    for (const task of refused) if (task.settlement === 0) this.finish(task, Settlement.Cancelled, null, null);
+    for (const { task, settlement, detail } of refused) if (task.settlement === 0) this.finish(task, settlement, null, null, detail);
   }
+
+  /** A record for a task without options. */
 
   protected add(index: number, sink: TaskSink): Task {
     const free = this.freeRecords.pop();
@@ -199,12 +206,9 @@ export abstract class Ledger {
     if (inputs !== undefined) for (const at of inputs) tasks[at]!.retained++;
     const failed = tasks.findIndex((other) => other.settlement !== 0 && other.settlement !== Settlement.Fulfilled);
     if (failed >= 0) {
-      // Never settle from inside push.
       task.waitingFor = 1;
       this.waitingCount++;
-      setImmediate(() => {
-        if (task.settlement === 0) this.finish(task, Settlement.DependencyFailed, null, null, failed);
-      });
+      this.refuse(task, Settlement.DependencyFailed, failed);
       return;
     }
     for (const other of tasks) {

@@ -511,6 +511,7 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   poll(): void {
+    if (this.refused.length > 0) this.settleRefused();
     this.runAlarms();
     this.service();
     this.drain();
