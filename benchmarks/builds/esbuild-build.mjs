@@ -18,7 +18,7 @@ await esbuild.build({
   platform: "node",
   format: "esm",
   packages: "external",
-  outfile: `out-${variant}/main.mjs`,
+  outfile: `dist/${variant}-bundle/main.mjs`,
   sourcemap: true,
   logLevel: "error",
   plugins,

@@ -12,7 +12,7 @@ const context = await esbuild.context({
   platform: "node",
   format: "esm",
   packages: "external",
-  outfile: "out-ours/main.mjs",
+  outfile: "dist/ours-bundle/main.mjs",
   sourcemap: true,
   logLevel: "error",
   plugins: process.argv[2] === "ours" ? [makeparallel()] : [],

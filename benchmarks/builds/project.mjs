@@ -21,6 +21,8 @@ const compilerOptions = {
   skipLibCheck: true,
   // Checking the types of this project takes minutes, the same with and without the plugin, beside which any plugin's time would vanish.
   noCheck: true,
+  isolatedModules: true,
+  verbatimModuleSyntax: true,
   sourceMap: true,
   rootDir: "src",
 };
@@ -42,8 +44,8 @@ export function makeProject(name) {
     fs.writeFileSync(path.join(root, file), text);
   };
   const config = (plugins, outDir) => `${JSON.stringify({ compilerOptions: { ...compilerOptions, outDir, plugins }, include: ["src"] })}\n`;
-  write("tsconfig.plain.json", config([], "out-plain"));
-  write("tsconfig.ours.json", config([{ transform: "makeparallel/transformer" }], "out-ours"));
+  write("tsconfig.plain.json", config([], "dist/plain"));
+  write("tsconfig.ours.json", config([{ transform: "makeparallel/transformer" }], "dist/ours"));
   const { exports } = JSON.parse(fs.readFileSync(path.join(packages, "viem", "package.json"), "utf8"));
   const entries = Object.values(exports).flatMap((target) => target.import?.replace(/^\.\/_esm\//, "./") ?? []);
   const main = entries.map((entry, index) => `export * as part${index} from ${JSON.stringify(entry)};`);

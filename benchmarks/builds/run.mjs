@@ -7,6 +7,7 @@
  * --rounds n     default 9
  * --marks a,b    how many functions are marked in the builds that have marks; default 100
  * --only a,b     of unmarked, marked, watch
+ * --hosts a,b    of tspc, esbuild
  * --quick        one round: shows that everything runs
  */
 import { spawn } from "node:child_process";
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string" },
     marks: { type: "string", default: "100" },
     only: { type: "string" },
+    hosts: { type: "string", default: "tspc,esbuild" },
     quick: { type: "boolean", default: false },
   },
 });
@@ -32,7 +34,7 @@ const rounds = options.rounds === undefined ? (options.quick ? 1 : 9) : Number(o
 const parts = options.only?.split(",") ?? ["unmarked", "marked", "watch"];
 const preload = path.join(benchmarkFolder, "builds", "preload.cjs");
 
-const hosts = {
+const allHosts = {
   tspc: {
     aim: 1.03,
     arguments: (variant) => ["node_modules/ts-patch/bin/tspc.js", "-p", `tsconfig.${variant}.json`],
@@ -43,6 +45,7 @@ const hosts = {
   },
 };
 
+const hosts = Object.fromEntries(options.hosts.split(",").map((name) => [name, allHosts[name]]));
 const about = { ...machine(), date: new Date().toISOString(), rounds, quick: options.quick };
 const project = makeProject("project");
 about.files = project.files;
@@ -58,14 +61,14 @@ for (const count of parts.includes("marked") ? options.marks.split(",").map(Numb
 }
 if (parts.includes("watch")) {
   project.mark(100);
-  report.watch.push({ name: "esbuild", ...(await watchEsbuild(project, rounds)) });
-  report.watch.push({ name: "tspc", ...(await watchTspc(project, rounds)) });
+  if (hosts.esbuild) report.watch.push({ name: "esbuild", ...(await watchEsbuild(project, rounds)) });
+  if (hosts.tspc) report.watch.push({ name: "tspc", ...(await watchTspc(project, rounds)) });
 }
 
 const text = markdown(report);
 console.log(`\n${text}`);
 fs.mkdirSync(resultFolder, { recursive: true });
-const full = parts.length === 3 && !options.quick;
+const full = parts.length === 3 && Object.keys(hosts).length === 2 && !options.quick;
 const name = full ? "builds" : "partial.builds";
 fs.writeFileSync(path.join(resultFolder, `${name}.md`), text);
 fs.writeFileSync(path.join(resultFolder, `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);

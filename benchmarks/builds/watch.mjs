@@ -16,7 +16,7 @@ export async function watchEsbuild(project, rounds) {
       child.send("rebuild");
     });
   try {
-    return await edits(project, rounds, rebuild, "out-ours");
+    return await edits(project, rounds, rebuild, "dist/ours-bundle");
   } finally {
     child.disconnect();
   }
@@ -44,7 +44,7 @@ export async function watchTspc(project, rounds) {
     return performance.now() - start;
   };
   try {
-    return await edits(project, rounds, rebuild, "out-ours");
+    return await edits(project, rounds, rebuild, "dist/ours");
   } finally {
     child.kill();
   }

@@ -3,13 +3,13 @@
  *
  * Takes: the settings of a build, and whether it is the only one of its setup. Gives: patterns for `onLoad`. In a single build the folder of the project is
  * searched for marks beforehand, and the patterns name the files that have some and, if there are any, those with classes, which may have to
- * change for a task elsewhere; what lies outside of that folder is asked about always. In a context, whose files change between its builds,
+ * change for a task elsewhere; what lies outside of that folder, or in its outputs, is asked about always. In a context, whose files change between its builds,
  * all sources of the project are asked about. Files of packages never are.
  */
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { EsbuildSettings } from "./esbuild-settings";
-import { packageSegments, sourcesBut, sourcesOutside, textOf } from "./path-patterns";
+import { packageSegments, sourcesBut, sourcesIn, sourcesOutside, textOf } from "./path-patterns";
 import { SourceScan, workspaceFolder } from "./source-scan";
 
 /** So many files are named one by one; matching more of them takes longer than the messages that it saves. */
@@ -31,7 +31,7 @@ export class Questions {
     this.#folder = workspaceFolder(settings.root);
     // A link is a name of its own with this option, so that the search could miss files.
     const canScan = single && settings.options.preserveSymlinks !== true;
-    this.#scan = canScan ? SourceScan.of(this.#folder) : undefined;
+    this.#scan = canScan ? SourceScan.of(this.#folder, this.settings.outFolder) : undefined;
     this.filters = this.#filters();
   }
 
@@ -42,7 +42,7 @@ export class Questions {
 
   /** Whether a file of the project's folder may have marks in this build. */
   get hasMarks(): boolean {
-    return (this.#hasMarks ??= (this.#scan ?? SourceScan.of(this.#folder))?.marked.length !== 0);
+    return (this.#hasMarks ??= (this.#scan ?? SourceScan.of(this.#folder, this.settings.outFolder))?.marked.length !== 0);
   }
 
   /** Whether a file is asked about. */
@@ -56,20 +56,23 @@ export class Questions {
     if (!scan) return everything;
     const named = scan.marked.length === 0 ? [] : [...new Set([...scan.marked, ...scan.withClasses])];
     if (named.length > NAMED) return everything;
-    const outside = sourcesOutside(scan.folder, packageSegments);
-    return named.length === 0 ? [outside] : [outside, new RegExp(`^(?:${named.map(textOf).join("|")})$`, "i")];
+    const filters = [sourcesOutside(scan.folder, packageSegments)];
+    if (scan.skipped.length > 0) filters.push(sourcesIn(scan.skipped, packageSegments));
+    // File systems that take no notice of case may give a name in another one.
+    if (named.length > 0) filters.push(new RegExp(`^(?:${named.map(textOf).join("|")})$`, "i"));
+    return filters;
   }
 
   /** A build begins. */
   start(): esbuild.OnStartResult | undefined {
     this.#builds++;
     if (!this.#scan) this.#hasMarks = undefined;
-    return this.#builds > 1 && this.#scan ? this.#changes(SourceScan.of(this.#scan.folder)) : undefined;
+    return this.#builds > 1 && this.#scan ? this.#changes(SourceScan.of(this.#scan.folder, this.settings.outFolder)) : undefined;
   }
 
   /** A build is over: files may have been made while it ran, by other plugins. */
   end(): esbuild.OnEndResult | undefined {
-    return this.#scan && this.#changes(this.#scan.newFiles(this.settings.outFolder));
+    return this.#scan && this.#changes(this.#scan.newFiles());
   }
 
   #changes(scan: Pick<SourceScan, "marked"> | undefined): { errors: esbuild.PartialMessage[] } | undefined {

@@ -20,6 +20,11 @@ export function sourcesBut(folders: readonly string[]): RegExp {
   return new RegExp(`^${CHARACTER}*(?:${SEPARATOR}${nameBut(folders)})*${SEPARATOR}${SOURCE_NAME}$`);
 }
 
+/** The same, of those below one of several folders. */
+export function sourcesIn(within: readonly string[], folders: readonly string[]): RegExp {
+  return new RegExp(`^(?:${within.map(textOf).join("|")})(?:${SEPARATOR}${nameBut(folders)})*${SEPARATOR}${SOURCE_NAME}$`);
+}
+
 /** The same, of those that are not below a folder. */
 export function sourcesOutside(folder: string, folders: readonly string[]): RegExp {
   const [first, ...segments] = folder.split(/[\\/]/).filter((segment, index) => index === 0 || segment !== "");
