@@ -92,7 +92,7 @@ conformance("blocking", tasks, {
   },
   "several tasks on one worker may do so at once": {
     threads: 1,
-    on: ["native"],
+    on: ["native", "typescript"],
     run: async ({ T, assert }) => {
       assert.deepStrictEqual(await Promise.all([T.awaitsThenBlocks(5), T.awaitsThenBlocks(6), T.awaitsThenBlocksOften(10)]), [5, 6, 55]);
     },

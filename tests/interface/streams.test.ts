@@ -51,7 +51,7 @@ const tasks = {
 
 conformance("streams", tasks, {
   "streams that wait for room leave their workers to other tasks": {
-    on: ["native"],
+    on: ["native", "typescript"],
     run: async ({ T, mp, assert, until }) => {
       const counters = Array.from({ length: 6 }, () => mp.sharedArray(Int32Array, 2));
       const streams = counters.map((counter) => T.counted(counter));
@@ -65,7 +65,7 @@ conformance("streams", tasks, {
   },
   "a stream that is cancelled while its worker runs another task costs that task nothing": {
     threads: 1,
-    on: ["native"],
+    on: ["native", "typescript"],
     run: async ({ T, mp, assert, until, sleep }) => {
       const counter = mp.sharedArray(Int32Array, 2);
       const gate = mp.sharedArray(Int32Array, 2);

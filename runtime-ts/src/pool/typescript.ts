@@ -47,6 +47,9 @@ const LIFE_CHECK_MS = 250;
 /** The same while it waits for a worker that it has stopped. */
 const STOP_CHECK_MS = 1;
 
+/** A cancelled job that is suspended is looked at again after so many ms at least. */
+const SUSPENDED_GRACE_MS = 20;
+
 /** What a worker of the pool is started with. */
 export interface WorkerStart {
   /** Memory for what it notes: see telemetry.ts. */
@@ -611,10 +614,14 @@ class TypeScriptPool extends Environment {
     this.alarm(this.now() + grace, () => {
       const worker = this.workers[runnerOf(dropped)];
       if (worker === undefined || worker.stopped || worker.dead) return;
+      const base = slot * SLOT_WORDS;
+      // None of its code runs, and what has been cancelled is told to go on: that may be later, when its thread is free.
+      if (Atomics.load(this.slots, base + S.State) === dropped && Atomics.load(this.slots, base + S.Suspended) === 1)
+        return this.stopLater(slot, dropped, Math.max(grace, SUSPENDED_GRACE_MS));
       // Whatever it begins from here on would end with it, so it begins nothing; and if the task has just ended, it goes on.
       const doomedAt = this.memory.word(worker.environment, E.Doomed);
       Atomics.store(this.control, doomedAt, 1);
-      if (Atomics.load(this.slots, slot * SLOT_WORDS + S.State) === dropped) return this.stop(worker);
+      if (Atomics.load(this.slots, base + S.State) === dropped) return this.stop(worker);
       Atomics.store(this.control, doomedAt, 0);
       Atomics.notify(this.control, doomedAt);
     });

@@ -68,6 +68,10 @@ export class WorkerEnvironment extends Environment {
   private readonly port: MessagePort;
   /** Jobs that have begun and not ended, by slot, with the slot's state word. */
   private readonly running = new Map<number, number>();
+  /** Those of them that leave the thread to others for the time being: see `setAside`. */
+  private readonly aside = new Set<number>();
+  /** It has been chosen for a task that it can't take any more. */
+  private chosen = false;
   private readonly results = new ByteWriter(new Uint8Array(WRITER_HOME), true);
   private readonly resultWords = new Int32Array(this.results.home.buffer);
   private readonly found = new Int32Array(1);
@@ -112,9 +116,9 @@ export class WorkerEnvironment extends Environment {
         this.settle(job, settlement, writer);
         this.turn();
       },
-      suspend: () => {},
-      setAside: () => {},
-      resume: () => {},
+      suspend: (job) => this.suspend(job),
+      setAside: (job) => this.setAside(job),
+      resume: (job) => this.resume(job),
       isCancelled: (job) => job < LOCAL_JOBS && Atomics.load(this.slots, job * SLOT_WORDS + S.Cancel) !== 0,
       progress: (job, fraction) => this.progress(job, fraction),
       workerIndex: this.settings.workerIndex,
@@ -127,6 +131,30 @@ export class WorkerEnvironment extends Environment {
     if (known !== undefined) return known;
     const [manifest, id] = this.memory.key(index).split("\0") as [string, string];
     return (this.taskKeys[index] = { manifest, id });
+  }
+
+  /** A job is under way that keeps this worker from the program's tasks. */
+  private get held(): boolean {
+    return this.running.size > this.aside.size;
+  }
+
+  private suspend(job: number): void {
+    if (job < LOCAL_JOBS) Atomics.store(this.slots, job * SLOT_WORDS + S.Suspended, 1);
+  }
+
+  private setAside(job: number): void {
+    if (!this.running.has(job)) return;
+    this.aside.add(job);
+    this.turn();
+  }
+
+  private resume(job: number): void {
+    if (!this.running.has(job)) return;
+    Atomics.store(this.slots, job * SLOT_WORDS + S.Suspended, 0);
+    if (!this.aside.delete(job)) return;
+    // From here on it takes none of the program's tasks, and somebody may have chosen it for one.
+    const at = this.memory.modeIndex(this.self);
+    this.chosen = Atomics.compareExchange(this.control, at, this.idleMode, Mode.Busy) === Mode.Searching;
   }
 
   private progress(job: number, fraction: number): void {
@@ -177,7 +205,7 @@ export class WorkerEnvironment extends Environment {
 
   /** Spins until a task turns up; false when none has. */
   private search(): boolean {
-    if (this.running.size > 0) return false;
+    if (this.held) return false;
     this.memory.setMode(this.self, this.settings.extra ? Mode.Spare : Mode.Searching);
     for (let i = 0; i < SEARCHES; i++) {
       if (this.mayFind() || Atomics.load(this.control, this.serviceAt) !== 0) return true;
@@ -191,8 +219,12 @@ export class WorkerEnvironment extends Environment {
   }
 
   private sleep(): void {
-    const idle = this.running.size === 0;
+    const idle = !this.held;
     this.memory.setMode(this.self, idle ? this.idleMode : Mode.Busy);
+    if (this.chosen) {
+      this.chosen = false;
+      if (!idle && Atomics.load(this.control, P.Queued) > 0 && !this.memory.wakeWorker()) this.wantWorker();
+    }
     if (idle) this.maybeLeave();
     this.arm();
   }
@@ -202,7 +234,7 @@ export class WorkerEnvironment extends Environment {
    * another worker has taken meanwhile: asleep in that mode it would count as one that looks for tasks, and nobody would ever be woken for the next.
    */
   protected override hasWork(): boolean {
-    if (this.running.size > 0) return false;
+    if (this.held) return false;
     return this.mayFind() || this.memory.mode(this.self) === Mode.Searching;
   }
 
@@ -258,15 +290,16 @@ export class WorkerEnvironment extends Environment {
 
   /** Takes a task that this worker may run now, from its event loop. */
   private claim(): number {
-    if (Atomics.load(this.control, P.Queued) <= 0) return -1;
-    const { outside, nested, nestedAsync } = this.queues;
     const { extra } = this.settings;
+    // An extra worker goes by whether its queues are empty, so it has to take out of them what is stale, too.
+    if (!extra && Atomics.load(this.control, P.Queued) <= 0) return -1;
+    const { outside, nested, nestedAsync } = this.queues;
     if (extra) {
       const slot = this.claimAwaited();
       if (slot >= 0) return slot;
     }
     // Nested tasks first among equals: somebody is in the middle of something. Others wait until this worker is free.
-    const queues = this.running.size > 0 || extra ? [nested, nestedAsync] : [nested, nestedAsync, outside];
+    const queues = this.held || extra ? [nested, nestedAsync] : [nested, nestedAsync, outside];
     for (;;) {
       let best = -1;
       let priority = -Infinity;
@@ -349,6 +382,7 @@ export class WorkerEnvironment extends Environment {
       payload = this.copyOut(base, slots[base + S.Length]!);
       if (flags >> INPUTS_SHIFT !== 0) inputs = this.inlineInputs(base, flags >> INPUTS_SHIFT);
     }
+    slots[base + S.Suspended] = 0;
     this.depth++;
     let settlement: Settlement | 0;
     try {
@@ -415,6 +449,7 @@ export class WorkerEnvironment extends Environment {
     const { slots, memory, control } = this;
     const base = slot * SLOT_WORDS;
     this.running.delete(slot);
+    this.aside.delete(slot);
     const owner = memory.ownerOf(slot);
     let flags = slots[base + S.Flags]!;
     const { length } = writer;

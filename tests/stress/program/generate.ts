@@ -38,9 +38,8 @@ export function poolPlan(seed: number, pool: number, threads?: number): PoolPlan
 /**
  * @param memory whether tasks may run out of memory: V8 sometimes takes the process along
  * @param threads number of workers of the pool that the round runs on
- * @param streamsHold whether a stream that waits for room keeps its worker from other tasks
  */
-export function roundPlan(seed: number, index: number, memory: boolean, threads: number, streamsHold: boolean): RoundPlan {
+export function roundPlan(seed: number, index: number, memory: boolean, threads: number): RoundPlan {
   const random = new Random(seedOf(seed, index));
   const flavour = random.weighted<Flavour>([
     [2, { kills: false, ends: false, depth: 0 }],
@@ -50,7 +49,7 @@ export function roundPlan(seed: number, index: number, memory: boolean, threads:
     [5, { kills: false, ends: true, depth: 3 }],
     [6, { kills: true, ends: true, depth: 3 }],
   ]);
-  return new Generator(random, flavour, memory, streamsHold).round(index, random.int(4, 24), threads);
+  return new Generator(random, flavour, memory).round(index, random.int(4, 24), threads);
 }
 
 /** Workers of the pool that a Worker of the program's has. */
@@ -80,7 +79,6 @@ class Generator {
     private readonly random: Random,
     private readonly flavour: Flavour,
     private readonly memory: boolean,
-    private readonly streamsHold: boolean,
   ) {
     this.mostKillers = flavour.kills ? random.int(1, 5) : 0;
   }
@@ -91,9 +89,7 @@ class Generator {
     const outermost = threads !== undefined;
     const siblings: TaskPlan[] = [];
     const operations = Array.from({ length: count }, () => this.operation(siblings, outermost));
-    // Where a generator that waits for room keeps its worker, who reads it must not block the thread to wait for a task that needs that worker.
-    if (this.streamsHold && operations.some(({ kind }) => kind === "stream")) for (const operation of operations) unblock(operation);
-    // So do tasks that go on until the program's event loop cancels them: one worker at least has to be left for what a blocked program waits for.
+    // Tasks may go on until the program's event loop cancels them: one worker at least has to be left for what a blocked program waits for.
     const kept = operations.flatMap((operation) =>
       operation.kind === "task" ? [operation.task] : operation.kind === "group" || operation.kind === "scope" ? operation.tasks : [],
     );
@@ -178,12 +174,7 @@ class Generator {
       }
       case "environment": {
         // A smaller round with a board of its own.
-        const inner = new Generator(
-          new Random(random.seed()),
-          { ...this.flavour, depth: Math.min(1, this.flavour.depth) },
-          false,
-          this.streamsHold,
-        );
+        const inner = new Generator(new Random(random.seed()), { ...this.flavour, depth: Math.min(1, this.flavour.depth) }, false);
         return {
           kind,
           id,

@@ -58,7 +58,7 @@ async function program(): Promise<void> {
     const plan = poolPlan(seed, Math.floor(index / ROUNDS_PER_POOL), threads);
     const whole =
       values.plan === undefined
-        ? roundPlan(seed, index, values.memory, plan.threads, values.backend === "typescript")
+        ? roundPlan(seed, index, values.memory, plan.threads)
         : (JSON.parse(readFileSync(values.plan, "utf8")) as RoundPlan);
     const round = reduce(whole, only);
     if (values.show) say({ plan: round });
