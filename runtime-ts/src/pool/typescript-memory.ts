@@ -43,12 +43,13 @@ export const enum S {
   ResultLength = 8,
   /** Bytes in the arena, see {@link Flag.Arena} and {@link Flag.ResultArena}. */
   PayloadAt = 9,
-  /** Once the payload has been taken: 1 while the job waits for its consumer, so that none of its code runs. */
-  Suspended = 9,
   ResultAt = 10,
   /** Number of the worker that runs it, as tasks see it. */
   Runner = 11,
 }
+
+/** Word of a slot whose payload has been taken: 1 while the job waits for its consumer, so that none of its code runs. */
+export const SUSPENDED: number = S.PayloadAt;
 
 /** Float64s of a slot's header, in {@link PoolMemory.times}; they overlay its last words. */
 export const enum T {

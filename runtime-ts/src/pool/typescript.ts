@@ -34,6 +34,7 @@ import {
   S,
   SLOT_WORDS,
   State,
+  SUSPENDED,
   stateOf,
   T,
   withState,
@@ -616,7 +617,7 @@ class TypeScriptPool extends Environment {
       if (worker === undefined || worker.stopped || worker.dead) return;
       const base = slot * SLOT_WORDS;
       // None of its code runs, and what has been cancelled is told to go on: that may be later, when its thread is free.
-      if (Atomics.load(this.slots, base + S.State) === dropped && Atomics.load(this.slots, base + S.Suspended) === 1)
+      if (Atomics.load(this.slots, base + S.State) === dropped && Atomics.load(this.slots, base + SUSPENDED) === 1)
         return this.stopLater(slot, dropped, Math.max(grace, SUSPENDED_GRACE_MS));
       // Whatever it begins from here on would end with it, so it begins nothing; and if the task has just ended, it goes on.
       const doomedAt = this.memory.word(worker.environment, E.Doomed);

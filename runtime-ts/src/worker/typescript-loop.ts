@@ -35,6 +35,7 @@ import {
   Sleep,
   SLOT_WORDS,
   State,
+  SUSPENDED,
   stateOf,
   T,
   withState,
@@ -139,7 +140,7 @@ export class WorkerEnvironment extends Environment {
   }
 
   private suspend(job: number): void {
-    if (job < LOCAL_JOBS) Atomics.store(this.slots, job * SLOT_WORDS + S.Suspended, 1);
+    if (job < LOCAL_JOBS) Atomics.store(this.slots, job * SLOT_WORDS + SUSPENDED, 1);
   }
 
   private setAside(job: number): void {
@@ -150,7 +151,7 @@ export class WorkerEnvironment extends Environment {
 
   private resume(job: number): void {
     if (!this.running.has(job)) return;
-    Atomics.store(this.slots, job * SLOT_WORDS + S.Suspended, 0);
+    Atomics.store(this.slots, job * SLOT_WORDS + SUSPENDED, 0);
     if (!this.aside.delete(job)) return;
     // From here on it takes none of the program's tasks, and somebody may have chosen it for one.
     const at = this.memory.modeIndex(this.self);
@@ -382,7 +383,7 @@ export class WorkerEnvironment extends Environment {
       payload = this.copyOut(base, slots[base + S.Length]!);
       if (flags >> INPUTS_SHIFT !== 0) inputs = this.inlineInputs(base, flags >> INPUTS_SHIFT);
     }
-    slots[base + S.Suspended] = 0;
+    slots[base + SUSPENDED] = 0;
     this.depth++;
     let settlement: Settlement | 0;
     try {
