@@ -357,28 +357,34 @@ class TypeScriptPool extends Environment {
     if (Atomics.load(control, P.Lock) === dead + 1) this.freeLock();
     Atomics.store(control, memory.word(dead, E.Running), 0);
     Atomics.store(control, memory.word(dead, E.Awaited), 0);
-    for (let environment = 0; environment < memory.environments; environment++) {
-      const first = memory.firstSlot(environment);
-      const end = environment === 0 ? this.freshSlot : first + memory.slotCount(environment);
-      // Those of workers that have ended before, too: this one may have run a task that one of them had pushed.
-      for (let slot = first; slot < end; slot++) {
-        const base = slot * SLOT_WORDS;
-        const word = Atomics.load(slots, base + S.State);
-        const state = stateOf(word);
-        if (state === State.Free) continue;
-        const ran = runnerOf(word) === dead;
-        if (ran && (state === State.Running || state === State.Dropped)) {
-          if (state === State.Dropped || environment === dead || !this.queueAgain(slot, word))
-            this.crash(slot, Atomics.load(slots, base), error);
-        } else if (environment === dead) {
-          this.orphan(slot, word);
-        } else if (ran && (state === State.Done || state === State.Returned)) {
-          memory.note(environment, slot);
-          memory.wake(environment);
-        }
+    // Those of workers that have ended before, too: this one may have run a task that one of them had pushed.
+    for (const [slot, environment] of this.usedSlots()) {
+      const at = slot * SLOT_WORDS + S.State;
+      const word = Atomics.load(slots, at);
+      const state = stateOf(word);
+      const ran = runnerOf(word) === dead;
+      if (ran && (state === State.Running || state === State.Dropped)) {
+        if (state === State.Dropped || environment === dead || !this.queueAgain(slot, word))
+          this.crash(slot, Atomics.load(slots, at), error);
+      } else if (environment === dead) {
+        this.orphan(slot, word);
+      } else if (ran && (state === State.Done || state === State.Returned)) {
+        memory.note(environment, slot);
+        memory.wake(environment);
       }
     }
     this.restoreQueues();
+  }
+
+  /** Slots that are not free, with their environments. */
+  private *usedSlots(): Generator<[slot: number, environment: number]> {
+    const { memory, slots } = this;
+    for (let environment = 0; environment < memory.environments; environment++) {
+      const first = memory.firstSlot(environment);
+      const end = environment === 0 ? this.freshSlot : first + memory.slotCount(environment);
+      for (let slot = first; slot < end; slot++)
+        if (stateOf(Atomics.load(slots, slot * SLOT_WORDS + S.State)) !== State.Free) yield [slot, environment];
+    }
   }
 
   /** False when the dead worker had begun the task. */
@@ -395,18 +401,14 @@ class TypeScriptPool extends Environment {
 
   /** Puts queued tasks back that no queue holds. One that another thread is about to put there, or to claim, may get there twice, which does no harm. */
   private restoreQueues(): void {
-    const { memory, slots, queues } = this;
+    const { slots, queues } = this;
     const entries = queues.entries();
-    for (let environment = 0; environment < memory.environments; environment++) {
-      const first = memory.firstSlot(environment);
-      const end = environment === 0 ? this.freshSlot : first + memory.slotCount(environment);
-      for (let slot = first; slot < end; slot++) {
-        const base = slot * SLOT_WORDS;
-        const word = Atomics.load(slots, base + S.State);
-        if (stateOf(word) !== State.Queued || entries.has(entryKey(slot, word))) continue;
-        const nested = (slots[base + S.Flags]! & Flag.Async) !== 0 ? queues.nestedAsync : queues.nested;
-        (environment === 0 ? queues.outside : nested).push(slot, word, this.priorityIn(slot));
-      }
+    for (const [slot, environment] of this.usedSlots()) {
+      const base = slot * SLOT_WORDS;
+      const word = Atomics.load(slots, base + S.State);
+      if (stateOf(word) !== State.Queued || entries.has(entryKey(slot, word))) continue;
+      const nested = (slots[base + S.Flags]! & Flag.Async) !== 0 ? queues.nestedAsync : queues.nested;
+      (environment === 0 ? queues.outside : nested).push(slot, word, this.priorityIn(slot));
     }
   }
 
