@@ -155,6 +155,39 @@ test("an error of the code itself while it is loaded is the cause of the ChunkEr
   expect(result).toEqual(["MP_CHUNK", true, true]);
 });
 
+test("a name that one slice imports and another one lacks fails the build, at the place of the import", async () => {
+  const result = await runScenario("lost", {
+    files: {
+      "src/a.ts": `/* é */ import { help } from "./help.js"; export function task() { return help(); }`,
+      "src/help.ts": `export function help() { return 1; }`,
+    },
+    tasks: ["src/a.ts#task"],
+    run: `
+      const results = [];
+      // With an export esbuild itself fails, without any it only warns.
+      for (const text of ["export const other = 1;", "const other = 1;"]) {
+        fs.writeFileSync(path.join(root, "src/help.ts"), text);
+        const describe = ({ text, location }) => [text.replace(/ (?:in|because) .*/, ""), location.file, location.line, location.column];
+        results.push(await bundle().then(() => "built", ({ errors }) => errors.map(describe)));
+      }
+      return results;
+    `,
+  });
+  expect(result).toEqual([[["No matching export", "src/a.ts", 1, 18]], [['Import "help" will always be undefined', "src/a.ts", 1, 18]]]);
+});
+
+test("a property that a namespace object lacks is undefined, as in the program, wherever the import stands", async () => {
+  const result = await runScenario("lacking", {
+    files: {
+      "src/a.ts": `import * as help from "./help.js"; export function task() { return [help.one, (help as any).two]; }`,
+      "src/help.ts": `export const one = 1;`,
+    },
+    tasks: ["src/a.ts#task"],
+    run: `return (await load("src/a.ts#task"))();`,
+  });
+  expect(result).toEqual([1, null]);
+});
+
 test("a rebuild while the program runs is picked up by the next load; unchanged files are not written; stale chunks go", async () => {
   const result = await runScenario("rebuild", {
     ...shared,

@@ -5,19 +5,20 @@ import * as path from "node:path";
 import type * as ts from "typescript";
 import { Captures, type Hoisted } from "./analyze/captures";
 import { type ClassInfo, pathFrom } from "./analyze/class-info";
+import { ClassNames } from "./analyze/class-names";
 import { ClassFinder } from "./analyze/classes";
 import { Derivations } from "./analyze/derivations";
 import { Graph } from "./analyze/graph";
 import { Isolation, type Reach } from "./analyze/isolation";
 import { mayContainMark } from "./analyze/marks";
 import type { Module, Unit } from "./analyze/module";
+import { remembered } from "./analyze/remembered";
 import { Modules } from "./analyze/resolve";
 import { checkSite } from "./analyze/signature";
 import { findSites, functionOf, keepsSideEffects, type TaskSite, usesClass } from "./analyze/sites";
 import { modifier, parameterNames } from "./analyze/syntax";
 import type { Diagnostic, FileFormat, FileResult, Host, SlicePlan, TaskRecord } from "./core";
 import { Reporter } from "./diagnostics/report";
-import { privateState } from "./hoist/classes";
 import { planSlices } from "./hoist/plan";
 import { type ClassImport, programEdits } from "./hoist/program";
 import { captureNames, isGenerator } from "./hoist/stubs";
@@ -48,16 +49,18 @@ export class Project {
   private readonly modules: Modules;
   private locals = new WeakMap<Module, Local>();
   private readonly analyses = new Map<string, Analysis>();
-  /** Which files ask a file to register classes, by that file. */
-  private readonly askers = new Map<string, Set<string>>();
+  /** Which classes a file is asked to register: by that file, and by the file that asks. */
+  private readonly askers = new Map<string, Map<string, ClassInfo[]>>();
   private graph: Graph;
   private derivations: Derivations;
+  private classNames: ClassNames;
   private graphVersion = -1;
 
   constructor(host: Host) {
     this.modules = new Modules(host);
     this.graph = this.freshGraph();
     this.derivations = new Derivations(this.modules);
+    this.classNames = new ClassNames(this.modules);
   }
 
   /** Cheap test: could this text contain a mark? */
@@ -143,9 +146,8 @@ export class Project {
   /** Classes that a marked file elsewhere needs and that only this file can register. */
   private askedOf(file: string): ClassInfo[] {
     const asked = new Map<string, ClassInfo>();
-    for (const asker of this.askers.get(file) ?? []) {
-      for (const info of this.analyses.get(asker)?.asks ?? []) {
-        if (info.module.file !== file) continue;
+    for (const infos of this.askers.get(file)?.values() ?? []) {
+      for (const info of infos) {
         const before = asked.get(info.id);
         asked.set(info.id, before?.guarded ? before : info);
       }
@@ -156,10 +158,9 @@ export class Project {
   private keep(file: string, analysis: Analysis): void {
     this.forget(file);
     this.analyses.set(file, analysis);
-    for (const { module } of analysis.asks) {
-      const askers = this.askers.get(module.file);
-      if (askers) askers.add(file);
-      else this.askers.set(module.file, new Set([file]));
+    for (const info of analysis.asks) {
+      const askers = remembered(this.askers, info.module.file, () => new Map<string, ClassInfo[]>());
+      remembered(askers, file, () => []).push(info);
     }
   }
 
@@ -199,6 +200,7 @@ export class Project {
       this.locals = new WeakMap();
       this.graph = this.freshGraph();
       this.derivations = new Derivations(this.modules);
+      this.classNames = new ClassNames(this.modules);
       this.graphVersion = this.modules.version;
     }
     return this.graph;
@@ -211,7 +213,7 @@ export class Project {
     const isolation = new Isolation(graph, this.modules, report);
     for (const site of local.sites) isolation.checkOwnCode(site, this.hoisted(site));
     const sites = local.sites.filter((site) => !site.invalid);
-    const finder = new ClassFinder(this.modules, this.derivations);
+    const finder = new ClassFinder(this.modules, this.derivations, this.classNames);
     const reached = new Set<Unit>();
     for (const site of sites) {
       const unit = graph.unitOf(site);
@@ -260,7 +262,7 @@ export class Project {
   /** The class as the module has it now. */
   private inModule(info: ClassInfo, module: Module): ClassInfo | undefined {
     if (info.module === module) return info;
-    const finder = new ClassFinder(this.modules, this.derivations);
+    const finder = new ClassFinder(this.modules, this.derivations, this.classNames);
     finder.ofModule(module);
     return finder.found.get(info.id);
   }
@@ -277,7 +279,7 @@ export class Project {
       }
       const found = this.importOf(module, info);
       const isMarked = Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
-      const selfRegistering = !found || isMarked || info.guarded || privateState(info.module, info.node).length > 0;
+      const selfRegistering = !found || isMarked || info.guarded || this.classNames.hasPrivateState(info);
       if (selfRegistering) asks.push(info);
       if (found) classImports.push({ specifier: found.specifier, name: selfRegistering ? undefined : found.name, id: info.id });
     }

@@ -6,17 +6,20 @@
  * state is `guarded`, and so is the whole chain.
  */
 import type * as ts from "typescript";
-import { privateState } from "../hoist/classes";
 import type { Hoisted } from "./captures";
-import { type ClassInfo, classInfo, classNode, targetOf } from "./class-info";
+import type { ClassInfo } from "./class-info";
+import type { ClassNames, Named } from "./class-names";
 import type { Derivations, Derived } from "./derivations";
 import type { Module, Unit } from "./module";
 import type { Modules } from "./resolve";
-import { type Binding, referencesWithin } from "./bindings";
+import type { Binding } from "./bindings";
 import { functionOf, type TaskSite } from "./sites";
 
 /** How deep types are followed from a signature. */
 const DEPTH = 6;
+
+/** How deep from a class that only an initialiser names. */
+const NEW_DEPTH = 2;
 
 export class ClassFinder {
   readonly found = new Map<string, ClassInfo>();
@@ -25,6 +28,7 @@ export class ClassFinder {
   constructor(
     private readonly modules: Modules,
     private readonly derivations: Derivations,
+    private readonly names: ClassNames,
   ) {}
 
   /** Every class at the top level of the module. */
@@ -45,15 +49,16 @@ export class ClassFinder {
     const fn = functionOf(site);
     if (fn) {
       const home = fn === site.fn ? module : (this.modules.get(fn.getSourceFile().fileName) ?? module);
-      for (const parameter of fn.parameters) if (parameter.type) this.types(home, parameter.type, DEPTH);
-      if (fn.type) this.types(home, fn.type, DEPTH);
+      for (const parameter of fn.parameters) if (parameter.type) this.addNamed(this.names.inType(home, parameter.type), DEPTH);
+      if (fn.type) this.addNamed(this.names.inType(home, fn.type), DEPTH);
     }
-    if (site.kind === "wrapper") for (const argument of site.call.typeArguments ?? []) this.types(module, argument, DEPTH);
+    if (site.kind === "wrapper")
+      for (const argument of site.call.typeArguments ?? []) this.addNamed(this.names.inType(module, argument), DEPTH);
     for (const { binding } of hoisted?.captures ?? []) {
       for (const declaration of binding.declarations) {
         const { type, initializer } = declaration as ts.VariableDeclaration;
-        if (type) this.types(module, type, DEPTH);
-        if (initializer) this.constructed(module, initializer);
+        if (type) this.addNamed(this.names.inType(module, type), DEPTH);
+        if (initializer) this.addNamed(this.names.inInitializer(module, initializer), DEPTH);
       }
     }
   }
@@ -103,9 +108,9 @@ export class ClassFinder {
   private add(module: Module, binding: Binding, depth: number): void {
     for (const part of binding.parts ?? [])
       for (const inner of part.bindings.values()) if (inner.kind === "class" || inner.parts) this.add(module, inner, depth);
-    const info = classInfo(module, binding);
+    const info = this.names.infoOf(module, binding);
     if (!info) return;
-    if (!this.found.has(info.id)) this.found.set(info.id, info);
+    if (!this.found.has(info.id)) this.found.set(info.id, { ...info });
     this.visit(module, binding, depth);
   }
 
@@ -114,75 +119,13 @@ export class ClassFinder {
     const before = this.visited.get(binding);
     if (depth <= 0 || (before !== undefined && before >= depth)) return;
     this.visited.set(binding, depth);
-    const { ts } = module;
-    const node = classNode(module, binding);
-    if (node) {
-      for (const clause of node.heritageClauses ?? []) this.types(module, clause, depth - 1);
-      for (const member of node.members) {
-        if (ts.isPropertyDeclaration(member)) {
-          if (member.type) this.types(module, member.type, depth - 1);
-          if (member.initializer) this.constructed(module, member.initializer);
-        } else if (ts.isConstructorDeclaration(member)) {
-          for (const parameter of member.parameters) if (parameter.type) this.types(module, parameter.type, depth - 1);
-        }
-      }
-    }
-    for (const declaration of binding.declarations) {
-      if (ts.isTypeAliasDeclaration(declaration)) this.types(module, declaration.type, depth - 1);
-      if (!ts.isInterfaceDeclaration(declaration)) continue;
-      for (const clause of declaration.heritageClauses ?? []) this.types(module, clause, depth - 1);
-      for (const member of declaration.members)
-        if (ts.isPropertySignature(member) && member.type) this.types(module, member.type, depth - 1);
-    }
+    this.addNamed(this.names.partsOf(module, binding), depth - 1);
   }
 
-  /** Names in a type, whatever it is built of. */
-  private types(module: Module, node: ts.Node, depth: number): void {
-    const { ts } = module;
-    for (const reference of referencesWithin(module.scopes, node.getStart(), node.end)) {
-      if (!reference.binding) continue;
-      if (reference.binding.scope.kind === "namespace") this.add(module, reference.binding, depth);
-      if (reference.binding.scope.kind !== "module") continue;
-      const { parent } = reference.node;
-      let target = this.modules.target(module, reference.binding);
-      if (target?.kind === "namespace" && (ts.isQualifiedName(parent) || ts.isPropertyAccessExpression(parent))) {
-        target = this.modules.exported(target.module, ts.isQualifiedName(parent) ? parent.right.text : parent.name.text);
-      }
-      if (target?.kind !== "declared") continue;
-      if (classNode(target.module, target.binding) || target.binding.parts) this.add(target.module, target.binding, depth);
-      else this.visit(target.module, target.binding, depth);
-    }
-    this.importTypes(module, node, depth);
-  }
-
-  /** `import("./shape").Shape` */
-  private importTypes(module: Module, node: ts.Node, depth: number): void {
-    const { ts } = module;
-    if (!node.getText().includes("import(")) return;
-    const visit = (child: ts.Node): void => {
-      if (
-        ts.isImportTypeNode(child) &&
-        ts.isLiteralTypeNode(child.argument) &&
-        ts.isStringLiteral(child.argument.literal) &&
-        child.qualifier
-      ) {
-        const other = this.modules.follow(module, child.argument.literal.text);
-        const target = other && ts.isIdentifier(child.qualifier) ? this.modules.exported(other, child.qualifier.text) : undefined;
-        if (target?.kind === "declared") this.add(target.module, target.binding, depth);
-      }
-      ts.forEachChild(child, visit);
-    };
-    visit(node);
-  }
-
-  /** Classes after `new` in an initialiser. */
-  private constructed(module: Module, node: ts.Node): void {
-    const { ts } = module;
-    for (const reference of referencesWithin(module.scopes, node.getStart(), node.end)) {
-      if (reference.erased || !reference.binding || !ts.isNewExpression(reference.node.parent) || reference.binding.scope.kind !== "module")
-        continue;
-      const target = this.modules.target(module, reference.binding);
-      if (target?.kind === "declared") this.add(target.module, target.binding, 2);
+  private addNamed(named: Iterable<Named>, depth: number): void {
+    for (const { module, binding, as } of named) {
+      if (as === "type") this.visit(module, binding, depth);
+      else this.add(module, binding, as === "new" ? NEW_DEPTH : depth);
     }
   }
 
@@ -190,7 +133,7 @@ export class ClassFinder {
   finish(): ClassInfo[] {
     for (const info of [...this.found.values()]) {
       const chain = this.chain(info);
-      if (!chain.some((link) => privateState(link.module, link.node).length > 0)) continue;
+      if (!chain.some((link) => this.names.hasPrivateState(link))) continue;
       for (const link of chain) {
         this.found.set(link.id, link);
         link.guarded = true;
@@ -210,15 +153,9 @@ export class ClassFinder {
     return chain;
   }
 
-  private base({ module, node }: ClassInfo): ClassInfo | undefined {
-    const { ts } = module;
-    const heritage = node.heritageClauses?.find((clause) => clause.token === ts.SyntaxKind.ExtendsKeyword)?.types[0];
-    const target = heritage && targetOf(this.modules, module, heritage.expression);
-    return target && this.known(classInfo(target.module, target.binding));
-  }
-
-  private known(info: ClassInfo | undefined): ClassInfo | undefined {
-    return info && (this.found.get(info.id) ?? info);
+  private base(link: ClassInfo): ClassInfo | undefined {
+    const info = this.names.baseOf(link);
+    return info && (this.found.get(info.id) ?? { ...info });
   }
 }
 

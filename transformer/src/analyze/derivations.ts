@@ -20,8 +20,8 @@ export interface Derived {
 
 export class Derivations {
   private readonly entered = new Set<Module>();
-  /** What static imports lead to. */
-  private readonly imported = new Map<Module, Set<Module>>();
+  /** What imports lead to, and how many modules names of this one had led to by then. */
+  private readonly imported = new Map<Module, { readonly all: Set<Module>; met: number }>();
   private readonly closures = new Map<Module, Set<Module>>();
   /** By the id of the base class. */
   private readonly extending = new Map<string, Derived[]>();
@@ -65,16 +65,19 @@ export class Derivations {
   private next(module: Module): Iterable<Module> {
     let imported = this.imported.get(module);
     if (!imported) {
-      imported = new Set();
+      imported = { all: new Set(), met: 0 };
       for (const { specifier, kind } of module.staticImports) {
         const other = this.modules.follow(module, specifier, kind);
-        if (other) imported.add(other);
+        if (other) imported.all.add(other);
       }
       this.imported.set(module, imported);
     }
     // Names in types lead further, as they are met.
-    const further = [...this.modules.followedFrom(module)].filter((passed) => !passed.opaque && !imported.has(passed));
-    return further.length === 0 ? imported : [...imported, ...further];
+    const followed = this.modules.followedFrom(module);
+    if (followed.size === imported.met) return imported.all;
+    imported.met = followed.size;
+    for (const passed of followed) if (!passed.opaque) imported.all.add(passed);
+    return imported.all;
   }
 
   private index(module: Module): void {

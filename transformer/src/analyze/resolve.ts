@@ -15,6 +15,8 @@ export type Target =
   | { kind: "external"; unit: Unit; binding: Binding | undefined }
   | { kind: "namespace"; module: Module };
 
+const NONE: ReadonlySet<Module> = new Set();
+
 export class Modules {
   private readonly parsed = new Map<string, Module | undefined>();
   /** Files that may have changed since they were parsed. */
@@ -87,8 +89,8 @@ export class Modules {
   }
 
   /** Modules that were looked into for names of this one. */
-  followedFrom(module: Module): Iterable<Module> {
-    return this.links.get(module) ?? [];
+  followedFrom(module: Module): ReadonlySet<Module> {
+    return this.links.get(module) ?? NONE;
   }
 
   /** What a binding of a module's top level stands for. Undefined when an import leads to a name that the other module does not export. */

@@ -18,8 +18,8 @@ import { Externals } from "./externals";
 import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
 import { withoutFailingClasses } from "./optional-classes";
-import { CLASS_PREFIX, formatOf, SLICE_PREFIX, slicePlugin, TASK_PREFIX } from "./slice-plugin";
-import { locateInSource } from "./messages";
+import { CLASS_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
+import { isImportOfSlice, locateInSource } from "./messages";
 import { finishMap } from "./source-maps";
 
 export interface Bundle {
@@ -86,8 +86,8 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     throw error;
   });
   if ("classes" in result) return bundleChunks(result, options, ts);
-  // esbuild takes a name that is not there for a type. Imports between slices are the slicer's, so that here it is lost code.
-  const lost = result.warnings.filter(({ id, location }) => id === "import-is-undefined" && location?.lineText.includes(SLICE_PREFIX));
+  // esbuild only warns of a name that is not there when the other file has no exports at all.
+  const lost = result.warnings.filter((message) => message.id === "import-is-undefined" && isImportOfSlice(message));
   for (const message of result.warnings) locateInSource(message, slices.fileOfSource, options.root);
   if (lost.length > 0) throw Object.assign(new Error(lost[0].text), { errors: lost, warnings: [] });
 

@@ -6,6 +6,7 @@
 import * as fs from "node:fs";
 import type * as esbuild from "esbuild";
 import { portableRelative } from "./paths";
+import { SLICE_PREFIX } from "./slice-plugin";
 
 /** Changes the message's locations, which become relative to the root. */
 export function locateInSource(message: esbuild.Message, fileOfSource: (source: string) => string | undefined, root: string): void {
@@ -13,6 +14,17 @@ export function locateInSource(message: esbuild.Message, fileOfSource: (source: 
     const file = holder.location && fileOfSource(holder.location.file);
     if (holder.location && file) holder.location = located(holder.location, file, root);
   }
+}
+
+/**
+ * Whether a message is about a name that the slicer has written into an import of another slice. Not so when it is about `namespace.name`, which is the
+ * source's own.
+ */
+export function isImportOfSlice({ location }: esbuild.Message): boolean {
+  if (!location) return false;
+  const before = bytes(location.lineText, 0, location.column);
+  const after = location.lineText.slice(before.length);
+  return /\bimport\s*\{[^}]*$/.test(before) && /^[^}]*\}\s*from\s*"([^"]*)"/.exec(after)?.[1].startsWith(SLICE_PREFIX) === true;
 }
 
 function located(location: esbuild.Location, file: string, root: string): esbuild.Location {
