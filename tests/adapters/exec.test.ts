@@ -99,6 +99,7 @@ describe.each(runs)("built as $way", ({ way, backends }) => {
   test.each(cases)("%s (%s)", async (name, backend) => {
     const run = await runNode(workspace.file(`dist/${name}/main.${extension}`), [], {
       env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" },
+      limit: 50_000,
     });
     expect({ code: run.code, stderr: run.stderr, hung: run.hung }).toEqual({ code: 0, stderr: "", hung: false });
     const expected = fs
