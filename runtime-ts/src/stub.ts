@@ -57,8 +57,9 @@ export class StubModule {
     };
   }
 
-  /** Makes a stub that is a function of the program's own (a tagged declaration's, a method's) usable as the parallel function that it stands for. */
-  tagged<F extends Function>(stub: F): F {
+  /** Makes a stub that is a function of the program's own (a tagged declaration's, a method's) usable as the parallel function that it stands for. `name`: its own one, where the stub had to get another. */
+  tagged<F extends Function>(stub: F, name?: string): F {
+    if (name !== undefined) Object.defineProperty(stub, "name", { value: name, configurable: true });
     return markStub(stub);
   }
 

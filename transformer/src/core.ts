@@ -47,6 +47,7 @@ export type EditPart = string | { start: number; end: number };
  * - `statements` goes into the innermost statement list (source file, block or namespace) that contains the position: before the first of its statements
  *   that starts at or after it. The file's first insertion is at 0 or right after the shebang or the prologue directives, its last at the end of the text.
  * - `members` goes to the end of the class whose closing brace is at `start`.
+ * - `name` is the name of the function declaration around the position, which has none.
  */
 export interface Edit {
   start: number;
@@ -55,7 +56,7 @@ export interface Edit {
    * What the replacement parses as. `remove`: the node goes (a decorator, a modifier, the `*` of a generator, an import specifier, a default import's
    * name, or a whole import declaration). `parameters`: the node is one parameter declaration and becomes another. `block`: a function's body.
    */
-  kind: "expression" | "statements" | "block" | "parameters" | "members" | "remove";
+  kind: "expression" | "statements" | "block" | "parameters" | "members" | "name" | "remove";
   parts: EditPart[];
 }
 

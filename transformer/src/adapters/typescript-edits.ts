@@ -20,6 +20,8 @@ class TreeEditor {
   readonly #after = new Map<ts.Node, Edit[]>();
   /** Insertions into lists that are empty, by the node that has the list. */
   readonly #into = new Map<ts.Node, Edit[]>();
+  /** Names of function declarations that have none. */
+  readonly #names = new Map<ts.Node, string>();
   readonly #used = new Set<Edit>();
   #nodesByRange: Map<string, ts.Node[]> | undefined;
 
@@ -30,7 +32,8 @@ class TreeEditor {
     edits: readonly Edit[],
   ) {
     for (const edit of edits) {
-      if (edit.start === edit.end) this.#anchor(edit);
+      if (edit.kind === "name") this.#name(edit);
+      else if (edit.start === edit.end) this.#anchor(edit);
       else add(this.#replacements, rangeKey(edit.start, edit.end), edit);
     }
     const anchors = [...this.#before.keys(), ...this.#after.keys(), ...this.#into.keys()].map((node) => node.getStart(file));
@@ -74,6 +77,16 @@ class TreeEditor {
     else add(this.#into, owner, edit);
   }
 
+  #name(edit: Edit): void {
+    const { ts, file } = this;
+    const find = (node: ts.Node): void => {
+      if (node.getStart(file) >= edit.start || node.end <= edit.start) return;
+      if (ts.isFunctionDeclaration(node) && !node.name) this.#names.set(node, String(edit.parts[0]).trim());
+      else ts.forEachChild(node, find);
+    };
+    find(file);
+  }
+
   readonly #visit = (node: ts.Node): ts.VisitResult<ts.Node | undefined> => {
     const before = this.#before.get(node);
     const after = this.#after.get(node);
@@ -100,7 +113,18 @@ class TreeEditor {
     if (!this.#touches(node)) return node;
     const visited = ts.visitEachChild(node, this.#visit, this.context, undefined, this.#visit);
     if (visited && visited !== node && ts.isImportDeclaration(visited)) return elideUnused(ts, this.context, visited);
+    const name = this.#names.get(node);
+    if (name !== undefined && visited && ts.isFunctionDeclaration(visited)) return this.#named(visited, node, name);
     return this.#into.has(node) && visited ? this.#fillEmptyList(visited, this.#parseInto(node)) : visited;
+  }
+
+  /** A new node: the CommonJS emit goes by the name of an updated one's original. */
+  #named(fn: ts.FunctionDeclaration, replaced: ts.Node, name: string): ts.FunctionDeclaration {
+    const { factory } = this.context;
+    const { modifiers, asteriskToken, typeParameters, parameters, type, body } = fn;
+    const identifier = factory.createIdentifier(name);
+    const named = factory.createFunctionDeclaration(modifiers, asteriskToken, identifier, typeParameters, parameters, type, body);
+    return this.ts.setTextRange(named, replaced);
   }
 
   /** True when something changes within the node. */
@@ -266,6 +290,8 @@ function fits(ts: TypeScript, kind: Edit["kind"], node: ts.Node): boolean {
   switch (kind) {
     case "remove":
       return true;
+    case "name":
+      return false;
     case "expression":
       return ts.isExpression(node);
     case "statements":
@@ -286,6 +312,7 @@ function parseAs(ts: TypeScript, kind: Edit["kind"], text: string, file: ts.Sour
     block: ["async function* f() ", ""],
     parameters: ["async function* f(", "\n) {}"],
     members: ["class C {", "\n}"],
+    name: ["", ""],
     remove: ["", ""],
   }[kind];
   const scriptKind = /\.[jt]sx$/.test(file.fileName) ? ts.ScriptKind.TSX : ts.ScriptKind.TS;

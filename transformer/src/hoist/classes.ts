@@ -50,7 +50,7 @@ export function classEdits(module: Module, { node, id, guarded }: ClassRewrite):
   return edits;
 }
 
-export function insertion(position: number, kind: "statements" | "members", text: string): Edit {
+export function insertion(position: number, kind: "statements" | "members" | "name", text: string): Edit {
   return { start: position, end: position, kind, parts: [text] };
 }
 

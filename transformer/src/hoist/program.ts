@@ -8,11 +8,22 @@ import type * as ts from "typescript";
 import type { Edit, FileFormat } from "../core";
 import type { ClassInfo } from "../analyze/class-info";
 import { type Hoisted, removedRanges } from "../analyze/captures";
-import type { Module } from "../analyze/module";
+import { DEFAULT_NAME, type Module } from "../analyze/module";
 import type { TaskSite } from "../analyze/sites";
 import { contains } from "../analyze/syntax";
 import { BLANK_HELPER, classEdits, insertion } from "./classes";
-import { INTERNAL_IMPORT, markingCall, markingInBlock, markingInClass, preamble, remove, siteEdits, Slots, sortEdits } from "./stubs";
+import {
+  INTERNAL_IMPORT,
+  markingCall,
+  markingInBlock,
+  markingInClass,
+  namePosition,
+  preamble,
+  remove,
+  siteEdits,
+  Slots,
+  sortEdits,
+} from "./stubs";
 import { methodsOf } from "../analyze/sites";
 
 /** A class of another module that this file registers. */
@@ -39,7 +50,11 @@ export function programEdits(
   const shown = sites.filter((site) => !isRemoved(site.kind === "wrapper" ? site.call : site.fn));
   const edits: Edit[] = [];
   for (const site of shown) edits.push(...siteEdits(site, hoisted(site), slots));
-  for (const site of shown) if (site.kind === "tag") edits.push(...markingInBlock(site));
+  for (const site of shown) {
+    if (site.kind !== "tag") continue;
+    edits.push(...markingInBlock(site));
+    if (!site.fn.name) edits.push(insertion(namePosition(module, site.fn), "name", ` ${DEFAULT_NAME}`));
+  }
   const owners = new Set(shown.flatMap((site) => (site.kind === "method" ? [site.owner] : [])));
   for (const owner of owners)
     edits.push(
@@ -64,11 +79,13 @@ export function programEdits(
   const location = format.location ?? (format.module === "esm" ? "import.meta.url" : "__filename");
   // Before the program's own statements: a call of `main()` among them may already send instances or functions. After its imports, whose order stays.
   const marks = shown.flatMap((site) =>
-    site.kind === "tag" && site.fn.name && site.fn.parent === module.source ? [markingCall(site.fn.name.text)] : [],
+    site.kind === "tag" && site.fn.parent === module.source ? [markingCall(site.fn.name?.text ?? DEFAULT_NAME)] : [],
   );
   const early = [...registrations(needed), ...marks];
   if (early.length > 0) edits.push(insertion(afterImports(module, edits), "statements", `\n${early.join("\n")}\n`));
-  const tail = [preamble(location, format.manifestKey, slots.all), ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : [])];
+  // Once more after esbuild's `keepNames`, which names functions where they stand.
+  const names = marks.includes(markingCall(DEFAULT_NAME)) ? [markingCall(DEFAULT_NAME)] : [];
+  const tail = [preamble(location, format.manifestKey, slots.all), ...(uses(/\b__mp_blank\(/) ? [BLANK_HELPER] : []), ...names];
   edits.push(insertion(module.text.length, "statements", `\n${tail.join("\n")}\n`));
   return sortEdits(edits);
 }

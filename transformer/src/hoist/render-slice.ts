@@ -18,7 +18,18 @@ import { hashOf } from "./ids";
 import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
 import { placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
-import { INTERNAL_IMPORT, markingInSlice, type NameOf, preamble, rangeOf, remove, siteEdits, Slots, sortEdits } from "./stubs";
+import {
+  INTERNAL_IMPORT,
+  markingInSlice,
+  namePosition,
+  type NameOf,
+  preamble,
+  rangeOf,
+  remove,
+  siteEdits,
+  Slots,
+  sortEdits,
+} from "./stubs";
 
 export function renderGroup(
   input: PlanInput,
@@ -148,11 +159,8 @@ class SliceWriter {
       const keyword = modifier(ts, node, kind);
       if (keyword) this.edits.push(remove(keyword));
     }
-    if (ts.isFunctionDeclaration(node) && !node.name) {
-      const keyword = node.getChildren().find((child) => child.kind === ts.SyntaxKind.FunctionKeyword) as ts.Node;
-      const position = node.asteriskToken?.end ?? keyword.end;
-      this.edits.push(insertion(position, "statements", ` ${DEFAULT_NAME}`));
-    }
+    if (ts.isFunctionDeclaration(node) && !node.name)
+      this.edits.push(insertion(namePosition(this.module, node), "name", ` ${DEFAULT_NAME}`));
   }
 
   /** References in a task's code that mean something else by their name alone. */

@@ -11,7 +11,7 @@ import type { Binding } from "../analyze/bindings";
 import type { MethodSite, TagSite, TaskSite, WrapperSite } from "../analyze/sites";
 import { functionOf, usesClass } from "../analyze/sites";
 import { type FunctionLike, isThisParameter, lengthOf, modifier } from "../analyze/syntax";
-import type { Module } from "../analyze/module";
+import { DEFAULT_NAME, type Module } from "../analyze/module";
 
 export const FLAG_ASYNC = 1;
 export const FLAG_GENERATOR = 2;
@@ -103,12 +103,18 @@ function tagEdits(site: TagSite, hoisted: Hoisted | undefined, slots: Slots, nam
   return [...signatureEdits(site.module, site.fn), replace(site.fn.body as ts.Block, "block", body)];
 }
 
+/** Where the name of a function declaration would stand that has none. */
+export function namePosition({ ts }: Module, fn: ts.FunctionDeclaration): number {
+  const keyword = fn.getChildren().find((child) => child.kind === ts.SyntaxKind.FunctionKeyword) as ts.Node;
+  return fn.asteriskToken?.end ?? keyword.end;
+}
+
 /**
  * Makes a tagged function's stub known as a parallel function, so that it can be an argument.
  * @param name what it is called there
  */
 export function markingCall(name: string): string {
-  return `__mp_m().tagged(${name});`;
+  return name === DEFAULT_NAME ? `__mp_m().tagged(${name}, "default");` : `__mp_m().tagged(${name});`;
 }
 
 /** In a slice: right after the function, which may come without the code around it. */
