@@ -26,6 +26,8 @@ const CAPACITY = 1 << 16;
 const AHEAD = 16;
 /** ms for which the producer waits for room before its worker takes other tasks: a consumer that reads on keeps it, one that does not lets it go. */
 const PATIENCE_MS = 5;
+/** After that, it looks so often whether there is still a consumer. */
+const CONSUMER_CHECK_MS = 100;
 
 type WaitAsync = (array: Int32Array, index: number, value: number) => { async: false } | { async: true; value: Promise<string> };
 
@@ -127,6 +129,7 @@ export class StreamConsumer extends Channel {
 
 /** The job that a producer runs in. Between the two calls none of its code runs. */
 export interface Suspendable {
+  isCancelled(): boolean;
   suspend(): void;
   /** Its thread is free for others until it is resumed. */
   setAside(): void;
@@ -161,6 +164,7 @@ export class StreamProducer extends Channel {
     for (let mark = room; ;) {
       const wait = waitAsync(this.header, ROOM, mark);
       if (wait.async) await this.patiently(wait.value);
+      if (this.job.isCancelled()) return false;
       const next = steps.next();
       if (next.done === true) return !this.cancelled;
       mark = next.value;
@@ -169,9 +173,20 @@ export class StreamProducer extends Channel {
 
   private async patiently(room: Promise<unknown>): Promise<void> {
     this.job.suspend();
-    const timer = setTimeout(() => this.job.setAside(), PATIENCE_MS);
-    await room;
-    clearTimeout(timer);
+    let timer: NodeJS.Timeout;
+    // A consumer that has died with its worker says nothing here: the pool has cancelled the job then.
+    const cancelled = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.job.setAside();
+        timer = setInterval(() => {
+          if (this.job.isCancelled()) resolve();
+        }, CONSUMER_CHECK_MS);
+      }, PATIENCE_MS);
+    });
+    await Promise.race([room, cancelled]);
+    clearTimeout(timer!);
+    // The wait may still be there.
+    if (this.job.isCancelled()) Atomics.notify(this.header, ROOM);
     this.job.resume();
   }
 

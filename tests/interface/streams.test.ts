@@ -41,6 +41,12 @@ const tasks = {
     Atomics.wait(gate, 0, 0);
     return "held";
   },
+  /** Ends its worker while a stream waits for room on the other one. */
+  leavesStream: (counter: Int32Array) => {
+    T["counted"](counter);
+    while (Atomics.load(counter, 0) < 16) T["add"](1, 2).get();
+    process.exit(3);
+  },
   slowly: async function* (n: number) {
     for (let i = 0; i < n; i++) {
       await sleep(1);
@@ -50,6 +56,16 @@ const tasks = {
 };
 
 conformance("streams", tasks, {
+  "a stream whose consumer has died with its worker ends": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, until }) => {
+      const counter = mp.sharedArray(Int32Array, 2);
+      await assert.rejects(T.leavesStream(counter), mp.WorkerCrashedError);
+      await until(() => mp.stats().running === 0);
+      assert.strictEqual(counter[1], 1);
+      for (let i = 0; i < 10; i++) assert.strictEqual(T.add(i, 1).get(), i + 1);
+    },
+  },
   "streams that wait for room leave their workers to other tasks": {
     on: ["native", "typescript"],
     run: async ({ T, mp, assert, until }) => {

@@ -11,6 +11,7 @@ import type { Backend, BackendOptions, Encoded, ShutdownOptions, TaskSink, Ticke
 import { Settlement } from "./backend";
 import { endThread, type WatchedWorker, workerStarted } from "../worker-watch";
 import { engineIsV8, findBinding, loadBinding } from "./native-binding";
+import { LoopPatience } from "./loop-patience";
 import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
@@ -45,9 +46,6 @@ export function createNativeBackend(options: BackendOptions): Backend {
 
 /** As it was when this was loaded: tests replace the global one by a clock that stands still. */
 const nextTurn = setImmediate;
-
-/** ms without news after which the event loop sleeps. */
-const LOOK_MS = 0.05;
 
 interface PoolThread {
   id: number;
@@ -113,6 +111,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   // While results are expected within microseconds, the loop looks for them itself, turn by turn, and asks not to be woken: a wake costs the worker a system call
   // and the loop another. Without news for a while it asks to be woken (`listen`, which wakes for what is there already) and sleeps.
 
+  private readonly looks = new LoopPatience();
   private looking = false;
   /** When the last result came, in ms; -1: the looking has just begun. */
   private lastNews = -1;
@@ -128,13 +127,15 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     this.looking = false;
     const { pending } = this;
     this.deliver();
+    if (this.pending !== pending) this.looks.found();
     if (this.listening || this.observed === 0) return;
     const now = performance.now();
     if (this.lastNews < 0 || this.pending !== pending) this.lastNews = now;
-    if (now - this.lastNews < LOOK_MS) {
+    if (now - this.lastNews < this.looks.span) {
       this.looking = true;
       nextTurn(this.look);
     } else {
+      this.looks.gaveUp();
       super.attend();
     }
   };

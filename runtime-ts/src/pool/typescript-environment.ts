@@ -26,15 +26,13 @@ import {
   T,
   withState,
 } from "./typescript-memory";
+import { LoopPatience } from "./loop-patience";
 import { Arena } from "./typescript-arena";
 import { type Message, type ParcelMessage, parcelTransfers } from "./typescript-messages";
 import { Queues, type SharedQueue } from "./typescript-queue";
 
 /** Looks at the inbox so many times before sleeping: some µs, which catches the answer to a short task. */
 const SPINS = 3_000;
-
-/** Turns of the event loop are taken without sleeping for so long (ms) after the last news. */
-const LOOP_SPIN_MS = 0.05;
 
 const WRITER_HOME = 4096;
 
@@ -62,6 +60,9 @@ export abstract class Environment extends Ledger implements Backend {
   private armed = false;
   private turning = false;
   private lastNews = 0;
+  private readonly looks = new LoopPatience();
+  /** The turn that comes is one of looking, not one that something has asked for. */
+  private looking = false;
 
   private readonly keys = new Map<string, number>();
   private readonly out = new ByteWriter(new Uint8Array(WRITER_HOME), true);
@@ -649,9 +650,14 @@ export abstract class Environment extends Ledger implements Backend {
     this.service();
     this.runAlarms();
     const now = performance.now();
-    if (this.drain()) this.lastNews = now;
-    if (this.attentive && now - this.lastNews < LOOP_SPIN_MS) this.turn();
-    else this.arm();
+    if (this.drain()) {
+      this.lastNews = now;
+      if (this.looking) this.looks.found();
+    }
+    this.looking = this.attentive && now - this.lastNews < this.looks.span;
+    if (this.looking) return this.turn();
+    if (this.attentive) this.looks.gaveUp();
+    this.arm();
   }
 
   /** Sleeps on the event loop. */
