@@ -127,10 +127,14 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     this.looking = false;
     const { pending } = this;
     this.deliver();
-    if (this.pending !== pending) this.looks.found();
+    const news = this.pending !== pending;
+    if (news && this.lastNews >= 0) this.looks.found();
     if (this.listening || this.observed === 0) return;
     const now = performance.now();
-    if (this.lastNews < 0 || this.pending !== pending) this.lastNews = now;
+    if (news || this.lastNews < 0) {
+      this.lastNews = now;
+      this.looks.begin(this.pending);
+    }
     if (now - this.lastNews < this.looks.span) {
       this.looking = true;
       nextTurn(this.look);

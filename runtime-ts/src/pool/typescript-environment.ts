@@ -625,8 +625,13 @@ export abstract class Environment extends Ledger implements Backend {
   // ---- the event loop
 
   protected observing(): void {
-    this.lastNews = performance.now();
+    this.startLooking(performance.now());
     this.turn();
+  }
+
+  private startLooking(now: number): void {
+    this.lastNews = now;
+    this.looks.begin(this.pending);
   }
 
   /** True while somebody on the event loop must hear of settlements. */
@@ -651,8 +656,8 @@ export abstract class Environment extends Ledger implements Backend {
     this.runAlarms();
     const now = performance.now();
     if (this.drain()) {
-      this.lastNews = now;
       if (this.looking) this.looks.found();
+      this.startLooking(now);
     }
     this.looking = this.attentive && now - this.lastNews < this.looks.span;
     if (this.looking) return this.turn();
@@ -683,7 +688,7 @@ export abstract class Environment extends Ledger implements Backend {
 
   private readonly onWake = (): void => {
     this.armed = false;
-    this.lastNews = performance.now();
+    this.startLooking(performance.now());
     this.woken();
     this.onTurn();
   };
