@@ -208,6 +208,20 @@ impl Pool {
         Some(before)
     }
 
+    /// The owner of a task has died, so nobody will see what becomes of it: it does not begin, and if it runs, it is told. It is not settled then, since its
+    /// time limit goes on to hold.
+    pub fn orphan(self: &Arc<Self>, task: &Arc<Task>) {
+        let word = task.state.load();
+        if word.phase() != Phase::Running {
+            self.cancel(task, task.plan.grace);
+            return;
+        }
+        let (id, job) = word.runner();
+        if let Some(worker) = self.worker(id) {
+            worker.flag_cancelled(job);
+        }
+    }
+
     /// A task's time limit has passed.
     pub fn expire(task: &Arc<Task>) {
         let pool = &task.owner.pool;

@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam_utils::sync::Parker;
 use napi::sys;
@@ -137,10 +136,9 @@ impl Port {
         self.mailbox.close();
         let table = std::mem::take(&mut *self.table.borrow_mut());
         if self.worker.as_ref().is_some_and(|side| !side.worker.is_retired()) && !self.pool.is_closing() {
-            // It has died under its tasks, and nobody will see what becomes of those that it has pushed: they do not begin, and those that run are told. None
-            // is stopped for that, since its worker may be in the middle of others.
+            // It has died under its tasks.
             for task in table.iter().filter_map(|entry| entry.task.as_ref()) {
-                self.pool.cancel(task, Duration::MAX);
+                self.pool.orphan(task);
             }
         }
         drop(table);
