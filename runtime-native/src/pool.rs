@@ -208,12 +208,10 @@ impl Pool {
         Some(before)
     }
 
-    /// The owner of a task has died, so nobody will see what becomes of it: it does not begin, and if it runs, it is told. It is not settled then, since its
-    /// time limit goes on to hold.
+    /// The owner of a task has died, so nobody will see what becomes of it: if it runs, it is told. It is not settled, since its time limit goes on to hold.
     pub fn orphan(self: &Arc<Self>, task: &Arc<Task>) {
         let word = task.state.load();
         if word.phase() != Phase::Running {
-            self.cancel(task, task.plan.grace);
             return;
         }
         let (id, job) = word.runner();
