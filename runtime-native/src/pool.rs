@@ -209,15 +209,19 @@ impl Pool {
     }
 
     /// The owner of a task has died, so nobody will see what becomes of it: if it runs, it is told. It is not settled, since its time limit goes on to hold.
-    pub fn orphan(self: &Arc<Self>, task: &Arc<Task>) {
-        let word = task.state.load();
+    pub fn orphan(&self, task: &Arc<Task>) {
+        self.tell_runner(task.state.load());
+    }
+
+    /// Tells the job of a running task that nobody wants its result; gives its worker and number.
+    fn tell_runner(&self, word: Word) -> Option<(Arc<Worker>, u32)> {
         if word.phase() != Phase::Running {
-            return;
+            return None;
         }
         let (id, job) = word.runner();
-        if let Some(worker) = self.worker(id) {
-            worker.flag_cancelled(job);
-        }
+        let worker = self.worker(id)?;
+        worker.flag_cancelled(job);
+        Some((worker, job))
     }
 
     /// A task's time limit has passed.
@@ -309,12 +313,7 @@ impl Pool {
 
     /// Asks the job that ran a task to stop, and stops its worker when it still runs after `grace`.
     fn stop_runner(self: &Arc<Self>, before: Word, grace: Duration) {
-        if before.phase() != Phase::Running {
-            return;
-        }
-        let (id, job) = before.runner();
-        if let Some(worker) = self.worker(id) {
-            worker.flag_cancelled(job);
+        if let Some((worker, job)) = self.tell_runner(before) {
             self.stop_after(grace, worker, job);
         }
     }

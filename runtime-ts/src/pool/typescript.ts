@@ -71,7 +71,6 @@ export interface WorkerStart {
 
 interface PoolWorker {
   environment: number;
-  thread: Worker;
   watched: WatchedWorker;
   port: MessagePort;
   extra: boolean;
@@ -181,7 +180,6 @@ class TypeScriptPool extends Environment {
     const exited = new Promise<void>((resolve) => (exit = resolve));
     const worker: PoolWorker = {
       environment,
-      thread,
       watched,
       port: port1,
       extra,
@@ -558,7 +556,7 @@ class TypeScriptPool extends Environment {
 
   /** A worker has queued tasks that no parked worker can take. */
   private spawnForWorkers(): void {
-    if (this.live < this.options.threads) this.replace();
+    this.replace();
     this.relieve();
   }
 
