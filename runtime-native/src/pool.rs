@@ -54,6 +54,9 @@ pub struct Pool {
     closing: AtomicBool,
 }
 
+/// Detail of a crash: the task has not run, since the worker whose task had pushed it was about to end.
+pub const NOT_RUN: u32 = 1;
+
 pub fn is_open(phase: Phase) -> bool {
     matches!(phase, Phase::Waiting | Phase::Queued | Phase::Running)
 }
@@ -424,9 +427,12 @@ impl Pool {
         while let Some(task) = worker.pinned.pop() {
             self.settle(task, Settlement::Crashed, is_open, Payload::default);
         }
-        let is_queued = |phase| phase == Phase::Queued;
+        // A worker that is being stopped may still be in JavaScript, so that its tasks see what becomes of these: nobody has cancelled them.
         while let Some(task) = worker.nested.pop() {
-            self.settle(task, Settlement::Cancelled, is_queued, Payload::default);
+            let outcome = || (Payload::default(), NOT_RUN);
+            if let Some((before, marks)) = task.settle(Settlement::Crashed, |phase| phase == Phase::Queued, outcome) {
+                self.announce(task, Settlement::Crashed, before, marks, true);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ import type { FunctionRecord } from "./metrics";
 import { processNow } from "./clock";
 import { checkMs } from "./options";
 import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
-import { Phase, Settlement } from "./pool/backend";
+import { NOT_RUN, Phase, Settlement } from "./pool/backend";
 import { isStartFailure } from "./pool/start-failure";
 import { Continuation, continueSoon } from "./continuation";
 import { tracePull, traceRun } from "./trace-events";
@@ -762,12 +762,18 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         });
       }
       default:
-        return this._crash(payload);
+        return this._crash(payload, detail);
     }
   }
 
-  private _crash(payload: Encoded | null): WorkerCrashedError {
+  private _crash(payload: Encoded | null, detail: number): WorkerCrashedError {
     const task = this.name;
+    if (detail === NOT_RUN)
+      return new WorkerCrashedError(
+        `${task} was not run, because the worker whose task called it is being stopped: another task on it went on after its time was over or it ` +
+          "was cancelled.",
+        { task },
+      );
     if (payload === null || payload.start === payload.end)
       return new WorkerCrashedError(
         `The worker that ran ${task} ended under it and could not say why: it ran out of memory, or was stopped because another task on it (such as ` +

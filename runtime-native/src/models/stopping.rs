@@ -148,7 +148,7 @@ fn what_is_pushed_for_a_worker_that_goes_at_that_moment_is_not_kept() {
         };
         pool.submit(Arc::clone(&task));
         goes.join().unwrap();
-        assert_eq!((ended(&task).0, pool.queued()), (Settlement::Cancelled, 0));
+        assert_eq!((ended(&task).0, pool.queued()), (Settlement::Crashed, 0));
         assert_freed(&task);
     });
 }

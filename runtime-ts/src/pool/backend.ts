@@ -19,11 +19,14 @@ export const enum Settlement {
   Cancelled = 3,
   /** The task's own time limit passed; no payload. */
   TimedOut = 4,
-  /** Its worker ended under it. Payload: empty, or an encoded value that says why (an Error, or the exit code as a number). */
+  /** Its worker ended under it. Payload: empty, or an encoded value that says why (an Error, or the exit code as a number). `detail` may be {@link NOT_RUN}. */
   Crashed = 5,
   /** A task that it depends on did not fulfil. `detail` is the index of that task in `PushOptions.after`. Payload: empty. */
   DependencyFailed = 6,
 }
+
+/** Detail of a crash: the task has not run, since the worker whose task had called it was about to end. As in runtime-native/src/pool.rs. */
+export const NOT_RUN = 1;
 
 /** Where a task stands while it has no settlement. */
 export const enum Phase {
