@@ -169,27 +169,35 @@ impl Pool {
 
     /// Tells sleepers of what is queued: the last worker that was searching has ended its search, or one that had been told has other things to do.
     ///
+    /// As many are told as there are tasks, since whoever pushed while somebody searched has told nobody, and who is told of the first may be busy with it for long.
     /// Where nobody sleeps and the pool may grow, one more worker is asked for: whoever pushed while somebody searched has not asked either.
     pub fn pass_on(&self) {
-        let from_outside = !self.injector.is_empty();
-        if from_outside {
-            self.sleep.tell_idle();
-        }
-        if self.has_nested() {
-            let left = self
-                .workers
-                .read()
-                .iter()
-                .find(|worker| !worker.nested.is_empty())
-                .cloned();
-            if let Some(owner) = left {
-                self.sleep.tell_any(&owner);
+        let mut told = 0;
+        loop {
+            let from_outside = !self.injector.is_empty();
+            let owner = self.owner_of_nested();
+            if !from_outside && owner.is_none() {
+                return;
             }
-        } else if !from_outside {
-            return;
+            let by_idle = from_outside && self.sleep.tell_idle();
+            let by_any = owner.is_some_and(|owner| self.sleep.tell_any(&owner));
+            told += 1;
+            // The count is read after the telling's fence: it has what is in the queues.
+            if !(by_idle || by_any) || told >= self.queued() {
+                break;
+            }
         }
         if self.wants_worker() {
             self.request_growth();
         }
+    }
+
+    /// A worker that has something in its deque.
+    fn owner_of_nested(&self) -> Option<Arc<Worker>> {
+        if self.nested.is_empty() {
+            return None;
+        }
+        let workers = self.workers.read();
+        workers.iter().find(|worker| !worker.nested.is_empty()).cloned()
     }
 }

@@ -199,6 +199,13 @@ export const mutations = [
     model: "sleeping::two_tasks_reach_two_workers_although_one_searches_and_takes_only_one",
   },
   {
+    name: "what is left after a search is told to one sleeper only",
+    file: "find.rs",
+    find: "if !(by_idle || by_any) || told >= self.queued() {",
+    replace: "if !(by_idle || by_any) || told >= 1 {",
+    model: "sleeping::three_tasks_reach_three_workers_although_one_searches_and_takes_only_one",
+  },
+  {
     name: "the announcement of a sleep is not in the total order",
     file: "sleep/mod.rs",
     find: `self.idle.store(sleepers.idle.len() as u32, Ordering::SeqCst);

@@ -180,6 +180,24 @@ fn two_tasks_reach_two_workers_although_one_searches_and_takes_only_one() {
 }
 
 #[test]
+fn three_tasks_reach_three_workers_although_one_searches_and_takes_only_one() {
+    explore(2, || {
+        let pool = Arc::new(Pool::new(0, 3));
+        let root = Root::new(&pool);
+        let workers = [Crew::new(&pool), Crew::new(&pool), Crew::new(&pool)].map(|crew| {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || crew.work(&pool).unwrap())
+        });
+        for slot in 1..=3 {
+            pool.submit(root.task(slot, Phase::Queued));
+        }
+        let mut ran = workers.map(|worker| worker.join().unwrap());
+        ran.sort_unstable();
+        assert_eq!(ran, [1, 2, 3]);
+    });
+}
+
+#[test]
 fn a_nested_task_reaches_an_idle_worker_while_its_owner_is_busy() {
     explore(3, || {
         let pool = Arc::new(Pool::new(0, 2));

@@ -109,22 +109,23 @@ impl Sleep {
         found
     }
 
-    /// (4) A task from outside has been queued: only idle workers may run it.
-    pub fn tell_idle(&self) {
+    /// (4) A task from outside has been queued: only idle workers may run it. True when one has been woken.
+    pub fn tell_idle(&self) -> bool {
         fence(Ordering::SeqCst);
         if self.searching.load(Ordering::SeqCst) == 0 && self.idle.load(Ordering::SeqCst) != 0 {
-            self.wake_idle();
+            return self.wake_idle();
         }
+        false
     }
 
-    /// (4) A nested task has been queued by a task of `owner`: an idle worker runs it, else one that waits, best its owner.
-    pub fn tell_any(&self, owner: &Worker) {
+    /// (4) A nested task has been queued by a task of `owner`: an idle worker runs it, else one that waits, best its owner. True when one has been woken.
+    pub fn tell_any(&self, owner: &Worker) -> bool {
         fence(Ordering::SeqCst);
         if self.searching.load(Ordering::SeqCst) != 0 {
-            return;
+            return false;
         }
         if self.idle.load(Ordering::SeqCst) != 0 && self.wake_idle() {
-            return;
+            return true;
         }
         if self.waiting.load(Ordering::SeqCst) != 0 {
             let mut sleepers = self.sleepers.lock();
@@ -136,8 +137,10 @@ impl Sleep {
             drop(sleepers);
             if let Some(worker) = chosen {
                 worker.wake();
+                return true;
             }
         }
+        false
     }
 
     pub fn idle_count(&self) -> u32 {
