@@ -12,6 +12,12 @@ const tasks = {
     Atomics.wait(gate, 0, 0);
     return "held";
   },
+  /** Ends when so many of them have begun. */
+  meet: (gate: Int32Array, count: number) => {
+    Atomics.add(gate, 0, 1);
+    Atomics.notify(gate, 0);
+    for (let here; (here = Atomics.load(gate, 0)) < count;) Atomics.wait(gate, 0, here);
+  },
   /** Writes its number to the next free place: order[0] counts. */
   note: (order: Int32Array, number: number) => {
     order[Atomics.add(order, 0, 1) + 1] = number;
@@ -80,6 +86,19 @@ const tasks = {
 };
 
 conformance("scheduling", tasks, {
+  "as many tasks run at the same time as there are workers, whatever these are doing when the calls come": {
+    on: ["native", "typescript"],
+    threads: 3,
+    run: async ({ T, mp, assert }) => {
+      for (let i = 0; i < 600; i++) {
+        const gate = mp.sharedArray(Int32Array, 1);
+        if (i % 3 !== 0) await T.add(i, 1);
+        for (let turns = i % 5; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+        const handles = [T.meet(gate, 3), T.meet(gate, 3), T.meet(gate, 3)];
+        for (const handle of handles) assert.ok(handle.wait(10_000), `round ${i}: only ${gate[0]} of them have begun`);
+      }
+    },
+  },
   "tasks of one priority run in the order of their calls, higher priorities first": {
     threads: 1,
     run: async ({ T, mp, assert, backend, until }) => {
