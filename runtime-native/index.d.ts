@@ -129,6 +129,23 @@ export interface BindingChunk {
   codeCache?: Buffer
 }
 
+/**
+ * Paths begin with that of the folder, as it was given. Those lists that may be long, and are seldom looked at, are one string, with `\0` between the paths:
+ * a string costs as much as ten times its bytes.
+ */
+export interface BindingSources {
+  files: string
+  /** Those that may have marks. */
+  marked: Array<string>
+  withClasses: Array<string>
+  /** Folders that were searched. */
+  folders: string
+  /** For each of these, the time at which something was added to it or taken away last, in ms. */
+  times: Array<number>
+  /** Folders that were not, those of packages not among them. */
+  skipped: Array<string>
+}
+
 /** A task's key: the manifest's path, and the id in it. */
 export interface BindingTaskKey {
   manifest: string
@@ -162,6 +179,13 @@ export declare function readChunk(path: string, sha256: string): BindingChunk
 
 /** The index of a task in a pool; the same key gives the same index in all its environments. */
 export declare function registerTask(pool: number, manifest: string, id: string): number
+
+/**
+ * The sources in a folder. Null when there are more than `limit`.
+ *
+ * @param output absolute path of a folder that is left out
+ */
+export declare function searchSources(folder: string, output: string, limit: number): BindingSources | null
 
 /** What an index stands for. */
 export declare function taskKey(pool: number, index: number): BindingTaskKey | null

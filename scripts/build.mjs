@@ -2,7 +2,7 @@
  * Builds everything into dist/:
  *
  * 1. TypeScript to CommonJS (incremental, so that a second build takes a second or two)
- * 2. each worker entry into one file, and the compiler API for projects that have none
+ * 2. each worker entry into one file, the esbuild plugin as well, and the compiler API for projects that have none
  * 3. the ES module wrappers of the entry points
  * 4. the native backend, where cargo is on the PATH
  *
@@ -11,6 +11,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { entries, writeWrapper } from "./lib/entries.mjs";
+import { bundlePlugin } from "./lib/plugin-bundle.mjs";
 import { binOf, root, runNode } from "./lib/project.mjs";
 import { vendorTypeScript } from "./lib/vendored-typescript.mjs";
 import { bundleWorkers } from "./lib/worker-bundles.mjs";
@@ -29,6 +30,7 @@ for (const project of projects) {
 }
 
 bundleWorkers();
+bundlePlugin();
 vendorTypeScript();
 
 for (const entry of entries()) {

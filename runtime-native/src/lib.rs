@@ -18,6 +18,7 @@ pub mod pool;
 pub mod queue;
 pub mod registry;
 pub mod sleep;
+pub mod source_search;
 pub mod state;
 #[cfg(all(test, not(loom)))]
 mod stress;

@@ -7,8 +7,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { root, require } from "./project.mjs";
+import { BUNDLE_ENDING } from "./worker-bundles.mjs";
 
-/** `{ subpath, cjs, esm, types }` of each entry that is code; paths absolute. */
+/** `{ subpath, cjs, cjsTypes, esm, types }` of each entry that is code; paths absolute. */
 export function entries() {
   const { exports } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
   return Object.entries(exports)
@@ -16,6 +17,7 @@ export function entries() {
     .map(([subpath, target]) => ({
       subpath,
       cjs: path.resolve(root, target.require.default),
+      cjsTypes: path.resolve(root, target.require.types),
       esm: path.resolve(root, target.import.default),
       types: path.resolve(root, target.import.types),
     }));
@@ -29,12 +31,16 @@ export function writeWrapper(entry) {
   const exported = require(entry.cjs);
   const names = Object.keys(exported).filter((name) => name !== "default" && name !== "__esModule");
   const hasDefault = Object.hasOwn(exported, "default");
-  const from = specifier(entry.esm, entry.cjs);
 
-  const code = [`import cjs from ${from};`];
+  const cjs = specifier(entry.esm, entry.cjs);
+  // Node takes 4 ms for the first CommonJS module behind an `import`, to know what it exports. Bundlers follow the `import`, but nobody bundles a plugin of theirs.
+  const code = entry.cjs.endsWith(BUNDLE_ENDING)
+    ? ['import { createRequire } from "node:module";', `const cjs = createRequire(import.meta.url)(${cjs});`]
+    : [`import cjs from ${cjs};`];
   if (names.length > 0) code.push(`export const { ${names.sort().join(", ")} } = cjs;`);
   if (hasDefault) code.push("export default cjs.default;");
 
+  const from = specifier(entry.types, entry.cjsTypes.replace(/\.d\.ts$/, ".js"));
   const types = [`export * from ${from};`];
   if (hasDefault) {
     // `export *` leaves the default out, and what a default import of a CommonJS module means differs among the module resolutions; `require` does not.

@@ -26,8 +26,11 @@ interface Outcome {
   chunks: number;
 }
 
-/** @param steps JavaScript that builds: `options` and `esbuild` are there, `outcome(result)` notes what came of a build */
-async function build(workspace: Workspace, steps: string): Promise<Outcome[]> {
+/**
+ * @param steps JavaScript that builds: `options` and `esbuild` are there, `outcome(result)` notes what came of a build
+ * @param execArgv flags of Node
+ */
+async function build(workspace: Workspace, steps: string, execArgv: string[] = []): Promise<Outcome[]> {
   workspace.write(
     "build.mjs",
     `import fs from "node:fs";
@@ -58,7 +61,7 @@ ${steps}
 console.log(JSON.stringify(outcomes));
 `,
   );
-  const { stdout, stderr } = await runNode(workspace.file("build.mjs"), [], { cwd: workspace.root, limit: 180_000 });
+  const { stdout, stderr } = await runNode(workspace.file("build.mjs"), [], { cwd: workspace.root, limit: 180_000, execArgv });
   expect(stderr).toBe("");
   return JSON.parse(stdout) as Outcome[];
 }
@@ -72,6 +75,13 @@ test("none in a build without marks, which gives no metafile that nobody wanted"
 test("those with marks and those with classes in a build with marks", async () => {
   const workspace = project("some", { "src/plain.ts": marked });
   expect(await build(workspace, once)).toEqual([{ asked: ["plain.ts", "shape.ts"], errors: [], metafile: true, chunks: 1 }]);
+});
+
+test("the same where the native addon may not be loaded", async () => {
+  const [none] = await build(project("none-without", {}), once, ["--no-addons"]);
+  expect(none).toEqual({ asked: [], errors: [], metafile: false, chunks: 0 });
+  const [some] = await build(project("some-without", { "src/plain.ts": marked }), once, ["--no-addons"]);
+  expect(some).toEqual({ asked: ["plain.ts", "shape.ts"], errors: [], metafile: true, chunks: 1 });
 });
 
 test("those outside of the project's folder, whatever is in them", async () => {

@@ -34,7 +34,11 @@ describe("without cargo and without a native binary", () => {
     fs.cpSync(root, checkout, {
       recursive: true,
       filter: (source) =>
-        !leftOut.has(source) && !source.endsWith(".node") && path.basename(source) !== "node_modules" && path.basename(source) !== "build",
+        source === root ||
+        (!leftOut.has(source) &&
+          !source.endsWith(".node") &&
+          path.basename(source) !== "node_modules" &&
+          path.basename(source) !== "build"),
     });
     fs.symlinkSync(path.join(root, "node_modules"), path.join(checkout, "node_modules"), "junction");
     fs.mkdirSync(onlyNode);

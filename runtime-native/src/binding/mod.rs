@@ -15,6 +15,7 @@ mod pin;
 mod port;
 mod push;
 mod report;
+mod search;
 mod transit;
 mod value;
 mod worker_side;

@@ -67,16 +67,19 @@ export class Questions {
   start(): esbuild.OnStartResult | undefined {
     this.#builds++;
     if (!this.#scan) this.#hasMarks = undefined;
-    return this.#builds > 1 && this.#scan ? this.#changes(SourceScan.of(this.#scan.folder, this.settings.outFolder)) : undefined;
+    return this.#builds > 1 && this.#scan
+      ? this.#missed(SourceScan.of(this.#scan.folder, this.settings.outFolder)?.marked ?? [])
+      : undefined;
   }
 
   /** A build is over: files may have been made while it ran, by other plugins. */
   end(): esbuild.OnEndResult | undefined {
-    return this.#scan && this.#changes(this.#scan.newFiles());
+    const hasOthers = (this.settings.options.plugins?.length ?? 0) > 1;
+    return this.#scan && hasOthers ? this.#missed(this.#scan.newlyMarked()) : undefined;
   }
 
-  #changes(scan: Pick<SourceScan, "marked"> | undefined): { errors: esbuild.PartialMessage[] } | undefined {
-    const missed = (scan?.marked ?? []).filter((file) => !this.asks(file));
+  #missed(marked: readonly string[]): { errors: esbuild.PartialMessage[] } | undefined {
+    const missed = marked.filter((file) => !this.asks(file));
     if (missed.length === 0) return undefined;
     return {
       errors: missed.map((file) => ({

@@ -4,6 +4,8 @@
  * Every question that esbuild asks a plugin is a message between two processes, and it asks by patterns that are fixed before the build begins. So a build
  * looks for marks first, in the bytes of the project's files, and then lets esbuild ask only about files that may change. A build without any
  * is left alone: what hoists is not even loaded. See esbuild-questions.ts.
+ *
+ * This file and what it imports are bundled into one (scripts/lib/plugin-bundle.mjs), since loading many takes longer than searching the project.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -40,15 +42,18 @@ function setUp(build: esbuild.PluginBuild, options: EsbuildPluginOptions): void 
     return loaded;
   };
 
-  // Tells which output a source went to.
-  if (!questions.isQuiet) build.initialOptions.metafile = true;
-  build.onStart(() => {
-    if (settings.bundlesFormat === "iife") {
-      return { errors: [{ text: 'Parallel functions run on Node: set `platform: "node"`, or `format: "esm"` or `"cjs"`.' }] };
-    }
-    loaded?.start();
-    return questions.start();
-  });
+  if (settings.bundlesFormat === "iife") {
+    const text = 'Parallel functions run on Node: set `platform: "node"`, or `format: "esm"` or `"cjs"`.';
+    build.onStart(() => ({ errors: [{ text }] }));
+  }
+  if (!questions.isQuiet) {
+    // Tells which output a source went to.
+    build.initialOptions.metafile = true;
+    build.onStart(() => {
+      loaded?.start();
+      return questions.start();
+    });
+  }
   build.onResolve({ filter: /^makeparallel(\/|$)/ }, (args) => ({ path: args.path, external: true }));
   for (const filter of questions.filters) {
     build.onLoad({ filter, namespace: "file" }, (args) => host().load(args));

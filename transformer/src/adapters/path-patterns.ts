@@ -6,6 +6,7 @@
 const SEPARATOR = "[\\\\/]";
 const CHARACTER = "[^\\\\/]";
 const SOURCE_NAME = `${CHARACTER}*\\.[cm]?[jt]sx?`;
+const SOURCE_PATH = new RegExp(`${SOURCE_NAME}$`);
 
 /** Names of folders that hold packages. */
 export const packageSegments: readonly string[] = ["node_modules"];
@@ -25,17 +26,30 @@ export function sourcesIn(within: readonly string[], folders: readonly string[])
   return new RegExp(`^(?:${within.map(textOf).join("|")})(?:${SEPARATOR}${nameBut(folders)})*${SEPARATOR}${SOURCE_NAME}$`);
 }
 
-/** The same, of those that are not below a folder. */
+/** Groups within groups: Go reads a thousand levels, of which each character of the folder's path takes two. */
+const LONGEST = 400;
+
+/**
+ * The same, of those that are not below a folder.
+ *
+ * esbuild tries the pattern on every file, nearly all of which are below the folder. So it follows the folder's path character by character, where one look tells
+ * whether a path leaves it: Go takes a fifth of the time of an alternation of names. The name in which a path leaves is not looked at further, whatever it is.
+ *
+ * @param folder absolute, without a separator at its end unless it is the root
+ */
 export function sourcesOutside(folder: string, folders: readonly string[]): RegExp {
-  const [first, ...segments] = folder.split(/[\\/]/).filter((segment, index) => index === 0 || segment !== "");
-  const rest = `(?:${SEPARATOR}${nameBut(folders)})*${SEPARATOR}${SOURCE_NAME}`;
-  // Where the path leaves that of the folder: at another drive, or at the n-th name.
-  const leaves = [`${nameBut([first])}${rest}`];
-  segments.forEach((segment, index) => {
-    const before = [first, ...segments.slice(0, index)].map(textOf).join(SEPARATOR);
-    leaves.push(`${before}${SEPARATOR}(?:${nameBut([segment, ...folders])}${rest}|${SOURCE_NAME})`);
-  });
-  return new RegExp(`^(?:${leaves.join("|")})$`);
+  // What is one character to Go may be two to JavaScript.
+  if (folder.length > LONGEST || /[\ud800-\udfff]/.test(folder)) return sourcesBut(folders);
+  const below = /[\\/]$/.test(folder) ? folder : `${folder}/`;
+  let leaves = "";
+  for (let at = below.length - 1; at >= 0; at--) {
+    const isSeparator = /[\\/]/.test(below[at]);
+    const [same, other] = isSeparator ? [SEPARATOR, CHARACTER] : [textOf(below[at]), `[^${textOf(below[at])}]`];
+    // A file `x.ts` may stand beside a folder `x.tsx`.
+    const end = SOURCE_PATH.test(below.slice(0, at)) ? "|$" : "";
+    leaves = leaves === "" ? other : `(?:${other}|${same}${leaves}${end})`;
+  }
+  return new RegExp(`^${leaves}${CHARACTER}*(?:(?:${SEPARATOR}${nameBut(folders)})*${SEPARATOR}${SOURCE_NAME})?$`);
 }
 
 /** A name, perhaps an empty one, that is none of the given ones. */
