@@ -80,7 +80,12 @@ export interface ParallelDecorator {
   ): { error: "A method marked with @parallel has to return a Promise or an AsyncHandle" };
 }
 
-/** `parallel`: wrapper, wrapper with options, decorator, and decorator with options. */
+/**
+ * `parallel`: wrapper, wrapper with options, decorator, and decorator with options.
+ *
+ * The default `never[]` is what an unannotated parameter is looked up in before the function's type is known: `b = 1` is then `never | number`, where
+ * the constraint would make it `unknown`. A type that the place asks for still comes first.
+ */
 export interface Parallel {
   /** Decorator on a method (TC39). The method returns a promise or an AsyncHandle. */
   <M extends (this: any, ...args: any[]) => Deferred>(method: M, context: ClassMethodDecoratorContext<any, M>): void;
@@ -98,29 +103,33 @@ export interface Parallel {
     descriptor: TypedPropertyDescriptor<any>,
   ): { error: "A method marked with @parallel has to return a Promise or an AsyncHandle" };
   /** Marks a function that always throws: it runs on another thread, and a call returns an AsyncHandle. */
-  <A extends unknown[]>(fn: (...args: A) => never): ParallelFunction<A, never>;
+  <A extends unknown[] = never[]>(fn: (...args: A) => never): ParallelFunction<A, never>;
   /** Marks a function that always throws, with options. */
-  <A extends unknown[]>(options: ParallelOptions, fn: (...args: A) => never): ParallelFunction<A, never>;
+  <A extends unknown[] = never[]>(options: ParallelOptions, fn: (...args: A) => never): ParallelFunction<A, never>;
   /** Marks a function that returns `any`: it runs on another thread, and a call returns an AsyncHandle. */
-  <A extends unknown[]>(fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
+  <A extends unknown[] = never[]>(fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
   /** Marks a function that returns `any`, with options. */
-  <A extends unknown[]>(options: ParallelOptions, fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
+  <A extends unknown[] = never[]>(options: ParallelOptions, fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
   /** Marks a generator: it runs on another thread, and a call returns a stream. */
-  <A extends unknown[], T, R, N>(fn: (...args: A) => Generator<T, R, N>): ParallelStream<A, T, R, Generator<T, R, N>>;
-  <A extends unknown[], T, R, N>(fn: (...args: A) => AsyncGenerator<T, R, N>): ParallelStream<A, T, R, AsyncGenerator<T, R, N>>;
+  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
+    fn: (...args: A) => Generator<T, R, N>,
+  ): ParallelStream<A, T, R, Generator<T, R, N>>;
+  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
+    fn: (...args: A) => AsyncGenerator<T, R, N>,
+  ): ParallelStream<A, T, R, AsyncGenerator<T, R, N>>;
   /** Marks a generator, with options. */
-  <A extends unknown[], T, R, N>(
+  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
     options: ParallelOptions,
     fn: (...args: A) => Generator<T, R, N>,
   ): ParallelStream<A, T, R, Generator<T, R, N>>;
-  <A extends unknown[], T, R, N>(
+  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
     options: ParallelOptions,
     fn: (...args: A) => AsyncGenerator<T, R, N>,
   ): ParallelStream<A, T, R, AsyncGenerator<T, R, N>>;
   /** Marks a function: it runs on another thread, and a call returns an AsyncHandle. */
-  <A extends unknown[], R>(fn: (...args: A) => R): ParallelFunction<A, R>;
+  <A extends unknown[] = never[], R = unknown>(fn: (...args: A) => R): ParallelFunction<A, R>;
   /** Marks a function, with options. */
-  <A extends unknown[], R>(options: ParallelOptions, fn: (...args: A) => R): ParallelFunction<A, R>;
+  <A extends unknown[] = never[], R = unknown>(options: ParallelOptions, fn: (...args: A) => R): ParallelFunction<A, R>;
   /** Decorator with options. */
   (options: ParallelOptions): ParallelDecorator;
 }

@@ -51,6 +51,24 @@ test("a changed or missing message, name and stack", () => {
   expect(roundTrip(bare).stack).toBeUndefined();
 });
 
+test("what a field or an assignment has made enumerable stays so", () => {
+  class FormError extends Error {
+    override name = "FormError";
+    override cause = { form: 1 };
+    errors = ["a", "b"];
+  }
+  registerClass(FormError, "errors#FormError");
+  const source = Object.assign(new FormError("x"), { message: "changed" });
+  const described = (error: object): unknown => Object.entries(Object.getOwnPropertyDescriptors(error)).filter(([key]) => key !== "stack");
+  for (const copy of [roundTrip(source), roundTripError(source), roundTripError(Object.assign(source, { refused: () => 1 }))]) {
+    expect(copy).toBeInstanceOf(FormError);
+    expect(Object.keys(copy).sort()).toEqual(["cause", "errors", "name"]);
+    expect(JSON.stringify(copy.errors)).toBe('["a","b"]');
+  }
+  delete (source as { refused?: unknown }).refused;
+  expect(described(roundTrip(source))).toEqual(described(source));
+});
+
 test("an unregistered subclass becomes the nearest built-in and keeps its name", () => {
   class HttpError extends RangeError {
     override name = "HttpError";

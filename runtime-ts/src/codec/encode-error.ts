@@ -1,6 +1,6 @@
 /**
- * Errors: class, message, stack, name where it differs from the class's, cause, errors, and own enumerable properties. (Structured clone keeps the built-in
- * classes, message, stack and cause only.)
+ * Errors: class, message, stack, name where it differs from the class's, cause, errors, and own enumerable properties, those of these names too. (Structured
+ * clone keeps the built-in classes, message, stack and cause only.)
  */
 import type { Encoder } from "./encoder";
 import { ERROR_CLASSES, ErrorPart, errorNumber } from "./errors-codec";
@@ -9,8 +9,12 @@ import { Tag } from "./tags";
 
 const hasOwn = Object.prototype.hasOwnProperty;
 
-/** Own properties that have a part of their own. */
-const PARTS: ReadonlySet<string> = new Set(["message", "stack", "name", "cause", "errors"]);
+const isEnumerable = Object.prototype.propertyIsEnumerable;
+
+/** Has an own property as an error's constructor defines it. What a class's field or an assignment made is enumerable: one more property. */
+function hasPart(error: Error, key: string): boolean {
+  return hasOwn.call(error, key) && !isEnumerable.call(error, key);
+}
 
 export function encodeError(e: Encoder, error: object): void {
   e.tag(Tag.Error);
@@ -23,16 +27,16 @@ export function encodeError(e: Encoder, error: object): void {
  * @param name what the revived error's prototype says its name is
  */
 export function encodeErrorParts(e: Encoder, error: Error & { errors?: unknown }, inheritedName: string): void {
-  const message: unknown = hasOwn.call(error, "message") ? error.message : undefined;
+  const message: unknown = hasPart(error, "message") ? error.message : undefined;
   const stack = readStack(error);
-  const name: unknown = error.name;
-  const keys = Object.keys(error).filter((key) => !PARTS.has(key));
+  const keys = Object.keys(error).filter((key) => key !== "stack");
+  const name: unknown = keys.includes("name") ? inheritedName : error.name;
   let flags = 0;
   if (message !== undefined) flags |= ErrorPart.Message;
   if (stack !== undefined) flags |= ErrorPart.Stack;
   if (typeof name === "string" && name !== inheritedName) flags |= ErrorPart.Name;
-  if (hasOwn.call(error, "cause")) flags |= ErrorPart.Cause;
-  if (hasOwn.call(error, "errors")) flags |= ErrorPart.Errors;
+  if (hasPart(error, "cause")) flags |= ErrorPart.Cause;
+  if (hasPart(error, "errors")) flags |= ErrorPart.Errors;
   if (keys.length !== 0) flags |= ErrorPart.Properties;
   e.tag(flags);
   e.depth++;

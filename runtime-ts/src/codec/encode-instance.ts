@@ -48,7 +48,7 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
     try {
       for (; i < values.length; i++) e.value(values[i]);
     } catch (error) {
-      throw located(error, ` (private field ${i + 1} of ${entry.constructor_.name})`);
+      throw located(error, accessors.names?.[i] || ` (private field ${i + 1} of ${entry.constructor_.name})`);
     }
   }
   encodeContent(e, entry, base, value);

@@ -69,7 +69,7 @@ function degrade(thrown: unknown, why: unknown, depth: number): unknown {
     if (!("value" in descriptor)) continue;
     const value: unknown = descriptor.value;
     if (key === "cause" || key === "errors") {
-      hidden(copy, key, carried(value, depth));
+      Object.defineProperty(copy, key, { ...descriptor, value: carried(value, depth), writable: true, configurable: true });
     } else if (descriptor.enumerable === true || key === "name") {
       if (crosses(value)) Object.defineProperty(copy, key, { ...descriptor, writable: true, configurable: true });
     }

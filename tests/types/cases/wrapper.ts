@@ -41,8 +41,19 @@ optional(1, "b");
 optional(1, undefined, false);
 const destructured = parallel(({ a, b }: { a: number; b: string }, [c]: [boolean]) => `${a}${b}${c}`);
 destructured({ a: 1, b: "" }, [true]);
+const inferred = parallel((a: number, b = 1, { unit = "px" } = {}, seen = new Set<string>(), ...rest: bigint[]) =>
+  b > a ? unit + seen.size + rest.length : "",
+);
+is<ParallelFunction<[a: number, b?: number, { unit?: string }?, seen?: Set<string>, ...rest: bigint[]], string>>()(inferred);
+const inferredWithOptions = parallel({ name: "scale" }, async function (x: number, factor = 2) {
+  return x * factor;
+});
+is<AsyncHandle<number>>()(inferredWithOptions(1, 3));
 const none = parallel(() => 1);
 none();
+// A parameter without a type takes the one that the place asks for.
+const asked: ParallelFunction<[number], string> = parallel((n) => n.toFixed(2));
+void asked;
 const union = parallel((value: string | number | null) => value);
 union(null);
 declare function named(x: bigint): bigint;

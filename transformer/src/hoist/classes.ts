@@ -12,15 +12,35 @@ import { hasModifier } from "../analyze/syntax";
 import { hashOf } from "./ids";
 import { rangeOf, remove, replace, type Slots, stubMember } from "./stubs";
 
-/** Private fields and auto-accessors of the instance, as `o.#x` and `o.x`. */
-export function privateState(module: Module, node: ts.ClassLikeDeclaration): string[] {
+/** One value of an instance that lies outside of its string-keyed properties. */
+interface State {
+  /** How it is reached from the instance: `.#x`, `[kState]`. */
+  readonly path: readonly EditPart[];
+  /** For messages, where `#x` would not say it. */
+  readonly name?: string;
+}
+
+/** Private fields, auto-accessors, and fields named by a constant, which is often a symbol: structured clone knows none of them. */
+export function privateState(module: Module, node: ts.ClassLikeDeclaration): State[] {
   const { ts } = module;
-  return node.members.flatMap((member) => {
+  return node.members.flatMap((member): State[] => {
     if (!ts.isPropertyDeclaration(member) || hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)) return [];
-    if (ts.isPrivateIdentifier(member.name)) return [member.name.text];
-    const stored = hasModifier(ts, member, ts.SyntaxKind.AccessorKeyword) && ts.isIdentifier(member.name);
-    return stored ? [(member.name as ts.Identifier).text] : [];
+    if (hasModifier(ts, member, ts.SyntaxKind.AbstractKeyword)) return [];
+    const { name } = member;
+    if (ts.isPrivateIdentifier(name)) return [{ path: [`.${name.text}`] }];
+    if (ts.isComputedPropertyName(name)) {
+      if (!isConstantName(module, name.expression)) return [];
+      return [{ path: ["[", rangeOf(name.expression), "]"], name: name.getText() }];
+    }
+    if (!hasModifier(ts, member, ts.SyntaxKind.AccessorKeyword)) return [];
+    return [{ path: [ts.isIdentifier(name) ? `.${name.text}` : `[${name.getText()}]`] }];
   });
+}
+
+/** `kState`, `Symbol.iterator`, `keys.state`: can be read again after the class is defined. */
+function isConstantName(module: Module, expression: ts.Expression): boolean {
+  const { ts } = module;
+  return ts.isIdentifier(expression) || (ts.isPropertyAccessExpression(expression) && isConstantName(module, expression.expression));
 }
 
 export interface ClassRewrite {
@@ -30,10 +50,17 @@ export interface ClassRewrite {
   readonly guarded: boolean;
 }
 
-function accessorsOf(state: readonly string[]): string {
-  const values = state.map((name) => `o.${name}`).join(", ");
-  const sets = state.map((name, index) => `o.${name} = v[${index}];`).join(" ");
-  return `{ get(o) { return [${values}]; }, set(o, v) { ${sets} } }`;
+function accessorsOf(state: readonly State[]): EditPart[] {
+  const values = state.flatMap(({ path }, index): EditPart[] => [index > 0 ? ", o" : "o", ...path]);
+  // A field that has not been set, and that no initialiser defines, stays absent.
+  const sets = state.flatMap(({ path, name }, index): EditPart[] => [
+    `${index > 0 ? " " : ""}${name === undefined ? "" : `if (v[${index}] !== void 0) `}o`,
+    ...path,
+    ` = v[${index}];`,
+  ]);
+  const named = state.some(({ name }) => name !== undefined);
+  const names = named ? `, names: ${JSON.stringify(state.map(({ name }) => name ?? ""))}` : "";
+  return ["{ get(o) { return [", ...values, "]; }, set(o, v) { ", ...sets, ` }${names} }`];
 }
 
 /** The statement or static block that registers the class, and its guards. */
@@ -44,14 +71,14 @@ export function classEdits(module: Module, { node, id, guarded }: ClassRewrite):
   if (state.length === 0 && ts.isClassDeclaration(node) && node.name && ts.isSourceFile(node.parent)) {
     edits.push(insertion(node.end, "statements", `\n__mp_m().class(${node.name.text}, ${JSON.stringify(id)});`));
   } else {
-    const accessors = state.length > 0 ? `, ${accessorsOf(state)}` : "";
-    edits.push(insertion(node.end - 1, "members", `; static { __mp_m().class(this, ${JSON.stringify(id)}${accessors}); } `));
+    const accessors = state.length > 0 ? [", ", ...accessorsOf(state)] : [];
+    edits.push(insertion(node.end - 1, "members", `; static { __mp_m().class(this, ${JSON.stringify(id)}`, ...accessors, "); } "));
   }
   return edits;
 }
 
-export function insertion(position: number, kind: "statements" | "members" | "name", text: string): Edit {
-  return { start: position, end: position, kind, parts: [text] };
+export function insertion(position: number, kind: "statements" | "members" | "name", ...parts: EditPart[]): Edit {
+  return { start: position, end: position, kind, parts };
 }
 
 const ACTIVE = "__mp.revival.active";
