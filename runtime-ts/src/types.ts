@@ -62,6 +62,10 @@ type Deferred = PromiseLike<any> | AsyncIterable<any>;
 /** A type that only `any` and `never` are assignable to: functions that return those match it, and would otherwise match a generator's type. */
 declare const anyOrNever: unique symbol;
 
+/** What must follow such a function in a call: nothing, or, when one of its parameters is `never`, something that nobody has. */
+type Nothing<A extends readonly unknown[]> = number extends A["length"] ? [] : true extends NeverIn<A>[number] ? [never] : [];
+type NeverIn<A extends readonly unknown[]> = { [K in keyof A]: [A[K]] extends [never] ? true : false };
+
 /** The decorator that `@parallel({ … })` makes, for TC39 decorators and `experimentalDecorators`. */
 export interface ParallelDecorator {
   // What is refused is refused by the type that the decorator returns: the compiler shows it, and with it the reason. Names of types would hide the text.
@@ -80,12 +84,7 @@ export interface ParallelDecorator {
   ): { error: "A method marked with @parallel has to return a Promise or an AsyncHandle" };
 }
 
-/**
- * `parallel`: wrapper, wrapper with options, decorator, and decorator with options.
- *
- * The default `never[]` is what an unannotated parameter is looked up in before the function's type is known: `b = 1` is then `never | number`, where
- * the constraint would make it `unknown`. A type that the place asks for still comes first.
- */
+/** `parallel`: wrapper, wrapper with options, decorator, and decorator with options. */
 export interface Parallel {
   /** Decorator on a method (TC39). The method returns a promise or an AsyncHandle. */
   <M extends (this: any, ...args: any[]) => Deferred>(method: M, context: ClassMethodDecoratorContext<any, M>): void;
@@ -102,34 +101,39 @@ export interface Parallel {
     key: string | symbol,
     descriptor: TypedPropertyDescriptor<any>,
   ): { error: "A method marked with @parallel has to return a Promise or an AsyncHandle" };
+  /**
+   * Marks a function that always throws: it runs on another thread, and a call returns an AsyncHandle.
+   *
+   * The compiler gives a parameter without a type the one that the first signature has for it, before the function's own type is known. Therefore the
+   * default: `b = 1` is then `never | number`, where `unknown[]` would make it `unknown`. A type that the place asks for still comes first. Type
+   * parameters would be `never` as well: `Nothing` leaves functions that have them to the signatures below.
+   */
+  <A extends unknown[] = never[]>(fn: (...args: A) => never, ...nothing: Nothing<A>): ParallelFunction<A, never>;
+  <A extends unknown[] = never[]>(options: ParallelOptions, fn: (...args: A) => never, ...nothing: Nothing<A>): ParallelFunction<A, never>;
   /** Marks a function that always throws: it runs on another thread, and a call returns an AsyncHandle. */
-  <A extends unknown[] = never[]>(fn: (...args: A) => never): ParallelFunction<A, never>;
+  <A extends unknown[]>(fn: (...args: A) => never): ParallelFunction<A, never>;
   /** Marks a function that always throws, with options. */
-  <A extends unknown[] = never[]>(options: ParallelOptions, fn: (...args: A) => never): ParallelFunction<A, never>;
+  <A extends unknown[]>(options: ParallelOptions, fn: (...args: A) => never): ParallelFunction<A, never>;
   /** Marks a function that returns `any`: it runs on another thread, and a call returns an AsyncHandle. */
-  <A extends unknown[] = never[]>(fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
+  <A extends unknown[]>(fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
   /** Marks a function that returns `any`, with options. */
-  <A extends unknown[] = never[]>(options: ParallelOptions, fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
+  <A extends unknown[]>(options: ParallelOptions, fn: (...args: A) => typeof anyOrNever): ParallelFunction<A, any>;
   /** Marks a generator: it runs on another thread, and a call returns a stream. */
-  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
-    fn: (...args: A) => Generator<T, R, N>,
-  ): ParallelStream<A, T, R, Generator<T, R, N>>;
-  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
-    fn: (...args: A) => AsyncGenerator<T, R, N>,
-  ): ParallelStream<A, T, R, AsyncGenerator<T, R, N>>;
+  <A extends unknown[], T, R, N>(fn: (...args: A) => Generator<T, R, N>): ParallelStream<A, T, R, Generator<T, R, N>>;
+  <A extends unknown[], T, R, N>(fn: (...args: A) => AsyncGenerator<T, R, N>): ParallelStream<A, T, R, AsyncGenerator<T, R, N>>;
   /** Marks a generator, with options. */
-  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
+  <A extends unknown[], T, R, N>(
     options: ParallelOptions,
     fn: (...args: A) => Generator<T, R, N>,
   ): ParallelStream<A, T, R, Generator<T, R, N>>;
-  <A extends unknown[] = never[], T = unknown, R = unknown, N = unknown>(
+  <A extends unknown[], T, R, N>(
     options: ParallelOptions,
     fn: (...args: A) => AsyncGenerator<T, R, N>,
   ): ParallelStream<A, T, R, AsyncGenerator<T, R, N>>;
   /** Marks a function: it runs on another thread, and a call returns an AsyncHandle. */
-  <A extends unknown[] = never[], R = unknown>(fn: (...args: A) => R): ParallelFunction<A, R>;
+  <A extends unknown[], R>(fn: (...args: A) => R): ParallelFunction<A, R>;
   /** Marks a function, with options. */
-  <A extends unknown[] = never[], R = unknown>(options: ParallelOptions, fn: (...args: A) => R): ParallelFunction<A, R>;
+  <A extends unknown[], R>(options: ParallelOptions, fn: (...args: A) => R): ParallelFunction<A, R>;
   /** Decorator with options. */
   (options: ParallelOptions): ParallelDecorator;
 }

@@ -7,6 +7,14 @@ is<AsyncHandle<{ id: string } | undefined>>()(first([{ id: "a" }]));
 // rejected: Type 'number' is not assignable to type 'string'
 first([{ id: 1 }]);
 
+const table = { a: 1, b: "x" };
+const look = parallel(<K extends keyof typeof table>(name: K, times: number) => `${name}${times}`);
+is<ParallelFunction<[name: "a" | "b", times: number], string>>()(look);
+const lookUp = parallel({ name: "look" }, <K extends keyof typeof table>(name: K) => table[name]);
+is<AsyncHandle<number | string>>()(lookUp("a"));
+const withDefault = parallel(<T extends string>(name: T, times = 2) => name.repeat(times));
+is<ParallelFunction<[name: string, times?: number], string>>()(withDefault);
+
 // Who wants them says so; the cast is checked.
 const typed = parallel(<T>(items: T[]) => items.length) as <T>(items: T[]) => AsyncHandle<number>;
 is<AsyncHandle<number>>()(typed([1]));
