@@ -69,6 +69,23 @@ test("what a field or an assignment has made enumerable stays so", () => {
   expect(described(roundTrip(source))).toEqual(described(source));
 });
 
+test("what is not enumerable comes along as far as it can", () => {
+  const hide = (error: Error, values: Record<string, unknown>): Error => {
+    for (const [key, value] of Object.entries(values)) Object.defineProperty(error, key, { value, configurable: true, writable: true });
+    return error;
+  };
+  const other = hide(new Error("other"), { code: 5 });
+  const source = hide(new TypeError("x"), { issues: [{ path: ["a"] }], internals: { make: () => 1 }, toString: () => "", other });
+  hide(other, { back: source });
+  for (const copy of [roundTrip(source), roundTripError(source)] as (Error & { issues: unknown; other: Error & { code: number; back: Error } })[]) {
+    expect(copy.issues).toEqual([{ path: ["a"] }]);
+    expect(Object.keys(copy)).toEqual([]);
+    expect(Object.getOwnPropertyNames(copy).sort()).toEqual(["issues", "message", "other", "stack"]);
+    expect(copy.other.code).toBe(5);
+    expect(copy.other.back).toBe(copy);
+  }
+});
+
 test("an unregistered subclass becomes the nearest built-in and keeps its name", () => {
   class HttpError extends RangeError {
     override name = "HttpError";

@@ -32,6 +32,7 @@ export function decodeErrorParts(d: Decoder, error: Error): void {
   if (flags & ErrorPart.Cause) hidden(error, "cause", d.value());
   if (flags & ErrorPart.Errors) hidden(error, "errors", d.value());
   if (flags & ErrorPart.Properties) d.pairs(error, true);
+  if (flags & ErrorPart.Hidden) for (const [key, value] of Object.entries(d.pairs({}, true))) hidden(error, key, value);
 }
 
 /** As the constructors of errors define them: not enumerable. */

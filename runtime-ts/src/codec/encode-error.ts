@@ -1,7 +1,9 @@
 /**
- * Errors: class, message, stack, name where it differs from the class's, cause, errors, and own enumerable properties, those of these names too. (Structured
+ * Errors: class, message, stack, name where it differs from the class's, cause, errors, and own properties, enumerable ones of these names too. (Structured
  * clone keeps the built-in classes, message, stack and cause only.)
  */
+import { ByteWriter } from "./byte-writer";
+import { encodeValue } from "./encode";
 import type { Encoder } from "./encoder";
 import { ERROR_CLASSES, ErrorPart, errorNumber } from "./errors-codec";
 import { located } from "./refusal";
@@ -31,6 +33,7 @@ export function encodeErrorParts(e: Encoder, error: Error & { errors?: unknown }
   const stack = readStack(error);
   const keys = Object.keys(error).filter((key) => key !== "stack");
   const name: unknown = keys.includes("name") ? inheritedName : error.name;
+  const hidden = hiddenKeys(error);
   let flags = 0;
   if (message !== undefined) flags |= ErrorPart.Message;
   if (stack !== undefined) flags |= ErrorPart.Stack;
@@ -38,6 +41,7 @@ export function encodeErrorParts(e: Encoder, error: Error & { errors?: unknown }
   if (hasPart(error, "cause")) flags |= ErrorPart.Cause;
   if (hasPart(error, "errors")) flags |= ErrorPart.Errors;
   if (keys.length !== 0) flags |= ErrorPart.Properties;
+  if (hidden.length !== 0) flags |= ErrorPart.Hidden;
   e.tag(flags);
   e.depth++;
   if (flags & ErrorPart.Message) e.string(String(message));
@@ -46,7 +50,35 @@ export function encodeErrorParts(e: Encoder, error: Error & { errors?: unknown }
   if (flags & ErrorPart.Cause) part(e, error.cause, ".cause");
   if (flags & ErrorPart.Errors) part(e, error.errors, ".errors");
   if (flags & ErrorPart.Properties) e.namedValues(error as unknown as Record<string, unknown>, keys);
+  if (flags & ErrorPart.Hidden) e.namedValues(error as unknown as Record<string, unknown>, hidden);
   e.depth--;
+}
+
+/** Own properties that have a part of their own. */
+const PARTS: ReadonlySet<string> = new Set(["message", "stack", "name", "cause", "errors"]);
+/** No trial inside of a trial: errors may refer to each other. */
+let onTrial = false;
+
+/**
+ * Own data properties that are not enumerable, where libraries like to put what an error is about (`issues` of a ZodError). Beside them are their
+ * internals, which may hold functions: what can't cross stays behind.
+ */
+function hiddenKeys(error: Error): string[] {
+  if (onTrial) return [];
+  return Object.getOwnPropertyNames(error).filter((key) => {
+    if (PARTS.has(key) || isEnumerable.call(error, key)) return false;
+    const descriptor = Object.getOwnPropertyDescriptor(error, key);
+    if (descriptor === undefined || !("value" in descriptor) || typeof descriptor.value === "function") return false;
+    onTrial = true;
+    try {
+      encodeValue(new ByteWriter(new Uint8Array(64)), descriptor.value, "error");
+      return true;
+    } catch {
+      return false;
+    } finally {
+      onTrial = false;
+    }
+  });
 }
 
 function part(e: Encoder, value: unknown, segment: string): void {

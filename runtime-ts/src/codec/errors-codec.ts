@@ -52,4 +52,6 @@ export const enum ErrorPart {
   Cause = 8,
   Errors = 16,
   Properties = 32,
+  /** Own properties that are not enumerable. */
+  Hidden = 64,
 }

@@ -13,7 +13,8 @@ is<ParallelFunction<[name: "a" | "b", times: number], string>>()(look);
 const lookUp = parallel({ name: "look" }, <K extends keyof typeof table>(name: K) => table[name]);
 is<AsyncHandle<number | string>>()(lookUp("a"));
 const withDefault = parallel(<T extends string>(name: T, times = 2) => name.repeat(times));
-is<ParallelFunction<[name: string, times?: number], string>>()(withDefault);
+is<AsyncHandle<string>>()(withDefault("a"));
+is<AsyncHandle<string>>()(withDefault("a", 3));
 
 // Who wants them says so; the cast is checked.
 const typed = parallel(<T>(items: T[]) => items.length) as <T>(items: T[]) => AsyncHandle<number>;

@@ -41,10 +41,9 @@ optional(1, "b");
 optional(1, undefined, false);
 const destructured = parallel(({ a, b }: { a: number; b: string }, [c]: [boolean]) => `${a}${b}${c}`);
 destructured({ a: 1, b: "" }, [true]);
-const inferred = parallel((a: number, b = 1, { unit = "px" } = {}, seen = new Set<string>(), ...rest: bigint[]) =>
-  b > a ? unit + seen.size + rest.length : "",
-);
-is<ParallelFunction<[a: number, b?: number, { unit?: string }?, seen?: Set<string>, ...rest: bigint[]], string>>()(inferred);
+const inferred = parallel((a: number, b = 1, seen = new Set<string>(), ...rest: bigint[]) => (b > a ? "x" : "y") + seen.size + rest.length);
+is<AsyncHandle<string>>()(inferred(1));
+is<AsyncHandle<string>>()(inferred(1, undefined, new Set(["a"]), 1n));
 const inferredWithOptions = parallel({ name: "scale" }, async function (x: number, factor = 2) {
   return x * factor;
 });
@@ -68,6 +67,8 @@ void asFunction;
 add("1", 2);
 // rejected: Expected 2 arguments, but got 1
 add(1);
+// rejected: is not assignable to parameter of type 'number | AsyncHandle<number | undefined> | undefined'
+inferred(1, "2");
 // rejected: Expected 2 arguments, but got 3
 add(1, 2, 3);
 // rejected: Argument of type 'number' is not assignable to parameter of type 'string | AsyncHandle<string>'

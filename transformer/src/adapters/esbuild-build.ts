@@ -8,6 +8,7 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { Diagnostic, FileResult, Position, SlicePlan, TypeScript } from "../core";
 import { type Bundle, bundleChunks } from "../emit/bundle";
+import { fromBundler } from "../emit/messages";
 import type { BundleOptions, SourceFormat } from "../emit/options";
 import { manifestText, writeBundle } from "../emit/write-output";
 import { Project } from "../project";
@@ -177,7 +178,7 @@ export class HostBuild {
       const failure = error as esbuild.BuildFailure;
       if (!Array.isArray(failure.errors)) throw error;
       return {
-        errors: failure.errors.map((message) => ({ ...message, text: `The chunks could not be bundled: ${message.text}` })),
+        errors: failure.errors.map((message) => ({ ...message, text: fromBundler(message.text, true) })),
         warnings,
       };
     }

@@ -3,6 +3,7 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type * as ts from "typescript";
 import type { Diagnostic, Position, TypeScript } from "../core";
+import { fromBundler } from "../emit/messages";
 
 /** TypeScript prints `TS` and a number before each message; ours stand apart from its own, and the text has the real code. */
 const CODE_BASE = 990_000;
@@ -54,7 +55,7 @@ export function fromEsbuild(
     length: known ? Math.max(location.length, 1) : undefined,
     category,
     code: CODE_BASE,
-    messageText: `The chunks could not be bundled: ${message.text}${known || !location ? "" : ` (${location.file}:${location.line})`}`,
+    messageText: `${fromBundler(message.text, category === ts.DiagnosticCategory.Error)}${known || !location ? "" : ` (${location.file}:${location.line})`}`,
     source: "makeparallel",
   };
 }

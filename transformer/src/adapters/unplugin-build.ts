@@ -12,6 +12,7 @@ import type { Diagnostic, Edit, FileResult, SlicePlan, TypeScript } from "../cor
 import { renderDiagnostic } from "../diagnostics/render";
 import { type Bundle, bundleChunks } from "../emit/bundle";
 import { manifestKey } from "../emit/manifest-key";
+import { fromBundler } from "../emit/messages";
 import type { BundleOptions, SourceFormat } from "../emit/options";
 import { portableRelative } from "../emit/paths";
 import { Project } from "../project";
@@ -316,7 +317,7 @@ export class UnpluginBuild {
     return {
       severity,
       code: "",
-      text: `The chunks could not be bundled: ${text}${place}`,
+      text: `${fromBundler(text, severity === "error")}${place}`,
       file,
       line: location?.line ?? 1,
       column: location?.column ?? 0,

@@ -8,6 +8,11 @@ import type * as esbuild from "esbuild";
 import { portableRelative } from "./paths";
 import { SLICE_PREFIX } from "./slice-plugin";
 
+/** Says what a message of esbuild's is about, where it does not come through esbuild itself. */
+export function fromBundler(text: string, isError: boolean): string {
+  return isError ? `The chunks could not be bundled: ${text}` : `While the chunks were bundled: ${text}`;
+}
+
 /** Changes the message's locations, which become relative to the root. */
 export function locateInSource(message: esbuild.Message, fileOfSource: (source: string) => string | undefined, root: string): void {
   for (const holder of [message, ...message.notes]) {
