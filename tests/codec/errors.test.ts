@@ -77,7 +77,10 @@ test("what is not enumerable comes along as far as it can", () => {
   const other = hide(new Error("other"), { code: 5 });
   const source = hide(new TypeError("x"), { issues: [{ path: ["a"] }], internals: { make: () => 1 }, toString: () => "", other });
   hide(other, { back: source });
-  for (const copy of [roundTrip(source), roundTripError(source)] as (Error & { issues: unknown; other: Error & { code: number; back: Error } })[]) {
+  for (const copy of [roundTrip(source), roundTripError(source)] as (Error & {
+    issues: unknown;
+    other: Error & { code: number; back: Error };
+  })[]) {
     expect(copy.issues).toEqual([{ path: ["a"] }]);
     expect(Object.keys(copy)).toEqual([]);
     expect(Object.getOwnPropertyNames(copy).sort()).toEqual(["issues", "message", "other", "stack"]);
