@@ -180,7 +180,9 @@ export class ChunkLoader {
     const failed = (error: unknown): never => {
       if (error instanceof ChunkError) throw error;
       const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      throw new ChunkError(`The chunk ${name} failed while it was loaded for ${user}: ${message}`, { cause: error });
+      throw new ChunkError(`The chunk ${name} failed while it was loaded for ${user}: ${message}${missingFileHint(error)}`, {
+        cause: error,
+      });
     };
     try {
       const script = new vm.Script(isAscii(source) ? source.toString("latin1") : source.toString("utf8"), {
@@ -258,4 +260,11 @@ function inOrder<T>(items: readonly T[], each: (item: T) => unknown): void | Pro
     const result = each(items[i]);
     if (result instanceof Promise) return result.then(() => inOrder(items.slice(i + 1), each));
   }
+}
+
+/** What helps where bundled code has looked for files that lie beside it in its package. */
+function missingFileHint(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (code !== "ENOENT" && code !== "MODULE_NOT_FOUND") return "";
+  return " (A bundled package that looks for files of its own must stay outside of the chunks: make it `external`.)";
 }

@@ -141,6 +141,7 @@ export class Graph {
   /** Units that must be there when this one is. */
   successors(unit: Unit): Set<Unit> {
     const next = new Set<Unit>(unit.together);
+    if (unit.kind !== "import" && unit.kind !== "reexport") for (const effect of unit.module.included) next.add(effect);
     for (const dependency of this.dependencies(unit)) for (const needed of this.unitsOf(dependency)) next.add(needed);
     next.delete(unit);
     return next;

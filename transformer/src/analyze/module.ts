@@ -63,6 +63,8 @@ export class Module {
   readonly stars: string[] = [];
   /** Specifiers and nodes of `import "x"`. */
   readonly bareImports: { specifier: string; node: ts.ImportDeclaration; included: boolean }[] = [];
+  /** Statements that every slice with code of this module has, because their author says so and they are about no name in particular: `enableMapSet()`. */
+  readonly included: Unit[] = [];
   readonly units: Unit[] = [];
   readonly unitOf = new Map<Binding, Unit>();
   /** Top-level statements that call a method on a binding and stay out of slices. */
@@ -285,6 +287,7 @@ export class Module {
     const pragma = !declares && this.hasPragma(statement, "include");
     const assigned = new Map<Unit, Reference>();
     const called: { binding: Binding; node: ts.CallExpression }[] = [];
+    let isAboutName = false;
     for (const reference of this.references(statement)) {
       const { binding } = reference;
       const unit = binding && this.unitOf.get(binding);
@@ -292,19 +295,21 @@ export class Module {
       if (!unit || this.imports.get(binding)?.name === "*" || !runsWith(ts, reference.node, statement)) continue;
       const use = useOf(ts, reference.node);
       const fills = use === "call" && isContainer(ts, binding.declarations[0]);
+      isAboutName ||= use === "write" || use === "mutate" || fills || methodCallOn(ts, reference.node) !== undefined;
       if (pragma || use === "write" || use === "mutate" || fills) assigned.set(unit, reference);
       else if (ts.isExpressionStatement(statement)) {
         const call = methodCallOn(ts, reference.node);
         if (call && isDiscarded(ts, call)) called.push({ binding, node: call });
       }
     }
-    if (assigned.size === 0) {
+    if (assigned.size === 0 && !pragma) {
       if (!declares) for (const call of called) this.callsLeftOut.push({ ...call, statement });
       return;
     }
     if (!declares) {
       const effect = this.unit("effect", [statement], []);
       this.units.push(effect);
+      if (pragma && !isAboutName) this.included.push(effect);
       for (const unit of assigned.keys()) this.tie(unit, effect);
       return;
     }

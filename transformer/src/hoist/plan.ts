@@ -124,6 +124,12 @@ class Planner {
         const added = this.link(group, local, binding.declarations[0]?.pos ?? 0, target, members.get(binding));
         if (added) imports.set(local, added);
       }
+      for (const effect of this.effectsWith(unit)) {
+        const other = this.groups.get(effect);
+        if (!other || other === group) continue;
+        const text = `import ${JSON.stringify(SLICE_PREFIX + other.id)};`;
+        imports.set(`\0${other.id}`, { order: effect.nodes[0]?.pos ?? 0, inPlace: false, text });
+      }
     }
     const { module } = group.units[0] as Unit;
     const wanted = group.units.some((unit) => this.sideEffects.has(unit));
@@ -132,6 +138,13 @@ class Planner {
         imports.set(`\0${specifier}`, { order: node.pos, inPlace: false, text: `import ${JSON.stringify(specifier)};` });
     }
     return [...imports.values()].sort((a, b) => a.order - b.order || (a.text < b.text ? -1 : 1));
+  }
+
+  /** Statements that have to run before a unit's code and that nothing in it names: by their author's wish, or since they set up what it imports. */
+  private effectsWith(unit: Unit): Unit[] {
+    const imported = this.input.graph.dependencies(unit).flatMap((dependency) => this.input.graph.unitsOf(dependency));
+    const setUp = imported.flatMap((needed) => (needed.kind === "import" ? [...needed.together] : []));
+    return unit.kind === "import" || unit.kind === "reexport" ? [] : [...unit.module.included, ...setUp];
   }
 
   /** Makes `local` mean the target in a module of the group. */
