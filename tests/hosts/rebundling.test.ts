@@ -71,26 +71,89 @@ test("an esbuild context", async () => {
   workspace.write(
     "context.mjs",
     `import fs from "node:fs";
-import * as esbuild from "esbuild";
-import makeparallel from "makeparallel/esbuild";
+import Module from "node:module";
+// What the plugin asks of esbuild, beside the build that it is part of.
+let linked = [];
+const { _load } = Module;
+Module._load = (request, ...rest) => {
+  const loaded = _load(request, ...rest);
+  if (request !== "esbuild") return loaded;
+  return { ...loaded, build: (options) => (linked.push(options.entryPoints.length), loaded.build(options)) };
+};
+const esbuild = await import("esbuild");
+const { default: makeparallel } = await import("makeparallel/esbuild");
 const context = await esbuild.context({
   entryPoints: ["src/main.ts"], bundle: true, platform: "node", format: "esm", outdir: "out", logLevel: "silent", plugins: [makeparallel()],
 });
 const chunks = () => new Map(fs.readdirSync("out/parallel-chunks").filter((file) => file.endsWith(".cjs")).map((file) => [file, fs.statSync("out/parallel-chunks/" + file).mtimeMs]));
 const made = [];
+const links = [];
 await context.rebuild();
+links.push(linked);
 for (const { file, text } of ${JSON.stringify(edits)}) {
   const before = chunks();
   fs.writeFileSync(file, text);
+  linked = [];
   await context.rebuild();
+  links.push(linked);
   made.push([...chunks()].filter(([file, time]) => before.get(file) !== time).map(([file]) => file.replace(/-\\w+\\.cjs$/, "")));
 }
 await context.dispose();
-console.log(JSON.stringify({ made, chunks: chunks().size }));
+console.log(JSON.stringify({ made, links, chunks: chunks().size }));
 `,
   );
   // One of them is shared: the helper that keeps the names of functions.
   const { stdout, stderr } = await runNode(workspace.file("context.mjs"), [], { cwd: workspace.root, limit: 180_000 });
   expect(stderr).toBe("");
-  expect(JSON.parse(stdout)).toEqual({ made: edits.map(({ concerns }) => concerns), chunks: 4 });
+  // Where no slice has changed, nothing is linked; else all slices are (docs/build-speed.md says why).
+  const links = [[3], ...edits.map(({ concerns }) => (concerns.length > 0 ? [3] : []))];
+  expect(JSON.parse(stdout)).toEqual({ made: edits.map(({ concerns }) => concerns), links, chunks: 4 });
+}, 200_000);
+
+test("an esbuild context, after edits of what only esbuild reads", async () => {
+  const workspace = makeWorkspace("hosts-rebundling-read", {
+    "package.json": { name: "rebundled", version: "1.0.0" },
+    "tsconfig.json": { compilerOptions: COMPILER_OPTIONS },
+    "node_modules/installed/package.json": { name: "installed", version: "1.0.0", main: "index.js" },
+    "node_modules/installed/index.js": `exports.answer = "of the package";\n`,
+    "src/data.json": `{ "answer": "of the data" }\n`,
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { answer } from "installed";
+import data from "./data.json";
+export const ofPackage = parallel(() => answer);
+export const ofData = parallel(() => data.answer);
+export class Fields { a = 1; }
+export const ofClass = parallel((fields: Fields) => { class Own { a; } return [fields.a, new Own()]; });
+`,
+  });
+  const steps = [
+    ["node_modules/installed/index.js", `exports.answer = "of another package";\n`, "ofPackage"],
+    ["src/data.json", `{ "answer": "of other data" }\n`, "ofData"],
+    ["tsconfig.json", JSON.stringify({ compilerOptions: { ...COMPILER_OPTIONS, useDefineForClassFields: false } }), "ofClass"],
+  ];
+  workspace.write(
+    "context.mjs",
+    `import fs from "node:fs";
+import * as esbuild from "esbuild";
+import makeparallel from "makeparallel/esbuild";
+const context = await esbuild.context({
+  entryPoints: ["src/main.ts"], bundle: true, platform: "node", format: "esm", outdir: "out", logLevel: "silent", plugins: [makeparallel()],
+});
+const chunks = () => fs.readdirSync("out/parallel-chunks").filter((file) => file.endsWith(".cjs"));
+await context.rebuild();
+const made = [];
+for (const [file, text] of ${JSON.stringify(steps)}) {
+  const before = chunks();
+  fs.writeFileSync(file, text);
+  await context.rebuild();
+  made.push(chunks().filter((name) => !before.includes(name)).map((name) => name.replace(/-\\w+\\.cjs$/, "")));
+}
+await context.dispose();
+console.log(JSON.stringify(made));
+`,
+  );
+  const { stdout, stderr } = await runNode(workspace.file("context.mjs"), [], { cwd: workspace.root, limit: 180_000 });
+  expect(stderr).toBe("");
+  const made = JSON.parse(stdout) as string[][];
+  steps.forEach(([, , name], index) => expect(made[index]).toContain(name));
 }, 200_000);

@@ -57,7 +57,7 @@ export class HostBuild {
     if (!isProjectSource(file)) return undefined;
     const text = this.#modules.read(file);
     if (text === undefined) return undefined;
-    const isMarked = Project.mayContainTask(text);
+    const isMarked = this.#modules.isMarked(file);
     // A class may have to be changed because a task somewhere takes its instances.
     if (!isMarked && (!/\bclass\b/.test(text) || !this.#mayHaveMarks())) {
       this.#plain.add(file);
@@ -110,7 +110,7 @@ export class HostBuild {
   /** Analyzes all marked files, so that those which must change because of others are known before any is handed out. */
   async #prepare(): Promise<void> {
     const files = await this.#modules.reachable(this.#settings.entryFiles(), this.#settings.options.bundle === true);
-    const marked = [...files].filter((file) => Project.mayContainTask(this.#modules.read(file) ?? "")).sort();
+    const marked = [...files].filter((file) => this.#modules.isMarked(file)).sort();
     await this.#analyze(marked);
   }
 

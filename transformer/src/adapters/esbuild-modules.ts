@@ -8,8 +8,11 @@ import * as fs from "node:fs";
 import { isBuiltin } from "node:module";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
+import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
 import { resolutionKey } from "../emit/options";
+import { FolderListings } from "./folder-listings";
+import { specifiersIn } from "./project-files";
 
 type ImportKind = "import" | "require";
 
@@ -19,7 +22,19 @@ interface Question {
   kind: ImportKind;
 }
 
+interface Text {
+  text: string | undefined;
+  modified: number;
+  size: number;
+  /** The build in which it was compared with the file last. */
+  checked: number;
+  /** Of the text, once asked for. */
+  isMarked?: boolean;
+  specifiers?: ReadonlySet<string>;
+}
+
 const SOURCE = /\.[cm]?[jt]sx?$/;
+const EXTENSIONS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
 const IN_PACKAGE = /[\\/]node_modules[\\/]/;
 
 export function isProjectSource(file: string): boolean {
@@ -28,10 +43,14 @@ export function isProjectSource(file: string): boolean {
 
 export class EsbuildModules {
   readonly resolutions = new Map<string, Resolution>();
-  readonly #texts = new Map<string, { text: string | undefined; modified: number; size: number; checked: number }>();
+  readonly #texts = new Map<string, Text>();
   readonly #missed = new Map<string, Question>();
   /** Answers of this build by what they hang on, of which many imports have the same. */
   readonly #answers = new Map<string, Promise<Resolution>>();
+  /** Of this build. */
+  #listings = new FolderListings();
+  /** What paths in imports mean, in this build. */
+  readonly #probed = new Map<string, string | undefined>();
   #generation = 0;
 
   constructor(
@@ -43,27 +62,49 @@ export class EsbuildModules {
   nextBuild(): void {
     this.#generation++;
     this.#answers.clear();
+    this.#listings = new FolderListings();
+    this.#probed.clear();
     for (const file of this.#texts.keys()) this.read(file);
+    const gone = new Map<string, boolean>();
     for (const [key, resolution] of this.resolutions) {
+      if (resolution.kind === "external") continue;
+      const { file } = resolution;
+      if (!gone.has(file)) gone.set(file, !fs.existsSync(file));
       // What was outside may have come into the project, or gone from it.
-      if (resolution.kind !== "external" && !fs.existsSync(resolution.file)) this.resolutions.delete(key);
+      if (gone.get(file)) this.resolutions.delete(key);
     }
   }
 
   read(file: string): string | undefined {
+    return this.#text(file).text;
+  }
+
+  /** Whether a file could have a mark. */
+  isMarked(file: string): boolean {
+    const known = this.#text(file);
+    return (known.isMarked ??= known.text !== undefined && mayContainMark(known.text));
+  }
+
+  #specifiersOf(file: string): ReadonlySet<string> {
+    const known = this.#text(file);
+    return (known.specifiers ??= specifiersIn(known.text ?? ""));
+  }
+
+  #text(file: string): Text {
     const known = this.#texts.get(file);
-    if (known?.checked === this.#generation) return known.text;
-    const stat = statOf(file);
+    if (known?.checked === this.#generation) return known;
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
     const modified = stat?.mtimeMs ?? -1;
     const size = stat?.size ?? -1;
     if (known && known.modified === modified && known.size === size) {
       known.checked = this.#generation;
-      return known.text;
+      return known;
     }
     const text = stat?.isFile() ? fs.readFileSync(file, "utf8") : undefined;
-    this.#texts.set(file, { text, modified, size, checked: this.#generation });
+    const fresh: Text = { text, modified, size, checked: this.#generation };
+    this.#texts.set(file, fresh);
     if (known && known.text !== text) this.changed(file);
-    return text;
+    return fresh;
   }
 
   resolve(specifier: string, fromFile: string, kind: ImportKind): Resolution | undefined {
@@ -109,10 +150,6 @@ export class EsbuildModules {
     return answered;
   }
 
-  #specifiersOf(file: string): Iterable<string> {
-    return specifiersIn(this.read(file) ?? "");
-  }
-
   #ask(question: Question): Promise<Resolution> {
     const { specifier, fromFile, kind } = question;
     const folder = path.dirname(fromFile);
@@ -150,12 +187,11 @@ export class EsbuildModules {
     const visit = async (file: string): Promise<void> => {
       if (found.has(file)) return;
       found.add(file);
-      const text = this.read(file);
-      if (text === undefined || !follow) return;
+      if (!follow) return;
       const next: Promise<void>[] = [];
-      for (const specifier of specifiersIn(text)) {
+      for (const specifier of this.#specifiersOf(file)) {
         if (specifier.startsWith(".") || path.isAbsolute(specifier)) {
-          const target = probe(path.resolve(path.dirname(file), specifier));
+          const target = this.#probe(path.resolve(path.dirname(file), specifier));
           if (target !== undefined && isProjectSource(target)) next.push(visit(target));
         } else if (!isBuiltin(specifier) && !specifier.startsWith("makeparallel")) {
           let target = packages.get(specifier);
@@ -173,33 +209,31 @@ export class EsbuildModules {
     await Promise.all(entries.filter(isProjectSource).map(visit));
     return found;
   }
-}
 
-/** Every string that may be an import's; too many does no harm. */
-function specifiersIn(text: string): Set<string> {
-  const found = new Set<string>();
-  for (const match of text.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?\s*(?:"([^"\n]+)"|'([^'\n]+)')/g)) found.add(match[1] ?? match[2]);
-  return found;
-}
-
-const EXTENSIONS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
-
-function probe(file: string): string | undefined {
-  const js = /\.([cm]?)js(x?)$/.exec(file);
-  const base = js ? file.slice(0, js.index) : file;
-  const candidates = [
-    file,
-    ...(js ? [`${base}.${js[1]}ts${js[2]}`, `${base}.tsx`] : []),
-    ...EXTENSIONS.map((extension) => file + extension),
-    ...EXTENSIONS.map((extension) => path.join(file, `index${extension}`)),
-  ];
-  return candidates.find((candidate) => SOURCE.test(candidate) && statOf(candidate)?.isFile());
-}
-
-function statOf(file: string): fs.Stats | undefined {
-  try {
-    return fs.statSync(file);
-  } catch {
-    return undefined;
+  /** The file that a path in an import means. */
+  #probe(file: string): string | undefined {
+    const known = this.#probed.get(file);
+    if (known !== undefined || this.#probed.has(file)) return known;
+    let found: string | undefined;
+    for (const candidate of candidatesOf(file)) {
+      if (SOURCE.test(candidate) && this.#listings.hasFile(candidate)) {
+        found = candidate;
+        break;
+      }
+    }
+    this.#probed.set(file, found);
+    return found;
   }
+}
+
+function* candidatesOf(file: string): Generator<string> {
+  yield file;
+  const js = /\.([cm]?)js(x?)$/.exec(file);
+  if (js) {
+    const base = file.slice(0, js.index);
+    yield `${base}.${js[1]}ts${js[2]}`;
+    yield `${base}.tsx`;
+  }
+  for (const extension of EXTENSIONS) yield file + extension;
+  for (const extension of EXTENSIONS) yield path.join(file, `index${extension}`);
 }

@@ -15,6 +15,7 @@ import type { SlicePlan, TypeScript } from "../core";
 import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
 import { withComputedImports } from "./computed-imports";
 import { Externals } from "./externals";
+import { digestOf, keepBundle, keptBundle } from "./kept-bundles";
 import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
 import { withoutFailingClasses } from "./optional-classes";
@@ -45,6 +46,10 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   const manifest: Manifest = { format: MANIFEST_FORMAT, version: options.version, key: options.key, tasks: {}, chunks: {}, classes: {} };
   const files = new Map<string, Uint8Array>();
   if (original.entries.length === 0 && original.classes.size === 0) return { files, manifest, warnings: [], inputs: [] };
+
+  const digest = digestOf(original, options);
+  const last = keptBundle(options, digest);
+  if (last) return last;
 
   const plan: SlicePlan = { ...original, modules: new Map() };
   for (const [id, module] of original.modules) {
@@ -122,7 +127,9 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     if (entry !== undefined) chunkOfEntry.set(entry, name);
   }
   describeEntries(plan, options, chunkOfEntry, manifest);
-  return { files, manifest, warnings: result.warnings, inputs: realInputs(result.metafile, options.root) };
+  const bundle: Bundle = { files, manifest, warnings: result.warnings, inputs: realInputs(result.metafile, options.root) };
+  keepBundle(options, slices.hasLooked() || bundle.inputs.length > 0 ? undefined : digest, bundle);
+  return bundle;
 }
 
 function entryPoints(plan: SlicePlan): { in: string; out: string }[] {

@@ -27,6 +27,8 @@ export interface SlicePlugin {
   fileOfSource(source: string): string | undefined;
   /** The slice that a message of esbuild's is about. */
   sliceOfMessage(message: esbuild.PartialMessage): string | undefined;
+  /** Whether anything but the plan and the options decided where an import leads. */
+  hasLooked(): boolean;
 }
 
 export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: Externals): SlicePlugin {
@@ -40,6 +42,7 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
     pathOfSlice.set(module.id, name);
   }
   const entries = entrySources(plan);
+  let hasLooked = false;
   const importers = { file: (args: { importer: string; namespace: string }) => importerFile(args, virtual) };
 
   const plugin: esbuild.Plugin = {
@@ -54,7 +57,7 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
       });
       build.onResolve({ filter: /.*/ }, async (args) => {
         if (args.kind === "entry-point" || args.pluginData === RESOLVING) return undefined;
-        return resolveImport(args, importers.file(args), options, externals, build);
+        return resolveImport(args, importers.file(args), options, externals, build, () => (hasLooked = true));
       });
       build.onLoad({ filter: /.*/, namespace: ENTRY }, (args) => ({ contents: entries.get(args.path) as string, loader: "js" }));
       build.onLoad({ filter: /.*/, namespace: SLICE }, (args) => {
@@ -74,6 +77,7 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
       // Modules with a map of their own are named as that map names them.
       return source.startsWith(`${SLICE}:`) ? virtual.get(source.slice(SLICE.length + 1))?.file : byRelativePath.get(source);
     },
+    hasLooked: () => hasLooked,
     sliceOfMessage({ location }) {
       return location?.file?.startsWith(`${SLICE}:`) ? virtual.get(location.file.slice(SLICE.length + 1))?.id : undefined;
     },
@@ -131,6 +135,7 @@ async function resolveImport(
   options: BundleOptions,
   externals: Externals,
   build: esbuild.PluginBuild,
+  looks: () => void,
 ): Promise<esbuild.OnResolveResult | undefined> {
   const { path: specifier, kind } = args;
   if (OWN_MODULES.has(specifier)) return { path: specifier, external: true };
@@ -153,6 +158,7 @@ async function resolveImport(
     return isBareSpecifier(specifier) ? external() : undefined;
   }
   if (matchesExternal(specifier, options.external)) return external();
+  looks();
   const asked = await options.resolve?.(specifier, importer, kind);
   if (asked) {
     return asked.external
