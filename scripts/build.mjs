@@ -2,7 +2,7 @@
  * Builds everything into dist/:
  *
  * 1. TypeScript to CommonJS (incremental, so that a second build takes a second or two)
- * 2. each worker entry into one file, the esbuild plugin as well, and the compiler API for projects that have none
+ * 2. the runtime into one file for programs and one for each worker entry, the esbuild plugin as well, and the compiler API for projects that have none
  * 3. the ES module wrappers of the entry points
  * 4. the native backend, where cargo is on the PATH
  *
@@ -14,7 +14,7 @@ import { entries, writeWrapper } from "./lib/entries.mjs";
 import { bundlePlugin } from "./lib/plugin-bundle.mjs";
 import { binOf, root, runNode } from "./lib/project.mjs";
 import { vendorTypeScript } from "./lib/vendored-typescript.mjs";
-import { bundleWorkers } from "./lib/worker-bundles.mjs";
+import { bundleRuntime } from "./lib/runtime-bundles.mjs";
 
 const projects = ["runtime-ts", "transformer"];
 let status = 0;
@@ -29,7 +29,7 @@ for (const project of projects) {
   );
 }
 
-bundleWorkers();
+bundleRuntime();
 bundlePlugin();
 vendorTypeScript();
 
@@ -58,7 +58,7 @@ function prune() {
       continue;
     }
     for (const name of fs.readdirSync(output, { recursive: true })) {
-      const match = /^(.*?)(?:\.bundle)?\.(?:d\.ts|js|js\.map)$/.exec(name);
+      const match = /^(.*?)(?<!\.bundle)\.(?:d\.ts|js|js\.map)$/.exec(name);
       if (match && !fs.existsSync(path.join(root, project, "src", `${match[1]}.ts`))) fs.rmSync(path.join(output, name));
     }
   }

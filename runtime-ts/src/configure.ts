@@ -11,10 +11,11 @@ import { ParallelError } from "./errors";
 import type { Initializer } from "./initializer";
 import { requireWorkers } from "./permissions";
 import { checkMs } from "./options";
+import { OWN_FOLDER } from "./own-folder";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
 
 /** Folder of the compiled runtime, where workers read their code. */
-const PACKAGE = join(__dirname, sep);
+const PACKAGE = join(OWN_FOLDER, sep);
 
 export interface PoolOptions {
   /** Workers at most. Default: the number of cores (`os.availableParallelism()`), or `MAKEPARALLEL_THREADS`. */

@@ -9,6 +9,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { mapStack } from "./loader/stack-mapping";
+import { OWN_FOLDER } from "./own-folder";
 import { traceMapping, type TraceMap } from "./loader/trace-mapping";
 
 const BUDGET = 256;
@@ -39,7 +40,7 @@ export function pushSite(): PushSite {
 }
 
 /** Frames of this package, which tell the user nothing. */
-const OWN_FOLDER = __dirname + path.sep;
+const OWN_FRAMES = OWN_FOLDER + path.sep;
 
 const FRAME = /^\s+at /;
 /** The line above a place of call. */
@@ -52,9 +53,9 @@ const STUB_CALL = /^\s+at (?:\S+\.)?call \(/;
 
 function framesOf(stack: string): string[] {
   const frames = stack.split("\n").filter((line) => FRAME.test(line));
-  const first = frames.findIndex((line) => !line.includes(OWN_FOLDER));
+  const first = frames.findIndex((line) => !line.includes(OWN_FRAMES));
   if (first > 0 && first + 1 < frames.length && STUB_CALL.test(frames[first - 1]!)) frames.splice(first, 1);
-  return frames.filter((line) => !line.includes(OWN_FOLDER));
+  return frames.filter((line) => !line.includes(OWN_FRAMES));
 }
 
 /**
@@ -69,7 +70,7 @@ function withoutCallers(lines: readonly string[]): string[] {
       // The message, or the line above a nested task's place of call: frames count again from here.
       section = "before";
       kept.push(line);
-    } else if (line.includes(OWN_FOLDER)) {
+    } else if (line.includes(OWN_FRAMES)) {
       if (section === "task") section = "callers";
     } else if (section !== "callers") {
       section = "task";
@@ -103,7 +104,7 @@ export function addPushSite(error: unknown, site: PushSite | undefined, name: st
 export function withoutOwnFrames(error: Error): void {
   const { stack } = error;
   if (typeof stack !== "string") return;
-  const lines = stack.split("\n").filter((line) => !FRAME.test(line) || !line.includes(OWN_FOLDER));
+  const lines = stack.split("\n").filter((line) => !FRAME.test(line) || !line.includes(OWN_FRAMES));
   Object.defineProperty(error, "stack", { value: lines.join("\n"), configurable: true, writable: true, enumerable: false });
 }
 

@@ -10,13 +10,14 @@ import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import { ChunkError } from "../errors";
 import type { ManifestExternal } from "../manifest";
+import { OWN_FOLDER } from "../own-folder";
 import { resolveImport } from "./resolve-import";
 
 /**
  * `require` of absolute paths. It claims to stand in a `node_modules` folder because Node warns of `require` of ES modules, as an experimental
  * feature in Node 20, unless a package does it.
  */
-const requireFile = createRequire(path.join(__dirname, "node_modules", "makeparallel", "external-modules.js"));
+const requireFile = createRequire(path.join(OWN_FOLDER, "node_modules", "makeparallel", "external-modules.js"));
 
 export class ExternalModules {
   readonly #loaded = new Map<string, unknown>();

@@ -3,13 +3,14 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { OWN_FOLDER } from "../own-folder";
 import { addonsAreDenied } from "../permissions";
 import type * as Binding from "../../../runtime-native";
 
 export type NativeBinding = typeof Binding;
 
-/** Where the build and the package have it, seen from dist/runtime-ts/src/pool. */
-const FOLDER = join(__dirname, "../../../native");
+/** Where the build and the package have it, seen from dist/runtime-ts/src. */
+const FOLDER = join(OWN_FOLDER, "../../native");
 
 /** `linux-x64-gnu`, `darwin-arm64`, …; on Linux both C libraries, since telling them apart costs more than trying. */
 function targets(): string[] {

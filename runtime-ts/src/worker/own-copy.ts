@@ -1,10 +1,11 @@
 /**
  * One copy of the package in a worker.
  *
- * The worker's entry is one file with the whole runtime in it (scripts/lib/worker-bundles.mjs). A package that a task uses may require `makeparallel` itself; it has
+ * The worker's entry is one file with the whole runtime in it (scripts/lib/runtime-bundles.mjs). A package that a task uses may require `makeparallel` itself; it has
  * to get that same runtime, whose backend is the pool that the worker belongs to, and not load a second one that would start a pool of its own.
  */
 import { join } from "node:path";
+import { OWN_FOLDER } from "../own-folder";
 
 /** Makes `require` and `import` of the package's entry points find what this file holds; loaded when they do. */
 export function provideOwnCopy(): void {
@@ -14,11 +15,11 @@ export function provideOwnCopy(): void {
 }
 
 function provide(name: string, load: () => object): void {
-  const filename = join(__dirname, "..", name);
+  const filename = join(OWN_FOLDER, name);
   const module = {
     id: filename,
     filename,
-    path: join(__dirname, ".."),
+    path: OWN_FOLDER,
     loaded: true,
     children: [],
     paths: [],

@@ -1,0 +1,71 @@
+/**
+ * Bundles the runtime: into one file for programs, and one for each worker entry.
+ *
+ * Fifty modules take a program twice as long to load as a single file, and cost a worker a megabyte more: module records, source texts with their comments, the
+ * loader's caches. The bundles are made of the TypeScript sources, not of what the compiler emits, since bindings between CommonJS modules are properties,
+ * which the engine looks up at each use.
+ */
+import { buildSync } from "esbuild";
+import fs from "node:fs";
+import path from "node:path";
+import { root } from "./project.mjs";
+
+const sources = path.join(root, "runtime-ts/src");
+const output = path.join(root, "dist/runtime-ts/src");
+
+/** Ending of a bundle's name; the compiler never writes one. */
+const ENDING = ".bundle.js";
+
+/** Entry points that programs load. They share their state, so they are one bundle. */
+const ENTRIES = ["index", "stub"];
+
+export function bundleRuntime() {
+  // Names stay, so that stacks and profiles of programs can be read.
+  bundle("runtime", {
+    stdin: {
+      contents: ENTRIES.map((entry) => `exports.${entry} = require("./${entry}");`).join("\n"),
+      resolveDir: sources,
+      sourcefile: "runtime.js",
+    },
+    minifyWhitespace: true,
+    minifySyntax: true,
+  });
+  for (const entry of ENTRIES) replaceByBundle(entry);
+  for (const name of ["native-worker", "typescript-worker"]) {
+    bundle(name, {
+      entryPoints: [path.join(sources, "worker", `${name}.ts`)],
+      // A worker is part of a pool and never makes one.
+      external: ["native", "typescript", "inline"].map((backend) => `./pool/${backend}`),
+      // Nobody steps through it: stacks leave the package's own frames out.
+      minify: true,
+    });
+  }
+}
+
+function bundle(name, options) {
+  buildSync({
+    outfile: path.join(output, name + ENDING),
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node20",
+    charset: "ascii",
+    legalComments: "none",
+    packages: "external",
+    tsconfig: path.join(root, "runtime-ts/tsconfig.json"),
+    logLevel: "warning",
+    ...options,
+  });
+}
+
+/**
+ * What the compiler has emitted for an entry point would be a second copy of the runtime beside the bundle.
+ *
+ * Two statements instead of one: Node looks for the names that a CommonJS module exports when an ES module imports it, and would follow a
+ * `module.exports = require(…)` through the whole bundle, which takes longer than to run it.
+ */
+function replaceByBundle(entry) {
+  const file = path.join(output, `${entry}.js`);
+  const text = `"use strict";\nconst runtime = require("./runtime${ENDING}");\nmodule.exports = runtime.${entry};\n`;
+  if (fs.readFileSync(file, "utf8") !== text) fs.writeFileSync(file, text);
+}
