@@ -54,7 +54,7 @@ export interface BindingPort {
   take(slot: number): BindingPayload | undefined;
   /** Gives 1, and one record, if the task was cancelled by this. */
   cancel(slot: number, grace: number, depth: number): number;
-  /** 0 settled, 1 time over, 2 a service is asked for, 3 ending; plus 16 for each record. */
+  /** A `Waited` of runtime-native/src/binding/block.rs; plus 8 when there is more to drain, plus 16 for each record. */
   block(slot: number, ms: number, depth: number): number;
   /** Whether settlements wake the event loop. */
   listen(on: boolean): void;

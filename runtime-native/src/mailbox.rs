@@ -64,7 +64,7 @@ impl Mailbox {
     pub fn listen(&self, listening: bool) {
         // SeqCst store, then a SeqCst load of the outbox: the other half of the argument in `Outbox::push`.
         self.listening.store(listening, Ordering::SeqCst);
-        if listening && (!self.outbox.is_empty() || self.has_progress.load(Ordering::SeqCst)) {
+        if listening && self.has_news() {
             self.wake_loop();
         }
     }
@@ -77,7 +77,7 @@ impl Mailbox {
         }
         // SeqCst: as in `listen`, the other way round.
         self.attending.store(attending, Ordering::SeqCst);
-        if !attending && (!self.outbox.is_empty() || self.has_progress.load(Ordering::SeqCst)) {
+        if !attending && self.has_news() {
             self.wake_loop();
         }
     }
@@ -107,6 +107,11 @@ impl Mailbox {
         if self.listening.load(Ordering::SeqCst) {
             self.wake_unless_attending();
         }
+    }
+
+    /// SeqCst loads: halves of the argument in [`Mailbox::listen`].
+    pub fn has_news(&self) -> bool {
+        !self.outbox.is_empty() || self.has_progress.load(Ordering::SeqCst)
     }
 
     pub fn take_progressed(&self) -> Vec<Arc<Task>> {

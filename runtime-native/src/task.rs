@@ -123,14 +123,15 @@ impl Task {
         self.queued.store(clock::now(), Ordering::Relaxed);
     }
 
-    /// Claims a queued task for a worker and starts its clock.
+    /// Claims a queued task for a worker. Who succeeds goes on with [`Task::start_clock`].
     pub fn claim(&self, worker: u32, job: u32) -> bool {
-        let claimed = self.state.claim(worker, job);
-        if claimed {
-            // Relaxed: only used for a duration; a canceller that comes in between reads 0 and reports 0 ms.
-            self.started.store(clock::now(), Ordering::Relaxed);
-        }
-        claimed
+        self.state.claim(worker, job)
+    }
+
+    /// It has been claimed, and starts now (on [`clock`]).
+    pub fn start_clock(&self, now: u64) {
+        // Relaxed: only used for a duration; a canceller that comes in between reads 0 and reports 0 ms.
+        self.started.store(now, Ordering::Relaxed);
     }
 
     /// The arguments.
@@ -171,7 +172,7 @@ impl Task {
             self.queued.load(Ordering::Relaxed),
             self.started.load(Ordering::Relaxed),
         );
-        let now = clock::now();
+        let now = clock::note();
         // A canceller may come between the claim and the store of its time.
         let started = if claimed == 0 { now } else { claimed };
         Run {

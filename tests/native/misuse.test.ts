@@ -204,7 +204,10 @@ const STRANGE = `[undefined, null, true, "text", Symbol("s"), 10n, NaN, Infinity
         const said = await new Promise((resolve, reject) => { worker.once("message", resolve); worker.once("error", reject); });
         assert.equal(said, "fine");
         await worker.terminate();
-        assert.equal(root.block(0, 5_000, 0) & 15, 0);
+        let waited;
+        // The end of the worker may be a service that is asked for first.
+        while ((waited = root.block(0, 5_000, 0) & 7) === 2) while (root.service() >= 0);
+        assert.equal(waited, 0);
         root.close(true);
       } else {
         let calls = 0;

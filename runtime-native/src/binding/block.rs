@@ -13,9 +13,10 @@ use napi::sys;
 use super::jobs::{Alive, Calls, execute};
 use super::port::Port;
 use super::report::report_one;
-use super::transit::duration;
+use super::transit::{bury_dead_stores, duration};
 use super::value::{Outcome, enter, from_int, index};
 use super::worker_side::{MAX_HELP_DEPTH, WorkerSide};
+use crate::clock;
 use crate::sleep::{Patience, Reach, resting};
 use crate::state::Phase;
 use crate::task::Task;
@@ -43,7 +44,10 @@ enum Waited {
     Never = 5,
 }
 
-/// `block(slot, ms, depth) → Waited`, plus 16 for each record that was written (the last progress, the settlement).
+/// Added to a result when there are other records to [`drain`](super::report::drain), so that who waits again and again need not ask.
+const MORE: i32 = 8;
+
+/// `block(slot, ms, depth) → Waited`, plus `MORE`, plus 16 for each record that was written (the last progress, the settlement).
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -71,7 +75,9 @@ pub unsafe extern "C" fn block(env: sys::napi_env, info: sys::napi_callback_info
             } else {
                 0
             };
-            from_int(env, waited as i32 + 16 * records)
+            bury_dead_stores(env);
+            let more = if port.has_news() { MORE } else { 0 };
+            from_int(env, waited as i32 + more + 16 * records)
         })
     }
 }
@@ -190,7 +196,7 @@ fn help(port: &Port, side: &WorkerSide, calls: &Calls, awaited: &Arc<Task>, chos
         }
         port.pool.find_for_waiting(&side.worker, reach)
     };
-    match next.map(|task| execute(port, side, calls, task)) {
+    match next.map(|task| execute(port, side, calls, task, clock::now())) {
         Some(Alive::Yes) => Helped::Yes,
         Some(Alive::No) => Helped::Stopped,
         None => Helped::No,

@@ -77,9 +77,9 @@ impl Calls {
     }
 }
 
-/// Runs a queue entry, if it is not stale.
-pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>) -> Alive {
-    let Some((job, task)) = side.open(&port.pool, entry) else {
+/// Runs a queue entry, if it is not stale. `now`: on [`clock`].
+pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>, now: u64) -> Alive {
+    let Some((job, task)) = side.open(&port.pool, entry, now) else {
         return Alive::Yes;
     };
     // SAFETY: `open` has claimed it on this thread.
@@ -207,24 +207,31 @@ pub unsafe extern "C" fn work(env: sys::napi_env, info: sys::napi_callback_info)
 fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
     let (pool, worker) = (&port.pool, &side.worker);
     wake_up(port, side);
+    // When the last job ended, if there has been nothing since.
+    let mut just_ended = None;
     loop {
         if pool.is_closing() || worker.is_doomed() || worker.is_retired() {
             return Left::End;
         }
         if side.held() > 0 {
+            just_ended = None;
             // The event loop belongs to the pending jobs; nested tasks, which they may be waiting for, run in between.
             match pool.find_for_waiting(worker, Reach::Own) {
                 Some(task) => {
-                    if execute(port, side, calls, task) == Alive::No {
+                    if execute(port, side, calls, task, clock::now()) == Alive::No {
                         return Left::End;
                     }
-                    if over_time(side) {
+                    if over_time(side, clock::now()) {
                         return Left::Turn;
                     }
                 }
                 None if port.event_loop.is_native() && !port.mailbox.outbox.is_empty() => {
                     // Without a turn of the event loop, which costs some µs. But not for ever: others wait for one.
-                    return if over_time(side) { Left::Turn } else { Left::Deliver };
+                    return if over_time(side, clock::now()) {
+                        Left::Turn
+                    } else {
+                        Left::Deliver
+                    };
                 }
                 None => {
                     side.asleep_in_loop.set(Some(Asleep::Waiting));
@@ -239,22 +246,24 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
         if pool.has_too_many(worker) {
             return Left::Leave;
         }
-        let next = pool.find_for_idle(worker, &mut side.turns.borrow_mut());
-        if let Some(task) = next {
-            if execute(port, side, calls, task) == Alive::No {
-                return Left::End;
-            }
-            if side.held() == 0 && over_time(side) {
-                return Left::Turn;
-            }
-            continue;
+        let mut next = pool.find_for_idle(worker, &mut side.turns.borrow_mut());
+        if next.is_none() {
+            just_ended = None;
+            next = resting::search(pool, worker, &mut side.turns.borrow_mut());
         }
-        let next = resting::search(pool, worker, &mut side.turns.borrow_mut());
         if let Some(task) = next {
-            if execute(port, side, calls, task) == Alive::No {
+            let before = clock::noted();
+            if execute(port, side, calls, task, just_ended.unwrap_or_else(clock::now)) == Alive::No {
                 return Left::End;
             }
-            if side.held() == 0 && over_time(side) {
+            // Nothing has been noted if the entry was stale, or the job goes on asynchronously, or was given up.
+            let now = if clock::noted() == before {
+                clock::now()
+            } else {
+                clock::noted()
+            };
+            just_ended = Some(now);
+            if side.held() == 0 && over_time(side, now) {
                 return Left::Turn;
             }
             continue;
@@ -269,13 +278,13 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
     }
 }
 
-fn over_time(side: &WorkerSide) -> bool {
+fn over_time(side: &WorkerSide, now: u64) -> bool {
     let (jobs, time) = if side.worker.aside() == 0 {
         (JOBS_WITHOUT_TURN, TIME_WITHOUT_TURN)
     } else {
         (JOBS_BESIDE_SUSPENDED, TIME_BESIDE_SUSPENDED)
     };
-    side.jobs_since_turn.get() >= jobs || clock::now() - side.turned_at.get() >= time
+    side.jobs_since_turn.get() >= jobs || now.saturating_sub(side.turned_at.get()) >= time
 }
 
 /// Ends a sleep in the event loop, if there was one.

@@ -95,6 +95,11 @@ impl Port {
         }
     }
 
+    /// Whether there is something to report.
+    pub fn has_news(&self) -> bool {
+        !self.backlog.borrow().is_empty() || !self.progressed.borrow().is_empty() || self.mailbox.has_news()
+    }
+
     /// Whether JavaScript can still run here. False when the environment is being terminated.
     pub fn breathe(&self) -> bool {
         let (mut scope, mut function, mut receiver, mut result) =

@@ -142,8 +142,8 @@ impl WorkerSide {
         }
     }
 
-    /// Claims a queue entry and opens a job for it. None when the entry is stale.
-    pub fn open(&self, pool: &Pool, task: Arc<Task>) -> Option<(u32, Arc<Task>)> {
+    /// Claims a queue entry and opens a job for it, which starts at `now`. None when the entry is stale.
+    pub fn open(&self, pool: &Pool, task: Arc<Task>, now: u64) -> Option<(u32, Arc<Task>)> {
         let slot = self.free.borrow().last().copied();
         let job = match slot {
             Some(last) => next_job(last),
@@ -155,6 +155,7 @@ impl WorkerSide {
             self.worker.close_job(job);
             return None;
         }
+        task.start_clock(now);
         pool.note_dequeued();
         let open = OpenJob {
             job,

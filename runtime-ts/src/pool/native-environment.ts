@@ -24,7 +24,8 @@ const PROGRESS = 64;
 const RECORD_HEADER = 48;
 
 /** Results of `block`, as in runtime-native/src/binding/block.rs; above these bits stands the number of records. */
-const WAITED = 15;
+const WAITED = 7;
+const MORE = 8;
 const WAITED_BITS = 4;
 const SETTLED = 0;
 const TIME_OUT = 1;
@@ -126,6 +127,8 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   protected drains(): boolean {
     return false;
   }
+  /** The last pending task is being settled. */
+  protected nonePending(): void {}
   /** One more worker would help. */
   protected abstract wantWorker(): void;
   /** Does what only this environment can do; called when a blocking wait is interrupted for it. */
@@ -334,7 +337,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   }
 
   private settled(slot: number, kept: boolean): void {
-    this.pending--;
+    if (--this.pending === 0) this.nonePending();
     this.sinks[slot] = undefined;
     const marks = this.marks[slot]!;
     if (marks !== 0) {
@@ -378,8 +381,9 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       const waited = result & WAITED;
       if (waited === TIME_OUT) return !this.isPending(ticket);
       if (waited === SERVICE) this.serve();
-      else if (waited === SETTLED) this.deliver();
-      else if (waited === TOO_DEEP)
+      else if (waited === SETTLED) {
+        if ((result & MORE) !== 0) this.deliver();
+      } else if (waited === TOO_DEEP)
         throw new RangeError("Maximum call stack size exceeded: this worker waits in thousands of nested parallel calls.");
       else if (waited === NEVER)
         throw new ParallelError(

@@ -377,19 +377,14 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     await new Promise<void>((resolve) => {
       this.drained = resolve;
       if (timeout !== Infinity) limit = setTimeout(resolve, Math.min(timeout, LONGEST_TIMER));
-      this.checkDrained();
+      if (this.pending === 0) resolve();
     });
     clearTimeout(limit);
     this.drained = undefined;
   }
 
-  private checkDrained(): void {
-    if (this.pending === 0) this.drained?.();
-  }
-
-  protected override deliver(): void {
-    super.deliver();
-    if (this.drained !== undefined) this.checkDrained();
+  protected override nonePending(): void {
+    this.drained?.();
   }
 }
 
