@@ -7,7 +7,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { root, require } from "./project.mjs";
-import { BUNDLE_ENDING } from "./worker-bundles.mjs";
+import { BUNDLE_ENDING } from "./runtime-bundles.mjs";
 
 /** `{ subpath, cjs, cjsTypes, esm, types }` of each entry that is code; paths absolute. */
 export function entries() {

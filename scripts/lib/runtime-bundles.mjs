@@ -14,7 +14,7 @@ const sources = path.join(root, "runtime-ts/src");
 const output = path.join(root, "dist/runtime-ts/src");
 
 /** Ending of a bundle's name; the compiler never writes one. */
-const ENDING = ".bundle.js";
+export const BUNDLE_ENDING = ".bundle.js";
 
 /** Entry points that programs load. They share their state, so they are one bundle. */
 const ENTRIES = ["index", "stub"];
@@ -44,7 +44,7 @@ export function bundleRuntime() {
 
 function bundle(name, options) {
   buildSync({
-    outfile: path.join(output, name + ENDING),
+    outfile: path.join(output, name + BUNDLE_ENDING),
     bundle: true,
     platform: "node",
     format: "cjs",
@@ -66,6 +66,6 @@ function bundle(name, options) {
  */
 function replaceByBundle(entry) {
   const file = path.join(output, `${entry}.js`);
-  const text = `"use strict";\nconst runtime = require("./runtime${ENDING}");\nmodule.exports = runtime.${entry};\n`;
+  const text = `"use strict";\nconst runtime = require("./runtime${BUNDLE_ENDING}");\nmodule.exports = runtime.${entry};\n`;
   if (fs.readFileSync(file, "utf8") !== text) fs.writeFileSync(file, text);
 }

@@ -20,12 +20,12 @@ function targets(): string[] {
 
 let found: { path: string; binding: NativeBinding } | { reason: string } | undefined;
 
-function load(): { path: string; binding: NativeBinding } | { reason: string } {
+function load(folder: string): { path: string; binding: NativeBinding } | { reason: string } {
   // It ends the process at the first call of a libuv function that it does not have.
   if (process.versions["bun"] !== undefined) return { reason: "Bun does not have the libuv functions that the native backend calls" };
   const failures: string[] = [];
   for (const target of targets()) {
-    const path = join(FOLDER, `makeparallel.${target}.node`);
+    const path = join(folder, `makeparallel.${target}.node`);
     if (!existsSync(path)) continue;
     try {
       return { path, binding: require(path) as NativeBinding };
@@ -37,12 +37,15 @@ function load(): { path: string; binding: NativeBinding } | { reason: string } {
     }
   }
   if (failures.length > 0) return { reason: `its binary does not load: ${failures.join("; ")}` };
-  return { reason: `there is no binary for ${targets().join(" or ")} in ${FOLDER}` };
+  return { reason: `there is no binary for ${targets().join(" or ")} in ${folder}` };
 }
 
-/** Whether the addon is there and loads; the answer of the first call is kept. */
-export function findBinding(): { path: string; binding: NativeBinding } | { reason: string } {
-  return (found ??= load());
+/**
+ * Whether the addon is there and loads; the answer of the first call is kept.
+ * @param folder that it is in, for code that is bundled elsewhere
+ */
+export function findBinding(folder: string = FOLDER): { path: string; binding: NativeBinding } | { reason: string } {
+  return (found ??= load(folder));
 }
 
 /** @throws Error when it is not there */

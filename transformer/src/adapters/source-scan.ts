@@ -4,6 +4,8 @@ import * as path from "node:path";
 import { findBinding } from "../../../runtime-ts/src/pool/native-binding";
 import { type FoundSources, searchNewSources, searchSources } from "./source-search";
 
+/** As seen from dist/transformer/src/adapters, where the plugin's bundle is, too. */
+const ADDON_FOLDER = path.join(__dirname, "../../../native");
 /** Reading more files than this takes longer than answering for those that a build has. */
 const LIMIT = { native: 20_000, javascript: 5_000 };
 
@@ -30,7 +32,7 @@ export class SourceScan {
    */
   static of(folder: string, output: string): SourceScan | undefined {
     // The runtime's addon: it is a library that is loaded, nothing is started.
-    const native = findBinding();
+    const native = findBinding(ADDON_FOLDER);
     if (!("binding" in native)) {
       const found = searchSources(folder, output, LIMIT.javascript);
       return found && new SourceScan(folder, output, found, () => found);
