@@ -97,10 +97,32 @@ function testWithoutApi({ typescript }) {
     ["esbuild.mjs"],
     ...["native", "typescript"].map((backend) => ["dist/main.js", backend]),
   ];
-  return steps.every(([file, ...args]) => {
+  const built = steps.every(([file, ...args]) => {
     const backend = file === "dist/main.js" ? args[0] : undefined;
     return runIn(folder, process.execPath, [file, ...args], backend ? { MAKEPARALLEL_BACKEND: backend } : {}) === 0;
   });
+  return built && isSetUpByInit(folder);
+}
+
+/** The same project before it was set up: `doctor` says what is wrong, `init` mends it, what `npm run build` then makes runs, and `doctor` is content. */
+function isSetUpByInit(folder) {
+  for (const name of ["esbuild.mjs", "dist"]) fs.rmSync(path.join(folder, name), { recursive: true, force: true });
+  const manifest = path.join(folder, "package.json");
+  fs.writeFileSync(manifest, JSON.stringify({ ...JSON.parse(fs.readFileSync(manifest, "utf8")), scripts: { build: "tsc" } }, null, 2));
+  const main = path.join("node_modules", "makeparallel", "dist", "transformer", "src", "cli", "main.js");
+  const cli = (...args) => spawnSync(process.execPath, [main, ...args], { cwd: folder, encoding: "utf8" });
+  const before = cli("doctor");
+  const init = cli("init", "--no-install");
+  const steps = [
+    ["doctor names MP4007", before.status === 1 && before.stdout.includes("MP4007")],
+    ["init sets esbuild up", init.status === 0 && fs.existsSync(path.join(folder, "esbuild.mjs"))],
+    ["init has nothing left to do", cli("init", "--no-install").stdout.includes("Nothing to change")],
+    ["npm run build", runIn(folder, "npm", ["run", "build"]) === 0],
+    ["the program runs", runIn(folder, process.execPath, ["dist/main.js", "native"], { MAKEPARALLEL_BACKEND: "native" }) === 0],
+    ["doctor is content", cli("doctor").status === 0],
+  ];
+  for (const [step, passed] of steps) if (!passed) console.error(`Failed: ${step}\n${before.stdout}${init.stdout}${init.stderr}`);
+  return steps.every(([, passed]) => passed);
 }
 
 function runIn(cwd, command, args, env = {}) {

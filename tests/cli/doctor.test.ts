@@ -285,6 +285,13 @@ test("the native backend is absent", async () => {
   found.add("MP4021");
 });
 
+test("a worktree or a submodule of git, where .git is a file", async () => {
+  const project = inlineProject(FILES, INSTALLED);
+  fs.rmSync(project.file(".git"), { recursive: true, force: true });
+  fs.writeFileSync(project.file(".git"), "gitdir: ../elsewhere/.git/worktrees/here\n");
+  expect(await codes(project)).toEqual([]);
+});
+
 describe("marks in output", () => {
   test.each([
     ['const { parallel } = require("makeparallel");\nexports.f = parallel(() => 1);'],

@@ -12,11 +12,20 @@ export function readText(file: string): string | undefined {
 }
 
 export function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  return entryAt(file)?.isFile() === true;
 }
 
 export function isFolder(folder: string): boolean {
-  return fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  return entryAt(folder)?.isDirectory() === true;
+}
+
+/** Undefined also where a file stands in the place of a folder of the path, or where it may not be looked at: `throwIfNoEntry` is about the last part only. */
+function entryAt(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The folder and those above it, from the inside out. */

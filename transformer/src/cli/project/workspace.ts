@@ -16,8 +16,8 @@ export function findWorkspace(folder: string): Workspace | undefined {
     const found = typeof read === "object" ? read : undefined;
     const lists = found?.json.workspaces !== undefined || readText(path.join(at, "pnpm-workspace.yaml")) !== undefined;
     if (lists) return { root: at, package: found };
-    // Nothing above the repository's root belongs to it.
-    if (isFile(path.join(at, ".git", "HEAD"))) return undefined;
+    // Nothing above the repository's root belongs to it. In a worktree or a submodule `.git` is a file, which names the folder.
+    if (isFile(path.join(at, ".git", "HEAD")) || readText(path.join(at, ".git"))?.startsWith("gitdir:")) return undefined;
   }
   return undefined;
 }
