@@ -11,8 +11,8 @@ import type * as esbuild from "esbuild";
 import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
 import { resolutionKey } from "../emit/options";
-import { FolderListings } from "./folder-listings";
 import { specifiersIn } from "./project-files";
+import { SourceProbe } from "./source-probe";
 
 type ImportKind = "import" | "require";
 
@@ -28,13 +28,16 @@ interface Text {
   size: number;
   /** The build in which it was compared with the file last. */
   checked: number;
-  /** Of the text, once asked for. */
+}
+
+/** What a text says, once asked for. */
+interface Facts {
+  text: string;
   isMarked?: boolean;
   specifiers?: ReadonlySet<string>;
 }
 
 const SOURCE = /\.[cm]?[jt]sx?$/;
-const EXTENSIONS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
 const IN_PACKAGE = /[\\/]node_modules[\\/]/;
 
 export function isProjectSource(file: string): boolean {
@@ -44,13 +47,10 @@ export function isProjectSource(file: string): boolean {
 export class EsbuildModules {
   readonly resolutions = new Map<string, Resolution>();
   readonly #texts = new Map<string, Text>();
+  readonly #facts = new Map<string, Facts>();
   readonly #missed = new Map<string, Question>();
   /** Answers of this build by what they hang on, of which many imports have the same. */
   readonly #answers = new Map<string, Promise<Resolution>>();
-  /** Of this build. */
-  #listings = new FolderListings();
-  /** What paths in imports mean, in this build. */
-  readonly #probed = new Map<string, string | undefined>();
   #generation = 0;
 
   constructor(
@@ -62,8 +62,6 @@ export class EsbuildModules {
   nextBuild(): void {
     this.#generation++;
     this.#answers.clear();
-    this.#listings = new FolderListings();
-    this.#probed.clear();
     for (const file of this.#texts.keys()) this.read(file);
     const gone = new Map<string, boolean>();
     for (const [key, resolution] of this.resolutions) {
@@ -76,35 +74,40 @@ export class EsbuildModules {
   }
 
   read(file: string): string | undefined {
-    return this.#text(file).text;
-  }
-
-  /** Whether a file could have a mark. */
-  isMarked(file: string): boolean {
-    const known = this.#text(file);
-    return (known.isMarked ??= known.text !== undefined && mayContainMark(known.text));
-  }
-
-  #specifiersOf(file: string): ReadonlySet<string> {
-    const known = this.#text(file);
-    return (known.specifiers ??= specifiersIn(known.text ?? ""));
-  }
-
-  #text(file: string): Text {
     const known = this.#texts.get(file);
-    if (known?.checked === this.#generation) return known;
+    if (known?.checked === this.#generation) return known.text;
     const stat = fs.statSync(file, { throwIfNoEntry: false });
     const modified = stat?.mtimeMs ?? -1;
     const size = stat?.size ?? -1;
     if (known && known.modified === modified && known.size === size) {
       known.checked = this.#generation;
-      return known;
+      return known.text;
     }
     const text = stat?.isFile() ? fs.readFileSync(file, "utf8") : undefined;
-    const fresh: Text = { text, modified, size, checked: this.#generation };
-    this.#texts.set(file, fresh);
+    this.#texts.set(file, { text, modified, size, checked: this.#generation });
     if (known && known.text !== text) this.changed(file);
-    return fresh;
+    return text;
+  }
+
+  /** Whether a file could have a mark. */
+  isMarked(file: string): boolean {
+    const facts = this.#factsOf(file);
+    return (facts.isMarked ??= mayContainMark(facts.text));
+  }
+
+  #specifiersOf(file: string): ReadonlySet<string> {
+    const facts = this.#factsOf(file);
+    return (facts.specifiers ??= specifiersIn(facts.text));
+  }
+
+  #factsOf(file: string): Facts {
+    const text = this.read(file) ?? "";
+    let facts = this.#facts.get(file);
+    if (facts?.text !== text) {
+      facts = { text };
+      this.#facts.set(file, facts);
+    }
+    return facts;
   }
 
   resolve(specifier: string, fromFile: string, kind: ImportKind): Resolution | undefined {
@@ -183,6 +186,7 @@ export class EsbuildModules {
    */
   async reachable(entries: readonly string[], follow: boolean): Promise<Set<string>> {
     const found = new Set<string>();
+    const probe = new SourceProbe();
     const packages = new Map<string, Promise<string | undefined>>();
     const visit = async (file: string): Promise<void> => {
       if (found.has(file)) return;
@@ -191,7 +195,7 @@ export class EsbuildModules {
       const next: Promise<void>[] = [];
       for (const specifier of this.#specifiersOf(file)) {
         if (specifier.startsWith(".") || path.isAbsolute(specifier)) {
-          const target = this.#probe(path.resolve(path.dirname(file), specifier));
+          const target = probe.find(path.resolve(path.dirname(file), specifier));
           if (target !== undefined && isProjectSource(target)) next.push(visit(target));
         } else if (!isBuiltin(specifier) && !specifier.startsWith("makeparallel")) {
           let target = packages.get(specifier);
@@ -209,31 +213,4 @@ export class EsbuildModules {
     await Promise.all(entries.filter(isProjectSource).map(visit));
     return found;
   }
-
-  /** The file that a path in an import means. */
-  #probe(file: string): string | undefined {
-    const known = this.#probed.get(file);
-    if (known !== undefined || this.#probed.has(file)) return known;
-    let found: string | undefined;
-    for (const candidate of candidatesOf(file)) {
-      if (SOURCE.test(candidate) && this.#listings.hasFile(candidate)) {
-        found = candidate;
-        break;
-      }
-    }
-    this.#probed.set(file, found);
-    return found;
-  }
-}
-
-function* candidatesOf(file: string): Generator<string> {
-  yield file;
-  const js = /\.([cm]?)js(x?)$/.exec(file);
-  if (js) {
-    const base = file.slice(0, js.index);
-    yield `${base}.${js[1]}ts${js[2]}`;
-    yield `${base}.tsx`;
-  }
-  for (const extension of EXTENSIONS) yield file + extension;
-  for (const extension of EXTENSIONS) yield path.join(file, `index${extension}`);
 }
