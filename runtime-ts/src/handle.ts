@@ -6,18 +6,17 @@
  * The promise behind `then` is made on first use, because making one for each of a million polled handles would cost more than the tasks.
  */
 import { AsyncResource } from "node:async_hooks";
-import { HANDLE_BRAND } from "./codec";
-import { decodeValue } from "./codec";
-import { CancelledError, DependencyError, ParallelError, TimeoutError, WorkerCrashedError } from "./errors";
+import { decodeValue, HANDLE_BRAND } from "./codec";
+import { ParallelError, TimeoutError } from "./errors";
+import { type Launch, More } from "./handle-extra";
 import type { FunctionRecord } from "./metrics";
 import { processNow } from "./clock";
 import { checkMs } from "./options";
-import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
-import { NOT_RUN, Phase, Settlement } from "./pool/backend";
-import { isStartFailure } from "./pool/start-failure";
+import { type Backend, type Encoded, Phase, type Run, Settlement, type TaskSink, type Ticket } from "./pool/backend";
+import { outcomeError } from "./outcome-error";
 import { Continuation, continueSoon } from "./continuation";
 import { tracePull, traceRun } from "./trace-events";
-import { addPushSite, type PushSite } from "./push-site";
+import { addPushSite } from "./push-site";
 import { afterRejection, enterWait, leaveWait, lookedAt } from "./unhandled";
 
 export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
@@ -33,51 +32,9 @@ export interface HandleOrigin {
 /** Payloads up to this many bytes are decoded when they arrive: copying them would cost as much. */
 const EAGER_BYTES = 16;
 
-/** Repeats a task; made by retry.ts when the option is set. */
-export interface Retrier {
-  /** ms to wait before the next run, or undefined when this failure is final. */
-  next(error: unknown): number | undefined;
-  /** Pushes the next run with `sink`; gives its ticket. */
-  push(sink: TaskSink): Ticket;
-}
-
-/** A task that this thread pushes when the handles it waits for have settled: those are none that the backend can wait for. */
-export interface Launch {
-  handles: readonly AsyncHandle<unknown>[];
-  /** When the task's time limit passes (performance.now()); Infinity without one. */
-  deadline: number;
-  timer: NodeJS.Timeout | undefined;
-  /** Pushes, or settles the handle when one of `handles` failed. */
-  start(): void;
-}
-
 /** Thrown through the encoder when a handle among the arguments has failed already. */
 export class FailedInput {
   constructor(readonly handle: AsyncHandle<unknown>) {}
-}
-
-/** What most handles never need, kept apart so that they stay small. */
-class More {
-  progress = 0;
-  progressCallbacks: ((fraction: number) => void)[] | undefined;
-  metadata: Map<unknown, unknown> | undefined;
-  cancelReason: unknown = undefined;
-  grace: number | undefined;
-  timeout: number | undefined;
-  after: readonly AsyncHandle<unknown>[] | undefined;
-  /** Runs once, right after settling: removes abort listeners, counts in stats, feeds followers. */
-  settled: ((handle: AsyncHandle<unknown>) => void)[] | undefined;
-  retrier: Retrier | undefined;
-  /** When the next run is due (performance.now()), while one is planned. */
-  retryAt: number | undefined;
-  retryTimer: NodeJS.Timeout | undefined;
-  /** The handle that settles this one, for calls that share a memoized run. */
-  source: AsyncHandle<unknown> | undefined;
-  launch: Launch | undefined;
-  /** In the trace: see trace-events.ts. */
-  flow = 0;
-  /** Where the call was, if it was recorded. */
-  site: PushSite | undefined;
 }
 
 type Callback = ((value: any) => unknown) | undefined;
@@ -393,7 +350,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
         this._flags |= RAW;
       }
     } else {
-      let error = this._errorFor(settlement, payload, detail);
+      let error = outcomeError(this.name, more, settlement, payload, detail);
       addPushSite(error, more?.site, this.name, settlement !== Settlement.Rejected);
       if (more?.retrier !== undefined && (settlement === Settlement.Rejected || settlement === Settlement.Crashed)) {
         try {
@@ -737,67 +694,6 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     this._extra().launch = { handles: [failed], deadline: Infinity, timer: undefined, start };
     failed._whenSettled(() => queueMicrotask(() => this._launch()));
     return true;
-  }
-
-  private _errorFor(settlement: Settlement, payload: Encoded | null, detail: number): unknown {
-    const task = this.name;
-    switch (settlement) {
-      case Settlement.Rejected:
-        this._decode(payload!);
-        return this._value;
-      case Settlement.Cancelled: {
-        const reason = this._more?.cancelReason;
-        const because = reason instanceof Error ? `: ${reason.message}` : typeof reason === "string" ? `: ${reason}` : "";
-        return new CancelledError(`${task} was cancelled${because}.`, reason === undefined ? { task } : { task, cause: reason });
-      }
-      case Settlement.TimedOut:
-        return new TimeoutError(`${task} has not ended within its timeout of ${this._more?.timeout ?? "?"} ms.`, { task });
-      case Settlement.DependencyFailed: {
-        const failed = this._more?.after?.[detail];
-        failed?.isReady();
-        if (failed !== undefined) lookedAt(failed);
-        return new DependencyError(`${task} did not run, because ${failed?.name ?? "a task"} that it waits for failed.`, {
-          task,
-          cause: failed?._error(),
-        });
-      }
-      default:
-        return this._crash(payload, detail);
-    }
-  }
-
-  private _crash(payload: Encoded | null, detail: number): WorkerCrashedError {
-    const task = this.name;
-    if (detail === NOT_RUN)
-      return new WorkerCrashedError(
-        `${task} was not run, because the worker whose task called it is being stopped: another task on it went on after its time was over or it ` +
-          "was cancelled.",
-        { task },
-      );
-    if (payload === null || payload.start === payload.end)
-      return new WorkerCrashedError(
-        `The worker that ran ${task} ended under it and could not say why: it ran out of memory, or was stopped because another task on it (such as ` +
-          `one that ${task} waits for) went on after its time was over or it was cancelled.`,
-        { task },
-      );
-    this._decode(payload);
-    const why = this._value;
-    if (typeof why === "number") {
-      return new WorkerCrashedError(
-        `The worker that ran ${task} ended under it: process.exit(${why}) was called in it, or in another task on the same worker.`,
-        {
-          task,
-          exitCode: why,
-        },
-      );
-    }
-    if (isStartFailure(why))
-      return new WorkerCrashedError(`${task} was not run, because no worker can be started: ${why.message}`, {
-        task,
-        cause: why.cause ?? why,
-      });
-    const text = why instanceof Error ? `${why.name}: ${why.message}` : String(why);
-    return new WorkerCrashedError(`The worker that ran ${task} ended under it: ${text}`, { task, cause: why });
   }
 
   /** @internal */

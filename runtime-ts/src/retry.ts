@@ -3,7 +3,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { Writer } from "./codec";
-import type { Retrier } from "./handle";
+import type { Retrier } from "./handle-extra";
 import type { ResolvedRetry } from "./options";
 import type { Backend, PushOptions } from "./pool/backend";
 
