@@ -6,12 +6,13 @@
  */
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
-import type { Diagnostic, FileResult, Position, SlicePlan, TypeScript } from "../core";
+import type { Diagnostic, Position, TypeScript } from "../core";
 import { type Bundle, bundleChunks } from "../emit/bundle";
 import { fromBundler } from "../emit/messages";
 import type { BundleOptions, SourceFormat } from "../emit/options";
 import { manifestText, writeBundle } from "../emit/write-output";
 import { Project } from "../project";
+import { AnalyzedFiles } from "./analyzed-files";
 import { EsbuildModules, isProjectSource } from "./esbuild-modules";
 import type { EsbuildPluginOptions } from "./esbuild";
 import type { Questions } from "./esbuild-questions";
@@ -27,8 +28,7 @@ export class HostBuild {
   #project: Project | undefined;
   /** Of this build; see {@link #prepare}. */
   #prepared: Promise<void> | undefined;
-  #marked = new Set<string>();
-  #results = new Map<string, FileResult>();
+  #files: AnalyzedFiles;
   /** Files that were handed out as they are in this build. */
   #plain = new Set<string>();
   /** A mark was met in some build, be it outside of the project's folder. */
@@ -42,13 +42,24 @@ export class HostBuild {
   ) {
     this.#settings = settings;
     this.#modules = new EsbuildModules(build, (file) => this.#project?.invalidate(file));
+    this.#files = this.#noFiles();
+  }
+
+  #noFiles(): AnalyzedFiles {
+    const settings = this.#settings;
+    return new AnalyzedFiles({
+      project: () => this.#core(),
+      root: settings.root,
+      manifestKey: settings.key,
+      read: (file) => this.#modules.read(file),
+      format: (file, text) => ({ module: settings.formatOf(file, text) }),
+    });
   }
 
   /** A build begins, perhaps another one of the same setup. */
   start(): void {
     this.#prepared = undefined;
-    this.#marked = new Set();
-    this.#results = new Map();
+    this.#files = this.#noFiles();
     this.#plain = new Set();
     this.#modules.nextBuild();
   }
@@ -65,8 +76,8 @@ export class HostBuild {
     }
     this.#hasMet ||= isMarked;
     await (this.#prepared ??= this.#prepare());
-    if (isMarked && !this.#results.has(file)) await this.#analyze([file]);
-    const result = this.#results.get(file);
+    if (isMarked && !this.#files.results.has(file)) await this.#analyze([file]);
+    const result = this.#files.results.get(file);
     if (!result) {
       this.#plain.add(file);
       return undefined;
@@ -114,39 +125,16 @@ export class HostBuild {
     await this.#analyze(marked);
   }
 
-  async #analyze(files: readonly string[]): Promise<void> {
-    for (const file of files) this.#marked.add(file);
-    const instrument = new Set<string>();
-    for (;;) {
-      instrument.clear();
-      for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
-      // What one file needs of another is known only now; most answers are the same as before, and cached.
-      for (const file of [...this.#marked, ...instrument]) this.#run(file);
-      // The slices ask for more than the analysis.
-      this.#slice();
-      if (!(await this.#modules.settle())) break;
-      // The core looks its conclusions through again when a file that was not there may have come: names that led outside may lead into the project.
-      this.#core().invalidate(path.join(this.#settings.root, "\0"));
-    }
-  }
-
-  #slice(): SlicePlan {
-    return this.#core().slice({ manifestKey: this.#settings.key }, this.#marked);
-  }
-
-  #run(file: string): FileResult {
-    const text = this.#modules.read(file) ?? "";
-    const result = this.#core().analyze(file, text, { module: this.#settings.formatOf(file, text), manifestKey: this.#settings.key });
-    this.#results.set(file, result);
-    return result;
+  #analyze(files: readonly string[]): Promise<void> {
+    return this.#files.analyzeAsking(files, () => this.#modules.settle());
   }
 
   async end(result: esbuild.BuildResult): Promise<esbuild.OnEndResult | undefined> {
     if (result.errors.length > 0) return undefined;
     const settings = this.#settings;
-    const plan = this.#slice();
+    const plan = this.#files.slice();
     const { errors, warnings } = this.#messages(plan.diagnostics);
-    for (const [file, { edits }] of this.#results) {
+    for (const [file, { edits }] of this.#files.results) {
       if (edits.length === 0) continue;
       const name = path.relative(settings.cwd, file);
       if (this.#plain.has(file)) {
@@ -223,7 +211,7 @@ export class HostBuild {
   /** A project module that a chunk has whole: its own marks become stubs there too. */
   async #loadForChunk(file: string): Promise<esbuild.OnLoadResult | undefined> {
     const text = this.#modules.read(file);
-    const result = this.#results.get(file);
+    const result = this.#files.results.get(file);
     if (!isProjectSource(file) || text === undefined || !result || result.edits.length === 0) return undefined;
     const edited = await editText(text, path.basename(file), result.edits);
     return {

@@ -6,11 +6,12 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import type { Diagnostic, Edit, FileResult, Resolution, SlicePlan, TypeScript } from "../core";
+import type { Diagnostic, Edit, Resolution, SlicePlan, TypeScript } from "../core";
 import { renderDiagnostics } from "../diagnostics/render";
 import type { BundleOptions, HostBuildOptions, SourceFormat } from "../emit/options";
 import { bundleChunksSync } from "../emit/sync-bundler";
 import { Project } from "../project";
+import { AnalyzedFiles } from "./analyzed-files";
 import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
 import { isProjectSource } from "./esbuild-modules";
 import { findTypeScript } from "./find-typescript";
@@ -48,8 +49,7 @@ interface Text {
 export class UnbuiltProject {
   readonly #project: Project;
   readonly #texts = new Map<string, Text>();
-  readonly #marked = new Set<string>();
-  readonly #results = new Map<string, FileResult>();
+  readonly #files: AnalyzedFiles;
   #isPrepared = false;
   #cached: CachedPlan | undefined;
 
@@ -63,6 +63,13 @@ export class UnbuiltProject {
       jsxFactories: jsxFactoriesOfBuild(host.settings),
       resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
       read: (file) => this.#read(file),
+    });
+    this.#files = new AnalyzedFiles({
+      project: () => this.#project,
+      root,
+      manifestKey: KEY,
+      read: (file) => this.#read(file),
+      format: () => ({ module: "esm", location: PLACE }),
     });
   }
 
@@ -82,7 +89,7 @@ export class UnbuiltProject {
     this.host.resolver.clear();
     this.#project.invalidate(path.join(this.host.root, "\0"));
     this.#isPrepared = false;
-    this.#results.clear();
+    this.#files.results.clear();
     this.#cached = undefined;
   }
 
@@ -98,8 +105,8 @@ export class UnbuiltProject {
     if (!isMarked && !/\bclass\b/.test(text)) return undefined;
     if (this.#read(file) !== text) this.#give(file, text);
     this.#prepare();
-    if (isMarked && !this.#results.has(file)) this.#add(file);
-    const result = this.#results.get(file);
+    if (isMarked && !this.#files.results.has(file)) this.#add(file);
+    const result = this.#files.results.get(file);
     if (!result) return undefined;
     const errors = result.diagnostics.filter(({ severity }) => severity === "error");
     if (errors.length > 0) throw new Error(`makeparallel can't transform ${file}\n\n${this.#render(errors)}`);
@@ -125,7 +132,7 @@ export class UnbuiltProject {
     this.#texts.set(file, { text, modified: stat?.mtimeMs ?? -1, size: stat?.size ?? -1 });
     this.#project.invalidate(file);
     this.#isPrepared = false;
-    this.#results.clear();
+    this.#files.results.clear();
     this.#cached = undefined;
   }
 
@@ -135,48 +142,34 @@ export class UnbuiltProject {
     const read = (file: string): string | undefined => this.#read(file);
     const { resolver } = this.host;
     for (const file of this.host.sources(read, (specifier, from) => resolver.resolve(specifier, from, "import"))) {
-      if (isProjectSource(file) && this.#isMarked(file)) this.#marked.add(file);
+      if (isProjectSource(file) && this.#isMarked(file)) this.#files.marked.add(file);
     }
-    for (const file of this.#marked) if (!this.#isMarked(file)) this.#marked.delete(file);
-    this.#analyze([...this.#marked].sort());
+    for (const file of this.#files.marked) if (!this.#isMarked(file)) this.#files.marked.delete(file);
+    this.#files.analyze([...this.#files.marked].sort());
   }
 
   /** A file that was not found before it was asked for. */
   #add(file: string): void {
-    this.#marked.add(file);
     this.#cached = undefined;
-    this.#analyze([file]);
-  }
-
-  #analyze(files: readonly string[]): void {
-    const instrument = new Set<string>();
-    for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
-    // What one file needs of another is known only now; most answers are the same as before, and cached.
-    for (const file of [...this.#marked, ...instrument]) this.#run(file);
-  }
-
-  #run(file: string): FileResult {
-    const result = this.#project.analyze(file, this.#read(file) ?? "", { module: "esm", manifestKey: KEY, location: PLACE });
-    this.#results.set(file, result);
-    return result;
+    this.#files.analyze([file]);
   }
 
   /** Sees to it that the chunks are in the cache. */
   #chunks(file: string): CachedPlan {
     if (this.#cached !== undefined && fs.existsSync(this.#cached.folder)) return this.#cached;
     try {
-      return (this.#cached = this.#write(this.#marked));
+      return (this.#cached = this.#write(this.#files.marked));
     } catch (error) {
       // Another file may be at fault, one that this program never asks for.
-      const needed = [file, ...(this.#results.get(file)?.dependencies ?? [])].filter((other) => this.#marked.has(other));
-      if (needed.length === this.#marked.size) throw error;
+      const needed = [file, ...(this.#files.results.get(file)?.dependencies ?? [])].filter((other) => this.#files.marked.has(other));
+      if (needed.length === this.#files.marked.size) throw error;
       return this.#write(needed);
     }
   }
 
   #write(files: Iterable<string>): CachedPlan {
     const { host } = this;
-    const plan = this.#project.slice({ manifestKey: KEY }, files);
+    const plan = this.#files.slice(files);
     const options = this.#bundleOptions(plan);
     const cached = cachedPlan(plan, options);
     if (isCached(cached)) return cached;

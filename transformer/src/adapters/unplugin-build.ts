@@ -16,6 +16,7 @@ import { fromBundler } from "../emit/messages";
 import type { BundleOptions, SourceFormat } from "../emit/options";
 import { portableRelative } from "../emit/paths";
 import { Project } from "../project";
+import { AnalyzedFiles } from "./analyzed-files";
 import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
 import { isProjectSource } from "./esbuild-modules";
 import { findTypeScript } from "./find-typescript";
@@ -43,8 +44,7 @@ export class UnpluginBuild {
   readonly #project: Project;
   /** Entries that are known to be analyzed in this build. */
   readonly #reached = new Set<string>();
-  readonly #marked = new Set<string>();
-  readonly #results = new Map<string, FileResult>();
+  readonly #files: AnalyzedFiles;
   /** With what each file was handed out, to see which was handed out too early. */
   readonly #handed = new Map<string, string>();
   #sources: readonly string[] | undefined;
@@ -70,6 +70,13 @@ export class UnpluginBuild {
       resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
       read: (file) => modules.read(file),
     });
+    this.#files = new AnalyzedFiles({
+      project: () => this.#project,
+      root: this.root,
+      manifestKey: this.key,
+      read: (file) => modules.read(file),
+      format: () => ({ module: "esm", location: host.location ?? PLACE }),
+    });
   }
 
   get #isDevelopment(): boolean {
@@ -80,8 +87,8 @@ export class UnpluginBuild {
   nextBuild(): void {
     this.#modules.nextBuild();
     this.#reached.clear();
-    this.#results.clear();
-    for (const file of this.#marked) if (!this.#isMarked(file)) this.#marked.delete(file);
+    this.#files.results.clear();
+    for (const file of this.#files.marked) if (!this.#isMarked(file)) this.#files.marked.delete(file);
   }
 
   /** @returns undefined for files that nothing is to be done about */
@@ -93,11 +100,11 @@ export class UnpluginBuild {
     return this.#exclusive(async () => {
       if (this.#isDevelopment) this.nextBuild();
       if (this.#modules.give(file, text)) {
-        this.#results.clear();
+        this.#files.results.clear();
         this.#reached.clear();
       }
       await this.#analyzeFrom([...this.#entries(), file]);
-      const result = this.#results.get(file);
+      const result = this.#files.results.get(file);
       this.#handed.set(file, editsKey(result));
       if (!result) return undefined;
       return this.#transformed(file, text, result);
@@ -117,15 +124,15 @@ export class UnpluginBuild {
       const folder = path.join(output.folder, CHUNK_FOLDER);
       if (loaded) {
         const files = new Set([...loaded].filter((file) => isProjectSource(file)));
-        for (const file of this.#marked) if (!files.has(file)) this.#marked.delete(file);
+        for (const file of this.#files.marked) if (!files.has(file)) this.#files.marked.delete(file);
         // A host that keeps modules on disk has not shown them to this process.
         await this.#analyzeFrom([...files].filter((file) => this.#isMarked(file)));
-        for (const file of this.#marked) if (!files.has(file)) this.#marked.delete(file);
+        for (const file of this.#files.marked) if (!files.has(file)) this.#files.marked.delete(file);
       }
-      const plan = this.#slice();
+      const plan = this.#files.slice();
       const messages = this.#messages(plan.diagnostics);
       for (const [file, key] of this.#handed) {
-        if (key !== editsKey(this.#results.get(file)) && this.#results.has(file)) messages.push(this.#tooEarly(file));
+        if (key !== editsKey(this.#files.results.get(file)) && this.#files.results.has(file)) messages.push(this.#tooEarly(file));
       }
       if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
       try {
@@ -149,7 +156,7 @@ export class UnpluginBuild {
     const watch = [...result.dependencies, ...this.#modules.dataOf([file, ...result.dependencies])];
     const hasTasks = result.tasks.length > 0;
     // Changed for the sake of tasks elsewhere.
-    if (!hasTasks) watch.push(...this.#marked);
+    if (!hasTasks) watch.push(...this.#files.marked);
     if (messages.some(({ severity }) => severity === "error") || result.edits.length === 0)
       return { edited: undefined, hasTasks, messages, watch };
     let { edits } = result;
@@ -167,7 +174,7 @@ export class UnpluginBuild {
 
   /** Writes the chunks of all that is known by now into the cache, if they are not there. */
   async #cached(): Promise<{ plan: CachedPlan; messages: HostMessage[] }> {
-    const plan = this.#slice();
+    const plan = this.#files.slice();
     const options = this.#bundleOptions(plan, undefined);
     const cached = cachedPlan(plan, options);
     if (isCached(cached)) return { plan: cached, messages: [] };
@@ -193,40 +200,14 @@ export class UnpluginBuild {
     const files = await this.#modules.reachable(fresh, !this.#isDevelopment);
     for (const file of [...fresh, ...files]) {
       this.#reached.add(file);
-      if (isProjectSource(file) && this.#isMarked(file)) this.#marked.add(file);
+      if (isProjectSource(file) && this.#isMarked(file)) this.#files.marked.add(file);
     }
-    await this.#analyze([...this.#marked].filter((file) => !this.#results.has(file)).sort());
-  }
-
-  async #analyze(files: readonly string[]): Promise<void> {
-    if (files.length === 0) return;
-    const instrument = new Set<string>();
-    for (;;) {
-      instrument.clear();
-      for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
-      // What one file needs of another is known only now; most answers are the same as before, and cached.
-      for (const file of [...this.#marked, ...instrument]) this.#run(file);
-      // The slices ask for more than the analysis.
-      this.#slice();
-      if (!(await this.#modules.settle())) return;
-      // Names that led nowhere may lead into the project.
-      this.#project.invalidate(path.join(this.root, "\0"));
-    }
-  }
-
-  #run(file: string): FileResult {
-    const location = this.host.location ?? PLACE;
-    const result = this.#project.analyze(file, this.#modules.read(file) ?? "", { module: "esm", manifestKey: this.key, location });
-    this.#results.set(file, result);
-    return result;
-  }
-
-  #slice(): SlicePlan {
-    return this.#project.slice({ manifestKey: this.key }, this.#marked);
+    const unknown = [...this.#files.marked].filter((file) => !this.#files.results.has(file)).sort();
+    if (unknown.length > 0) await this.#files.analyzeAsking(unknown, () => this.#modules.settle());
   }
 
   #isMarked(file: string): boolean {
-    return Project.mayContainTask(this.#modules.read(file) ?? "");
+    return this.#modules.isMarked(file);
   }
 
   #bundleOptions(plan: SlicePlan, output: HostOutput | undefined): Omit<BundleOptions, "folder" | "key"> {
@@ -273,7 +254,7 @@ export class UnpluginBuild {
   /** A project module that a chunk has whole: its own marks become stubs there too. */
   async #loadForChunk(file: string): Promise<esbuild.OnLoadResult | undefined> {
     const text = this.#modules.read(file);
-    const result = this.#results.get(file);
+    const result = this.#files.results.get(file);
     if (!isProjectSource(file) || text === undefined || !result || result.edits.length === 0) return undefined;
     const edited = await this.#edit(file, text, result.edits);
     const extension = path.extname(file);

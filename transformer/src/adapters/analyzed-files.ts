@@ -1,0 +1,64 @@
+/**
+ * The marked files of one program, and what the core says of them.
+ *
+ * Takes: marked files, as they become known. Gives: the result of each, and of the files that must change for them. Files are analyzed together, because one
+ * may ask for a change of another.
+ */
+import * as path from "node:path";
+import type { FileFormat, FileResult, SlicePlan } from "../core";
+import type { Project } from "../project";
+
+export interface AnalyzedProgram {
+  /** Asked for at the first analysis: a program without marks does without it. */
+  project(): Project;
+  /** Absolute path of the package root. */
+  root: string;
+  manifestKey: string;
+  read(file: string): string | undefined;
+  /** How a file is emitted; the key is added. */
+  format(file: string, text: string): Omit<FileFormat, "manifestKey">;
+}
+
+export class AnalyzedFiles {
+  readonly marked = new Set<string>();
+  readonly results = new Map<string, FileResult>();
+
+  constructor(private readonly program: AnalyzedProgram) {}
+
+  /** Analyzes marked files, and what they ask for. */
+  analyze(files: readonly string[]): void {
+    for (const file of files) this.marked.add(file);
+    const instrument = new Set<string>();
+    for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
+    // What one file needs of another is known only now; most answers are the same as before, and cached.
+    for (const file of [...this.marked, ...instrument]) this.#run(file);
+  }
+
+  /**
+   * The same where imports are resolved only asynchronously.
+   *
+   * @param settle answers what the core has asked in vain; false when there was nothing
+   */
+  async analyzeAsking(files: readonly string[], settle: () => Promise<boolean>): Promise<void> {
+    for (;;) {
+      this.analyze(files);
+      // The slices ask for more than the analysis.
+      this.slice();
+      if (!(await settle())) return;
+      // The core looks its conclusions through again when a file that was not there may have come: names that led outside may lead into the project.
+      this.program.project().invalidate(path.join(this.program.root, "\0"));
+    }
+  }
+
+  slice(files: Iterable<string> = this.marked): SlicePlan {
+    return this.program.project().slice({ manifestKey: this.program.manifestKey }, files);
+  }
+
+  #run(file: string): FileResult {
+    const { manifestKey } = this.program;
+    const text = this.program.read(file) ?? "";
+    const result = this.program.project().analyze(file, text, { ...this.program.format(file, text), manifestKey });
+    this.results.set(file, result);
+    return result;
+  }
+}
