@@ -49,7 +49,15 @@ export function roundPlan(seed: number, index: number, memory: boolean, threads:
     [5, { kills: false, ends: true, depth: 3 }],
     [6, { kills: true, ends: true, depth: 3 }],
   ]);
+  if (random.chance(0.06)) return orderRound(random, index, threads);
   return new Generator(random, flavour, memory).round(index, random.int(4, 24), threads);
+}
+
+/** A round that looks at the queue alone. */
+function orderRound(random: Random, index: number, threads: number): RoundPlan {
+  const priorities = Array.from({ length: random.int(2, 60) }, () => random.pick([0, 0, 0, 1, 2, -1, 0.5, random.int(-9, 9)]));
+  const expiring = Array.from({ length: random.int(0, 3) }, () => random.pick([0, 1, 5, 20]));
+  return { index, size: 2, operations: [{ kind: "order", id: 1, threads, priorities, expiring }], pauses: [0], shutdown: false };
 }
 
 /** Workers of the pool that a Worker of the program's has. */
@@ -224,9 +232,11 @@ class Generator {
         [free ? 0.7 : 0, "drop"],
       ] as const),
     };
+    const often = random.chance(0.15) ? 0.5 : 0.12;
     for (const sibling of siblings.slice(-6)) {
-      if (random.chance(0.12)) (random.chance(0.6) ? task.inputs : task.after).push(sibling.id);
+      if (random.chance(often)) (random.chance(0.6) ? task.inputs : task.after).push(sibling.id);
     }
+    if (task.inputs.length + task.after.length > 1 && random.chance(0.5)) task.busy = random.pick([0.02, 0.1, 0.5, 3]);
     if (random.chance(0.2)) task.priority = random.int(-3, 3);
     if (random.chance(0.15)) task.timeout = LONG;
     if (flavour.ends) this.hasten(task, depth);

@@ -1,10 +1,10 @@
 /** The operations of a round, as the program carries them out. Each tells the oracle what came of it. */
 import { Worker } from "node:worker_threads";
-import { asCompleted, gather, scope, waitAny, type AsyncHandle } from "makeparallel";
+import { asCompleted, gather, scope, sharedArray, waitAny, type AsyncHandle } from "makeparallel";
 import { isThrown, type Oracle } from "./oracle";
 import { failureOf, type Outcome, type Result } from "./outcome";
 import { LONG, type MapPlan, type Operation, type StreamPlan, type TaskPlan } from "./plan";
-import { lookLater, mapItem, mapItemAsync, start, stream, streamAsync, wrapped, wrappedAsync } from "./tasks";
+import { hold, lookLater, mapItem, mapItemAsync, note, start, stream, streamAsync, wrapped, wrappedAsync } from "./tasks";
 
 /** What the operations of a round share. */
 export interface Stage {
@@ -38,6 +38,8 @@ export async function carryOut(operation: Operation, stage: Stage): Promise<void
       return carryOutStream(operation, stage);
     case "map":
       return carryOutMap(operation, stage);
+    case "order":
+      return carryOutOrder(operation, stage);
     case "environment":
       return carryOutEnvironment(operation, stage);
   }
@@ -327,6 +329,37 @@ async function carryOutMap(plan: MapPlan, stage: Stage): Promise<void> {
   const sorted = ordered || look === "await" || look === "get" ? results : [...results].sort((a, b) => a - b);
   if (results.length !== count || sorted.some((result, i) => result !== i * 3 + 1))
     complain(`gave ${results.length} of ${count} results, or others`);
+}
+
+/** ms after which the rule that nobody waits for ever may change the order. */
+const ORDER_LIMIT = 900;
+
+async function carryOutOrder({ id, threads, priorities, expiring }: Named<"order">, stage: Stage): Promise<void> {
+  const complain = (what: string): void => stage.oracle.report(`order ${id}: ${what}`);
+  const gate = sharedArray(Int32Array, 2);
+  const order = sharedArray(Int32Array, 1);
+  const holders = Array.from({ length: threads }, () => hold(gate));
+  while (Atomics.load(gate, 1) < threads) await new Promise((resolve) => setTimeout(resolve, 1));
+  const from = performance.now();
+  const notes = priorities.map((priority) => note.with({ priority })(order));
+  const late = expiring.map((timeout) => note.with({ timeout, priority: 100 })(order));
+  // No worker is free before this is over: a limit that is not kept in the queue shows here.
+  for (const end of await Promise.allSettled(late)) {
+    const failure = end.status === "rejected" ? failureOf(end.reason) : undefined;
+    if (failure?.code !== "MP_TIMEOUT") complain(`a time limit in the queue ended with ${JSON.stringify(failure ?? end)}`);
+  }
+  Atomics.store(gate, 0, 1);
+  Atomics.notify(gate, 0);
+  const places = await Promise.all(notes);
+  await Promise.all(holders);
+  if (performance.now() - from > ORDER_LIMIT) return;
+  const expected = priorities.map((_, i) => i).sort((a, b) => priorities[b]! - priorities[a]! || a - b);
+  expected.forEach((task, rank) => {
+    // Other workers may have been about to take their numbers.
+    const overtaken = expected.slice(0, rank).filter((other) => places[other]! > places[task]!).length;
+    if (overtaken >= threads) complain(`task ${task} of ${priorities.join(" ")} overtook ${overtaken} on ${threads} workers`);
+  });
+  if (new Set(places).size !== places.length || Atomics.load(order, 0) !== places.length) complain("some ran twice, or not at all");
 }
 
 /** A worker of the user's, with a pool of its own. */

@@ -38,6 +38,7 @@ export class Oracle {
   /** Checks one task, and in its result those that it pushed. */
   check(task: TaskPlan, outcome: Outcome, place: Place): void {
     if (outcome.state === "dropped") return;
+    if (outcome.late !== undefined) this.say(task, outcome.late);
     const repeated = place.repeated || task.retry !== undefined;
     const started = this.count(task.id, STARTED);
     if (!repeated && started > 1) this.say(task, `ran ${started} times`);
@@ -69,7 +70,7 @@ export class Oracle {
     started: number,
   ): void {
     if (!mayFulfil(task)) this.say(task, "was fulfilled");
-    if (cancelled === true && task.cancel!.at !== "settled") this.say(task, "was fulfilled although cancel() returned true");
+    if (cancelled === true) this.say(task, "was fulfilled although cancel() returned true");
     if (task.signal?.at === "before") this.say(task, "was fulfilled although its signal had been aborted");
     if (typeof result !== "object" || result === null || result.id !== task.id) {
       this.say(task, `got the result of another: ${JSON.stringify(result)}`);
@@ -107,7 +108,7 @@ export class Oracle {
     started: number,
   ): void {
     const said = `failed with ${failure.name} (${failure.message})`;
-    if (cancelled === true && failure.code !== "MP_CANCELLED" && task.cancel!.at !== "settled") {
+    if (cancelled === true && failure.code !== "MP_CANCELLED") {
       this.say(task, `${said} although cancel() returned true`);
     }
     if ((status === "cancelled") !== (failure.code === "MP_CANCELLED" && !this.isOwn(task, failure)) && !this.isOwn(task, failure)) {
@@ -140,7 +141,11 @@ export class Oracle {
           .filter((outcome) => outcome?.state !== "fulfilled");
         if (failed.length === 0) this.say(task, `${said}, but all that it waits for was fulfilled`);
         const known = failed.every((outcome) => outcome?.state === "failed");
-        if (known && !failed.some((outcome) => outcome?.state === "failed" && isDeepStrictEqual(outcome.failure, failure.cause))) {
+        const blamed = failed.filter((outcome) => outcome?.state !== "failed" || isDeepStrictEqual(outcome.failure, failure.cause));
+        const blames = named(failure);
+        if (known && blames !== undefined && !blamed.some((outcome) => outcome!.id === blames))
+          this.say(task, `${said}, but that one has not failed so`);
+        if (known && blamed.length === 0) {
           this.say(task, `${said} with another cause than its dependency's: ${JSON.stringify(failure.cause)}`);
         }
         if (started > 0 && !place.repeated) this.say(task, `${said} but ran`);
@@ -195,6 +200,12 @@ export class Oracle {
   private say(task: TaskPlan, problem: string): void {
     this.problems.push(`task ${task.id} ${problem}`);
   }
+}
+
+/** Which task a DependencyError names, if that one has been given a name. */
+function named({ message }: Failure): number | undefined {
+  const match = /because n(\d+) that it waits for failed\.$/.exec(message);
+  return match === null ? undefined : Number(match[1]);
 }
 
 /**

@@ -19,7 +19,8 @@ export interface Failure {
   cause?: Failure;
 }
 
-export type Outcome = { id: number; cancelled?: boolean } & (
+/** `cancelled`: what `cancel()` has said; `late`: what was wrong after the end. */
+export type Outcome = { id: number; cancelled?: boolean; late?: string } & (
   | { state: "fulfilled"; result: Result }
   | { state: "failed"; failure: Failure; status: string }
   /** Nobody looked. */

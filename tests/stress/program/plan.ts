@@ -52,6 +52,8 @@ export interface TaskPlan {
   inputs: number[];
   after: number[];
   look: Look;
+  /** ms for which its caller is busy before the call, without a look at anything. */
+  busy?: number;
   timeout?: number;
   grace?: number;
   priority?: number;
@@ -69,6 +71,8 @@ export type Operation =
   | { kind: "memo"; id: number; tasks: TaskPlan[]; calls: number[]; cancels: number[]; max: number }
   | StreamPlan
   | MapPlan
+  /** The only one of its round: all workers are held while tasks of these priorities are queued, and some whose time ends in the queue. */
+  | { kind: "order"; id: number; threads: number; priorities: number[]; expiring: number[] }
   | { kind: "environment"; id: number; round: RoundPlan; end: "itself" | "terminate" | "exit" | "shutdown"; ms: number };
 
 export interface StreamPlan {

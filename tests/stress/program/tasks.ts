@@ -74,6 +74,15 @@ export const streamAsync = parallel(async function* (board: Int32Array, id: numb
   }
 });
 
+/** Occupies a worker until `gate[0]` is 1; `gate[1]` counts those that have begun. */
+export const hold = parallel((gate: Int32Array) => {
+  Atomics.add(gate, 1, 1);
+  Atomics.wait(gate, 0, 0);
+});
+
+/** Takes the next number. */
+export const note = parallel((order: Int32Array) => Atomics.add(order, 0, 1));
+
 /** Counts on the board. */
 export function mark(board: Int32Array | null, id: number, word: number): number {
   if (board === null) return 0;
@@ -93,6 +102,7 @@ export function start(
   handles: ReadonlyMap<number, AsyncHandle<Result>>,
   signal?: AbortSignal,
 ): AsyncHandle<Result> {
+  for (const end = performance.now() + (task.busy ?? 0); performance.now() < end;);
   mark(board, task.id, PUSHED);
   const { timeout, grace, priority, retry } = task;
   const options = {
@@ -258,10 +268,35 @@ function taken(
   try {
     const result = take();
     mark(board, task.id, SETTLED);
-    return { id: task.id, state: "fulfilled", result, ...said };
+    return { id: task.id, state: "fulfilled", result, ...said, ...afterTheEnd(handle, () => handle.get() === result) };
   } catch (error) {
     mark(board, task.id, SETTLED);
-    return { id: task.id, state: "failed", failure: failureOf(error), status: handle.status, ...said };
+    const { status } = handle;
+    return {
+      id: task.id,
+      state: "failed",
+      failure: failureOf(error),
+      status,
+      ...said,
+      ...afterTheEnd(handle, () => failsWith(handle, error)),
+    };
+  }
+}
+
+/** A task that has settled stays as it is, whatever is done to it. */
+function afterTheEnd(handle: AsyncHandle<Result>, isSame: () => boolean): { late?: string } {
+  const { status } = handle;
+  if (handle.cancel("too late") !== (status === "cancelled")) return { late: "cancel() said otherwise after its end" };
+  if (handle.status !== status) return { late: `its status went from ${status} to ${handle.status} by a cancel() after its end` };
+  return isSame() ? {} : { late: "its outcome changed by a cancel() after its end" };
+}
+
+function failsWith(handle: AsyncHandle<Result>, error: unknown): boolean {
+  try {
+    handle.get();
+    return false;
+  } catch (again) {
+    return Object.is(again, error);
   }
 }
 
