@@ -2,6 +2,7 @@
 import { ParallelError } from "./errors";
 import type { AsyncHandle } from "./handle";
 import { checkMs } from "./options";
+import { clearTimeout, setTimeout } from "./own-clock";
 
 /** What `gather` gives for each handle with `onError: "settle"`; the shape of `Promise.allSettled`. */
 export type Settled<R> = PromiseSettledResult<R>;

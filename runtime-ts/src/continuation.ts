@@ -8,6 +8,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { AsyncHandle } from "./handle";
+import { queueMicrotask } from "./own-clock";
 
 type Callback = ((value: any) => unknown) | null | undefined;
 

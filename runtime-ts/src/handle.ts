@@ -18,6 +18,7 @@ import { Continuation, continueSoon } from "./continuation";
 import { tracePull, traceRun } from "./trace-events";
 import { addPushSite } from "./push-site";
 import { afterRejection, enterWait, leaveWait, lookedAt } from "./unhandled";
+import { clearTimeout, queueMicrotask, setTimeout } from "./own-clock";
 
 export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
 

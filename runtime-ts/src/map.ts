@@ -24,6 +24,7 @@ import { roomInQueue } from "./queue-room";
 import { pushOptionsOf } from "./task-options";
 import { carrying } from "./task-variants";
 import type { MapItems } from "./types";
+import { queueMicrotask } from "./own-clock";
 
 export interface MapOptions {
   /**

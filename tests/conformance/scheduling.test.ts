@@ -86,6 +86,60 @@ const tasks = {
 };
 
 conformance("scheduling", tasks, {
+  "tasks and their limits go on while the program's clock stands still": {
+    on: ["native", "typescript"],
+    run: async ({ T, assert }) => {
+      assert.strictEqual(await T.add(1, 2), 3);
+      const real = {
+        queueMicrotask,
+        setTimeout,
+        setInterval,
+        setImmediate,
+      };
+      const stopped: string[] = [];
+      // As fake timers do it.
+      for (const name of Object.keys(real)) Object.assign(globalThis, { [name]: () => void stopped.push(name) });
+      try {
+        assert.strictEqual(await T.add(3, 4), 7);
+        assert.deepStrictEqual(await T.add.map([1, 2, 3]), [NaN, NaN, NaN]);
+        assert.strictEqual(await T.add.with({ after: [T.add(1, 1)] })(5, 6), 11);
+        await assert.rejects(T.forever.with({ timeout: 10, grace: 1 })(), { code: "MP_TIMEOUT" });
+        await assert.rejects(T.fail.with({ retry: { attempts: 2, delay: 1 } })("again"), { message: "again" });
+        assert.strictEqual(await T.add(1, 2), 3);
+      } finally {
+        Object.assign(globalThis, real);
+      }
+    },
+  },
+  "chains of a hundred thousand tasks": {
+    on: ["native", "typescript"],
+    limit: 60_000,
+    run: async ({ T, assert }) => {
+      let last = T.add(0, 1);
+      for (let i = 0; i < 100_000; i++) last = T.add.with({ after: [last] })(i, 1);
+      assert.strictEqual(await last, 100_000);
+    },
+  },
+  "workers that come and go under work": {
+    on: ["native", "typescript"],
+    threads: 3,
+    pool: { minThreads: 0, idleTimeout: 1 },
+    limit: 60_000,
+    run: async ({ T, mp, assert, until }) => {
+      const warnings: string[] = [];
+      const note = ({ message }: Error): void => void warnings.push(message);
+      process.on("warning", note);
+      for (let i = 0; i < 40; i++) {
+        await Promise.all(
+          Array.from({ length: 1 + (i % 7) }, (_, j) => (j % 3 === 0 ? T.spin(0.2) : j % 3 === 1 ? T.add(i, j) : T.later(0, j))),
+        );
+        if (i % 10 === 0) assert.strictEqual(T.add(i, 1).get(), i + 1);
+        if (i % 4 === 0) await until(() => mp.stats().threads === 0);
+      }
+      process.off("warning", note);
+      assert.deepStrictEqual(warnings, []);
+    },
+  },
   "as many tasks run at the same time as there are workers, whatever these are doing when the calls come": {
     on: ["native", "typescript"],
     threads: 3,

@@ -16,6 +16,7 @@ import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
 import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
+import { clearTimeout, setTimeout } from "../own-clock";
 
 const WORKER_FILE = workerFile("native-worker");
 
@@ -158,7 +159,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   protected wantWorker(): void {
     if (this.closing) return;
     // Sinks are never called from inside a push.
-    if (this.startsFail()) setImmediate(() => this.serve());
+    if (this.startsFail()) nextTurn(() => this.serve());
     else if (this.threads.size === 0 || performance.now() >= this.pausedUntil) this.start();
   }
 
@@ -244,6 +245,8 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     this.listen(ended);
     ended.line.close();
     const neverArrived = this.port.removeWorker(ended.id) === 1;
+    // Those that were still starting at a shutdown have been stopped.
+    if (this.closing) return;
     this.failedStarts = neverArrived ? this.failedStarts + 1 : 0;
     if (this.failedStarts >= START_ATTEMPTS && this.threads.size > 0) this.pauseStarts();
   }

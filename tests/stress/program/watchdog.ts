@@ -7,6 +7,8 @@ import { parentPort, Worker } from "node:worker_threads";
 import { ENDED, PUSHED, SETTLED, STARTED, tasksOf, WORDS, type RoundPlan } from "./plan";
 import type { Watcher } from "./round";
 
+const STEPS = 100;
+
 interface Message {
   round: RoundPlan;
   board: Int32Array;
@@ -27,12 +29,18 @@ export function startWatchdog(limit: number): Watcher {
 /** The thread's own side. */
 export function watchdog({ limit, doing }: { limit: number; doing: Uint8Array }): void {
   let current: Message | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let ticks = 0;
   parentPort!.on("message", (message: Message) => {
     current = message;
-    clearTimeout(timer);
-    if (limit > 0) timer = setTimeout(() => act(current!, doing, limit), limit);
+    ticks = 0;
   });
+  // In steps: where the whole process has been stopped for a while, that is one step.
+  const step = limit / STEPS;
+  if (limit > 0) {
+    setInterval(() => {
+      if (current !== undefined && ++ticks === STEPS) act(current, doing, limit);
+    }, step);
+  }
 }
 
 function act({ round, board }: Message, doing: Uint8Array, limit: number): void {
