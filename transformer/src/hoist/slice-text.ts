@@ -85,7 +85,8 @@ export class SliceText {
       const from = piece.from + lead;
       const text = piece.text.slice(lead);
       if (text === "") {
-        if (lead > 0) output.write(" ");
+        // A line's end may be what ends a statement: what comes next may be generated, and would otherwise follow on the same line.
+        if (lead > 0) output.write(piece.text.includes("\n") ? "\n" : " ");
         continue;
       }
       const line = lineAt(lineStarts, from);
