@@ -268,7 +268,7 @@ function taken(
   try {
     const result = take();
     mark(board, task.id, SETTLED);
-    return { id: task.id, state: "fulfilled", result, ...said, ...afterTheEnd(handle, () => handle.get() === result) };
+    return { id: task.id, state: "fulfilled", result, ...said, ...afterTheEnd(handle) };
   } catch (error) {
     mark(board, task.id, SETTLED);
     const { status } = handle;
@@ -278,25 +278,27 @@ function taken(
       failure: failureOf(error),
       status,
       ...said,
-      ...afterTheEnd(handle, () => failsWith(handle, error)),
+      ...afterTheEnd(handle),
     };
   }
 }
 
 /** A task that has settled stays as it is, whatever is done to it. */
-function afterTheEnd(handle: AsyncHandle<Result>, isSame: () => boolean): { late?: string } {
+function afterTheEnd(handle: AsyncHandle<Result>): { late?: string } {
+  // A look at it may have failed in its place: its worker is being stopped, or the stack is full.
+  if (!handle.isReady()) return {};
   const { status } = handle;
+  const before = outcomeOf(handle);
   if (handle.cancel("too late") !== (status === "cancelled")) return { late: "cancel() said otherwise after its end" };
   if (handle.status !== status) return { late: `its status went from ${status} to ${handle.status} by a cancel() after its end` };
-  return isSame() ? {} : { late: "its outcome changed by a cancel() after its end" };
+  return Object.is(outcomeOf(handle), before) ? {} : { late: "its outcome changed by a cancel() after its end" };
 }
 
-function failsWith(handle: AsyncHandle<Result>, error: unknown): boolean {
+function outcomeOf(handle: AsyncHandle<Result>): unknown {
   try {
-    handle.get();
-    return false;
-  } catch (again) {
-    return Object.is(again, error);
+    return handle.get();
+  } catch (error) {
+    return error;
   }
 }
 
