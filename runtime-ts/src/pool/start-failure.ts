@@ -10,14 +10,20 @@ interface StartFailure extends ParallelError {
  * @param cause what is known of why; undefined when Node has not said
  */
 export function startFailure(cause: unknown): ParallelError {
-  const { message = String(cause), code } = (cause ?? {}) as { message?: string; code?: unknown };
+  const { message = String(cause) } = (cause ?? {}) as { message?: string };
   const why = cause === undefined ? "they end before they can run anything" : message.replace(/\.$/, "");
-  const advice =
-    code === "ERR_WORKER_OUT_OF_MEMORY" ? `Raise the pool's "resourceLimits".` : `Look at the pool's "env" and "resourceLimits".`;
   // An initializer's error says all there is to say.
-  const text = cause instanceof ParallelError ? `${why}.` : `${why}. ${advice}`;
+  const text = cause instanceof ParallelError ? `${why}.` : `${why}. ${adviceFor(cause)}`;
   const error = new ParallelError(text, cause === undefined ? {} : { cause });
   return Object.assign(error, { startFailed: true });
+}
+
+function adviceFor(cause: unknown): string {
+  const { code, syscall } = (cause ?? {}) as { code?: unknown; syscall?: unknown };
+  if (code === "ERR_WORKER_OUT_OF_MEMORY") return `Raise the pool's "resourceLimits".`;
+  // Node asks for it in every thread.
+  if (syscall === "uv_cwd") return "The working directory of this process has been removed: change to another one with process.chdir().";
+  return `Look at the pool's "env" and "resourceLimits".`;
 }
 
 export function isStartFailure(error: unknown): error is StartFailure {

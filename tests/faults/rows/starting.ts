@@ -124,6 +124,18 @@ export const starting: FaultGroup = {
         mp.configure({ threads });`,
       outcome: ["TypeError", "RangeError"],
     },
+    "the working directory has been removed": {
+      threads: [2],
+      main: `const fs = require("node:fs"), path = require("node:path");
+        await mp.shutdown(); mp.configure({ threads });
+        const gone = fs.mkdtempSync(path.join(__dirname, "gone-"));
+        process.chdir(gone);
+        fs.rmdirSync(gone);
+        await assert.rejects(T.add(1, 2), (error) => error instanceof mp.WorkerCrashedError && /working directory.*has been removed.*chdir/.test(error.message));
+        process.chdir(__dirname);
+        assert.strictEqual(await T.add(1, 2), 3);`,
+      outcome: ["WorkerCrashedError", "MP_WORKER_CRASHED"],
+    },
     "workers whose environment makes Node fail": noWorker(`{ env: { NODE_OPTIONS: "--no-such-option" } }`, /add.*no-such-option/),
   },
 };
