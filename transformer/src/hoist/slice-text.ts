@@ -92,9 +92,10 @@ export class SliceText {
       const line = lineAt(lineStarts, from);
       const column = from - (lineStarts[line] as number);
       const needsBlank = lead > 0 && output.line === line && output.column >= column;
-      if (output.line < line) output.write("\n".repeat(line - output.line));
+      const joins = !piece.text.slice(0, lead).includes("\n") && mustShareLine(output.text, text);
+      if (output.line < line && !joins) output.write("\n".repeat(line - output.line));
       if (output.line === line && output.column < column) output.write(" ".repeat(column - output.column));
-      else if (needsBlank) output.write(" ");
+      else if (needsBlank || (joins && lead > 0)) output.write(" ");
       if (output.line !== line || output.column !== column) {
         // A lone bracket has no place that anyone would ask for.
         if (!/^[\s)}\];,]*$/.test(text)) exact = false;
@@ -108,6 +109,11 @@ export class SliceText {
     const encoded = Buffer.from(JSON.stringify(map)).toString("base64");
     return `${contents}//# sourceMappingURL=data:application/json;base64,${encoded}\n`;
   }
+}
+
+/** Whether a line's end between the two would change what they mean: what stands here in one line in the source stands below a task that was replaced by less. */
+function mustShareLine(before: string, after: string): boolean {
+  return /^(?:(?:as|satisfies)\b|=>|\+\+|--|!(?!=))/.test(after) || /\b(?:return|throw|yield|async)[ \t]*$/.test(before.slice(-12));
 }
 
 class Output {
