@@ -9,6 +9,7 @@ export default tseslint.config(
       "**/build/",
       "**/target/",
       "**/.tmp/",
+      "**/.cache/",
       "**/coverage/",
       "fixtures/",
       "**/*.generated.*",
