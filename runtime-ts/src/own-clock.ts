@@ -2,4 +2,4 @@
  * Timers and microtasks as they were when this was loaded. Tests replace the global ones by a clock that stands still (jest's and sinon's fake timers): tasks run in other threads,
  * in real time, and so do their limits and what follows them.
  */
-export const { queueMicrotask, setTimeout, clearTimeout, setInterval } = globalThis;
+export const { queueMicrotask, setImmediate, setTimeout, clearTimeout, setInterval } = globalThis;

@@ -16,7 +16,7 @@ import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
 import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
-import { clearTimeout, setTimeout } from "../own-clock";
+import { clearTimeout, setImmediate, setTimeout } from "../own-clock";
 
 const WORKER_FILE = workerFile("native-worker");
 
@@ -44,9 +44,6 @@ export function nativeAvailable(): { path: string } | { reason: string } {
 export function createNativeBackend(options: BackendOptions): Backend {
   return new NativePool(options);
 }
-
-/** As it was when this was loaded: tests replace the global one by a clock that stands still. */
-const nextTurn = setImmediate;
 
 interface PoolThread {
   id: number;
@@ -121,7 +118,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     this.lastNews = -1;
     if (this.looking) return;
     this.looking = true;
-    nextTurn(this.look);
+    setImmediate(this.look);
   }
 
   private readonly look = (): void => {
@@ -138,7 +135,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     }
     if (now - this.lastNews < this.looks.span) {
       this.looking = true;
-      nextTurn(this.look);
+      setImmediate(this.look);
     } else {
       this.looks.gaveUp();
       super.attend();
@@ -159,7 +156,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   protected wantWorker(): void {
     if (this.closing) return;
     // Sinks are never called from inside a push.
-    if (this.startsFail()) nextTurn(() => this.serve());
+    if (this.startsFail()) setImmediate(() => this.serve());
     else if (this.threads.size === 0 || performance.now() >= this.pausedUntil) this.start();
   }
 

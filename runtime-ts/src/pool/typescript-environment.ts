@@ -30,9 +30,7 @@ import { LoopPatience } from "./loop-patience";
 import { Arena } from "./typescript-arena";
 import { type Message, type ParcelMessage, parcelTransfers } from "./typescript-messages";
 import { Queues, type SharedQueue } from "./typescript-queue";
-
-/** As it was when this was loaded, see `own-clock.ts`. */
-const nextTurn = setImmediate;
+import { setImmediate } from "../own-clock";
 
 /** Looks at the inbox so many times before sleeping: some µs, which catches the answer to a short task. */
 const SPINS = 3_000;
@@ -646,7 +644,7 @@ export abstract class Environment extends Ledger implements Backend {
   protected turn(): void {
     if (this.turning) return;
     this.turning = true;
-    nextTurn(this.takeTurn);
+    setImmediate(this.takeTurn);
   }
 
   private readonly takeTurn = (): void => {
