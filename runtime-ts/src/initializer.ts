@@ -11,6 +11,7 @@ import { knownManifests } from "./known-manifests";
 import type { LoadedTask } from "./loader";
 import { FLAG_GENERATOR, FLAG_RECEIVER } from "./stub-meta";
 import type { StubTask } from "./task";
+import { exitThread } from "./thread-exit";
 
 /** An encoded call, for as many workers as there will be. */
 export interface Initializer {
@@ -112,7 +113,7 @@ export function startInitialized(
     if (over) return;
     over = true;
     fail(error);
-    process.exit(1);
+    exitThread(1);
   };
   const onExit = (code: number): void => {
     if (over) return;

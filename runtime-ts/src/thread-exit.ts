@@ -5,6 +5,9 @@
  *
  * One word of shared memory decides. The worker's first `exit` listener takes it; the root takes it before it terminates, or waits for the worker to end.
  */
+import { writeSync } from "node:fs";
+import { inspect } from "node:util";
+import { setImmediate } from "./own-clock";
 import { tells } from "./pool/thread-end";
 import { C } from "./telemetry";
 
@@ -16,6 +19,28 @@ const enum End {
   Terminated = 2,
 }
 
+/** As Node made them. Tasks replace `process.exit`, and leave `exit` listeners that throw: a thread that is to end ends nevertheless. */
+const { exit, reallyExit } = process as typeof process & { reallyExit: (code: number) => never };
+
+/** For a worker: ends this thread. */
+export function exitThread(code: number): never {
+  try {
+    exit.call(process, code);
+  } catch (error) {
+    // From a listener: the termination itself can't be caught.
+    sayThrown(error);
+  }
+  return reallyExit.call(process, code);
+}
+
+function sayThrown(error: unknown): void {
+  try {
+    writeSync(2, `makeparallel: thrown by a listener for the exit of a worker: ${inspect(error)}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
 /** ms for the `exit` listeners of a worker, and for what Node writes then. */
 export const EXIT_LIMIT_MS = 10_000;
 
@@ -24,10 +49,11 @@ export const EXIT_LIMIT_MS = 10_000;
  * for its termination.
  */
 export function announceExit(control: Int32Array): void {
-  // Without the means to see a thread's end nobody could wait for it.
-  if (!tells) return;
-  process.on("exit", () => {
-    if (Atomics.compareExchange(control, C.End, End.Undecided, End.Exits) === End.Terminated)
+  process.on("exit", (code) => {
+    // A listener that throws stops the exit, and what has been announced is to come.
+    setImmediate(() => exitThread(code));
+    // Without the means to see a thread's end nobody could wait for it.
+    if (tells && Atomics.compareExchange(control, C.End, End.Undecided, End.Exits) === End.Terminated)
       Atomics.wait(control, C.End, End.Terminated, EXIT_LIMIT_MS);
   });
 }

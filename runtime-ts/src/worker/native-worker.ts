@@ -17,7 +17,7 @@ import type { Encoded, Settlement, TaskKey } from "../pool/backend";
 import { loadBinding, type NativeBinding } from "../pool/native-binding";
 import { encodedOf, NativeEnvironment } from "../pool/native-environment";
 import { control, sayLeaving, Telemetry, useTelemetry } from "../telemetry";
-import { announceExit } from "../thread-exit";
+import { announceExit, exitThread } from "../thread-exit";
 import { variantOf } from "../task-variants";
 import type { ChunkStore } from "./chunks";
 import { Executor } from "./executor";
@@ -124,13 +124,13 @@ class NativeWorker implements WorkerHost {
     const port = binding.attachWorker(
       start.pool,
       start.id,
-      () => this.run(),
+      () => this.runSafely(),
       (turned) => this.onTurn(turned),
       () => this.onWake(),
       () => {},
     );
     // The pool has been closed while this thread was starting.
-    if (port === null) process.exit(0);
+    if (port === null) exitThread(0);
     this.port = port;
     this.header = new Int32Array(port.header);
     this.payload = { bytes: new Uint8Array(port.jobArea), start: 0, end: 0, attachments: null };
@@ -176,7 +176,7 @@ class NativeWorker implements WorkerHost {
     else {
       if (left === LEAVE) sayLeaving();
       this.ending = true;
-      process.exit(0);
+      exitThread(0);
     }
   }
 
@@ -224,6 +224,17 @@ class NativeWorker implements WorkerHost {
   private onWake(): void {
     this.nested.onWake();
     if (this.working === 0 && this.scheduled === undefined) this.work();
+  }
+
+  /** The executor throws only where something that it needs has been broken, by a task that has replaced it: then no other task would fare better here. */
+  private runSafely(): number {
+    try {
+      return this.run();
+    } catch (error) {
+      // The end of the stack is no such thing. The job is lost, those around it go on.
+      if (error instanceof RangeError && /call stack/.test(error.message)) throw error;
+      return this.onUncaught(error);
+    }
   }
 
   /** Runs the job in the header. */
@@ -314,12 +325,17 @@ class NativeWorker implements WorkerHost {
   // ---- the end
 
   /** An error that nobody has caught ends the worker, as it would end a program; the tasks that it ran learn of it. */
-  private onUncaught(error: unknown): void {
-    const writer = new ByteWriter(new Uint8Array(1024));
-    encodeError(writer, error);
-    const told = this.port.crash(writer.bytes, writer.length);
-    if (told === 0) console.error("makeparallel: an error in a worker, left behind by a task that had ended:", error);
-    process.exit(1);
+  private onUncaught(error: unknown): never {
+    try {
+      const writer = new ByteWriter(new Uint8Array(1024));
+      encodeError(writer, error);
+      const told = this.port.crash(writer.bytes, writer.length);
+      if (told === 0) console.error("makeparallel: an error in a worker, left behind by a task that had ended:", error);
+    } catch {
+      // What a task has broken was needed to tell of it.
+      this.port.crash(null, 0);
+    }
+    exitThread(1);
   }
 
   private onExit(code: number): void {

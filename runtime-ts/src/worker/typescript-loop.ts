@@ -43,6 +43,7 @@ import {
 import { type Message, type ParcelMessage, parcelTransfers } from "../pool/typescript-messages";
 import type { SharedQueue } from "../pool/typescript-queue";
 import { sayLeaving } from "../telemetry";
+import { exitThread } from "../thread-exit";
 import type { ChunkStore } from "./chunks";
 import type { JobExecutor, WorkerHost } from "./host";
 
@@ -280,7 +281,7 @@ export class WorkerEnvironment extends Environment {
       if (Atomics.compareExchange(control, memory.modeIndex(self), this.idleMode, Mode.Leaving) !== this.idleMode) return;
       if (keep < 0 ? !this.mayFind() : Atomics.compareExchange(control, P.Live, live, live - 1) === live) {
         sayLeaving();
-        process.exit(0);
+        exitThread(0);
       }
       memory.setMode(self, this.idleMode);
       if (this.mayFind()) return this.turn();

@@ -12,7 +12,7 @@ import { startInitialized } from "../initializer";
 import { type ChunkLoader, FsChunkStore } from "../loader";
 import type { WorkerStart } from "../pool/typescript";
 import { control, Telemetry, useTelemetry } from "../telemetry";
-import { announceExit } from "../thread-exit";
+import { announceExit, exitThread } from "../thread-exit";
 import { Executor } from "./executor";
 import { provideOwnCopy } from "./own-copy";
 import { installSyncStdio } from "./stdio";
@@ -26,10 +26,14 @@ const environment = new WorkerEnvironment(start);
 
 /** Nobody has handled an error: it ends the task that runs, and the worker, whose state nobody knows any more. */
 function fatal(error: unknown): void {
-  // Without a task there is no handle that could carry it.
-  if (!environment.busy) writeSync(2, `Uncaught in a makeparallel worker, after its task had ended:\n${inspect(error)}\n`);
-  environment.crash(1, (writer) => encodeError(writer, error));
-  process.exit(1);
+  try {
+    // Without a task there is no handle that could carry it.
+    if (!environment.busy) writeSync(2, `Uncaught in a makeparallel worker, after its task had ended:\n${inspect(error)}\n`);
+    environment.crash(1, (writer) => encodeError(writer, error));
+  } finally {
+    // Also where a task has broken what was needed to tell of it.
+    exitThread(1);
+  }
 }
 
 function begin(store: FsChunkStore, loader: ChunkLoader): void {
@@ -58,5 +62,5 @@ try {
   );
 } catch (error) {
   environment.failed(error);
-  process.exit(1);
+  exitThread(1);
 }

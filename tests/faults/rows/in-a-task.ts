@@ -194,6 +194,19 @@ export const inATask: FaultGroup = {
       await sleep(count * 5 + 20);
       return seen;
     },
+    replacesExit: () => {
+      (process as { exit: unknown }).exit = () => undefined;
+    },
+    throwsAtExit: () => {
+      process.on("exit", () => {
+        throw new RangeError("thrown by a listener");
+      });
+    },
+    replacesMapGet: () => {
+      Map.prototype.get = () => {
+        throw new RangeError("replaced");
+      };
+    },
     rejectsTwice: () =>
       new Promise((resolve, reject) => {
         resolve("first");
@@ -353,6 +366,38 @@ export const inATask: FaultGroup = {
       main: `assert.strictEqual(await T.handlesItself(), "thrown from a timer, rejected");
         assert.strictEqual(await T.handlesItself(), "thrown from a timer, rejected");`,
       outcome: ["uncaughtException", "unhandledRejection"],
+    },
+    "a task replaces process.exit": {
+      main: `await T.replacesExit();
+        await assert.rejects(T.uncaught(), mp.WorkerCrashedError);
+        for (let i = 0; i < 10; i++) assert.strictEqual(T.add(i, 1).get(), i + 1);
+        await T.replacesExit();
+        await mp.shutdown();
+        mp.configure({ threads, minThreads: 0, idleTimeout: 20 });
+        await T.replacesExit();
+        while (mp.stats().threads > 0) await sleep(10);
+        assert.strictEqual(T.add(1, 2).get(), 3);`,
+      outcome: ["process.exit"],
+    },
+    "a task leaves an exit listener that throws": {
+      main: `mp.configure({ threads, minThreads: 0, idleTimeout: 20 });
+        await T.throwsAtExit();
+        await assert.rejects(T.exits(3), (error) => error instanceof mp.WorkerCrashedError && error.exitCode === 3);
+        assert.strictEqual(T.add(1, 2).get(), 3);
+        await T.throwsAtExit();
+        while (mp.stats().threads > 0) await sleep(10);
+        assert.strictEqual(T.add(1, 2).get(), 3);`,
+      stderr: /thrown by a listener/,
+      outcome: ["stderr"],
+    },
+    "a task breaks what the runtime needs": {
+      threads: [1],
+      main: `await T.replacesMapGet().catch(() => undefined);
+        // On one of the backends the first task afterwards is what meets it.
+        await T.add(1, 2).catch((error) => assert.ok(error instanceof mp.WorkerCrashedError, error));
+        for (let i = 0; i < 10; i++) assert.strictEqual(T.add(i, 1).get(), i + 1);`,
+      stderr: /^/,
+      outcome: ["WorkerCrashedError"],
     },
     "every worker dies while the caller is blocked, with tasks queued behind": {
       main: `const dying = Array.from({ length: 6 }, (_, i) => T.exits(i + 1));
