@@ -7,6 +7,7 @@
  * returned gets a real promise at that moment.
  */
 import { AsyncResource } from "node:async_hooks";
+import { appearsAs } from "./appearance";
 import type { AsyncHandle } from "./handle";
 import { queueMicrotask } from "./own-clock";
 
@@ -110,6 +111,10 @@ export class Continuation<T> extends AsyncResource implements Promise<T> {
     return promise;
   }
 }
+
+// Its type is `Promise`, so `instanceof` is to say so, and what it needs of its own class comes along.
+Continuation.prototype.runInAsyncScope = AsyncResource.prototype.runInAsyncScope;
+appearsAs(Continuation, "Continuation", true);
 
 let ready: AsyncHandle<any>[] = [];
 

@@ -6,6 +6,8 @@
  * The promise behind `then` is made on first use, because making one for each of a million polled handles would cost more than the tasks.
  */
 import { AsyncResource } from "node:async_hooks";
+import type { InspectOptionsStylized } from "node:util";
+import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { decodeValue, HANDLE_BRAND } from "./codec";
 import { ParallelError, TimeoutError } from "./errors";
 import { type Launch, More } from "./handle-extra";
@@ -128,6 +130,26 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     return "AsyncHandle";
   }
 
+  /** What `JSON.stringify` writes in its place: which task it is and where it stands. Never the value: await the handle for that. */
+  toJSON(): { id: string; name: string; status: HandleStatus } {
+    return { id: this.id, name: this.name, status: this._printedStatus() };
+  }
+
+  /** @internal For `console.log`. Nobody has looked at an outcome because it was printed. */
+  [INSPECT](depth: number, options: InspectOptionsStylized, inspect: Inspect): string {
+    const { name } = this;
+    const status = this._printedStatus();
+    const outcome = status === "fulfilled" ? { value: this._peek() } : this._settlement === PENDING ? {} : { error: this._error() };
+    const { progress } = this._more ?? {};
+    return show(
+      "AsyncHandle",
+      { name, status, ...(this._settlement === PENDING && progress ? { progress } : outcome) },
+      depth,
+      options,
+      inspect,
+    );
+  }
+
   /** Id of the function's task, `path/from/root.ts#name`. */
   get id(): string {
     return this._origin.id;
@@ -170,6 +192,13 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
       default:
         return "rejected";
     }
+  }
+
+  /** @internal The status, for one who only prints it: no look at the outcome, so that a rejection is reported all the same. */
+  _printedStatus(): HandleStatus {
+    if (this._settlement === PENDING) this._backend?.poll();
+    if (this._settlement !== PENDING) return this.status;
+    return this._more?.source?._printedStatus() ?? this._pendingStatus();
   }
 
   /** True if the task was cancelled. */
@@ -747,6 +776,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     this._observeAgain();
   }
 }
+
+appearsAs(AsyncHandle, "AsyncHandle", true);
 
 /**
  * The handle behind what an `async` parallel function returned: that same object, with its type.

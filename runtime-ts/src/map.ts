@@ -7,13 +7,15 @@
  * and while results are iterated, none is started whose results nobody has room for.
  */
 import { AsyncResource } from "node:async_hooks";
+import type { InspectOptionsStylized } from "node:util";
+import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { processNow } from "./clock";
 import { isTracing, tracePush } from "./trace-events";
 import { carriedValues, carriesValues, type Carried } from "./carry";
 import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, STAYS_BRAND } from "./codec";
 import { currentBackend, threadCount } from "./configure";
 import { CancelledError, ParallelError, TimeoutError, TransferError } from "./errors";
-import { AsyncHandle, FailedInput, keep } from "./handle";
+import { AsyncHandle, FailedInput, type HandleStatus, keep } from "./handle";
 import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
 import { type MapPart, MapSource } from "./map-source";
 import { checkMs } from "./options";
@@ -158,6 +160,20 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   get [Symbol.toStringTag](): string {
     return "MapHandle";
+  }
+
+  /** What `JSON.stringify` writes in its place: which map it is and where it stands. Never the results: await it for those. */
+  toJSON(): { id: string; name: string; status: HandleStatus } {
+    const { outcome } = this;
+    const started = outcome._settlement === 0 && this.startedItems > 0;
+    return { ...outcome.toJSON(), ...(started ? { status: "running" } : {}) };
+  }
+
+  /** @internal For `console.log`. */
+  [INSPECT](depth: number, options: InspectOptionsStylized, inspect: Inspect): string {
+    const { name, status } = this.toJSON();
+    const facts = { name, status, done: this.doneItems, ...(this.source.total === undefined ? {} : { total: this.source.total }) };
+    return show("MapHandle", facts, depth, options, inspect);
   }
 
   /** @internal Number of the items, if it is known. */
@@ -500,3 +516,5 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     for (const resolve of waiting) resolve();
   }
 }
+
+appearsAs(MapHandle, "MapHandle", true);

@@ -1,6 +1,8 @@
 /**
  * StreamHandle: the caller's end of a parallel generator. The generator runs ahead of the consumer by a few values, never more.
  */
+import type { InspectOptionsStylized } from "node:util";
+import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry";
 import { ByteWriter, decodeValue, encodeValue, STAYS_BRAND } from "./codec";
 import { currentBackend } from "./configure";
@@ -47,6 +49,21 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
   /** Where the generator stands. */
   get status(): HandleStatus {
     return this.source.status;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "StreamHandle";
+  }
+
+  /** What `JSON.stringify` writes in its place: which generator it is and where it stands. */
+  toJSON(): { id: string; name: string; status: HandleStatus } {
+    return { ...this.source.outcome.toJSON(), status: this.status };
+  }
+
+  /** @internal For `console.log`. */
+  [INSPECT](depth: number, options: InspectOptionsStylized, inspect: Inspect): string {
+    const { name, status } = this.toJSON();
+    return show("StreamHandle", { name, status }, depth, options, inspect);
   }
 
   next(): Promise<IteratorResult<T, R | undefined>> {
@@ -97,6 +114,8 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
     }
   }
 }
+
+appearsAs(StreamHandle, "StreamHandle", false);
 
 interface Source<T, R> {
   readonly status: HandleStatus;

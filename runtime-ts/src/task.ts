@@ -561,7 +561,7 @@ export function makeParallelFunction(task: StubTask, captures: (() => readonly u
         };
   Object.setPrototypeOf(stub, prototype);
   Object.defineProperties(stub, {
-    name: { value: task.meta.name, configurable: true },
+    name: { value: task.name, configurable: true },
     length: { value: task.meta.length, configurable: true },
   });
   internals.set(stub, { task, captures });

@@ -9,6 +9,9 @@ const tasks = {
   fail: (message: string) => {
     throw new RangeError(message);
   },
+  count: function* (n: number) {
+    for (let i = 0; i < n; i++) yield i;
+  },
   later: async (ms: number, value: unknown) => {
     await sleep(ms);
     return value;
@@ -140,6 +143,49 @@ conformance("promises", tasks, {
     assert.throws(() => mp.handleOf(Promise.resolve(1)), TypeError);
     assert.strictEqual(mp.AsyncHandle.of(4).get(), 4);
     assert.strictEqual(await mp.AsyncHandle.of(4), 4);
+  },
+  "what a call returns is an instance of Promise, and so is what then returns": async ({ T, assert }) => {
+    const handle = T.add(1, 2);
+    const chained = handle.then((n: number) => n + 1);
+    const map = T.add.map([1, 2]);
+    for (const promise of [handle, chained, map, mp.AsyncHandle.of(1)]) assert.ok(promise instanceof Promise);
+    assert.strictEqual(await chained, 4);
+    assert.strictEqual(await handle.then().then((n: number) => n), 3);
+    await map;
+    assert.deepStrictEqual([mp.AsyncHandle.name, mp.MapHandle.name, mp.StreamHandle.name], ["AsyncHandle", "MapHandle", "StreamHandle"]);
+  },
+  "handles are printed as what they stand for, not as what the runtime keeps in them": async ({ T, assert, backend }) => {
+    const { inspect } = await import("node:util");
+    const handle = T.list(3);
+    assert.match(inspect(handle), /^AsyncHandle \{ name: 'list', status: '(queued|running|fulfilled)'.* \}$/);
+    await handle;
+    assert.strictEqual(inspect(handle), "AsyncHandle { name: 'list', status: 'fulfilled', value: [ 0, 1, 2 ] }");
+    assert.strictEqual(inspect({ a: { b: handle } }, { depth: 1 }), "{ a: { b: [AsyncHandle] } }");
+    assert.strictEqual(JSON.stringify([handle]), JSON.stringify([{ id: handle.id, name: "list", status: "fulfilled" }]));
+
+    const failing = T.fail("seen by nobody");
+    const reported = new Promise((resolve) => process.once("unhandledRejection", resolve));
+    failing._watch();
+    while (!inspect(failing).includes("rejected")) await new Promise(setImmediate);
+    assert.match(inspect(failing), /^AsyncHandle \{\s+name: 'fail',\s+status: 'rejected',\s+error: RangeError: seen by nobody/);
+    assert.strictEqual(((await reported) as Error).message, "seen by nobody");
+
+    const map = T.add.map([1, 2, 3]);
+    const shown = inspect(map);
+    assert.match(shown, /^MapHandle \{ name: 'add\.map', status: '(running|fulfilled)', done: \d, total: 3 \}$/);
+    await map;
+    assert.strictEqual(inspect(map), "MapHandle { name: 'add.map', status: 'fulfilled', done: 3, total: 3 }");
+    assert.strictEqual(JSON.parse(JSON.stringify(map)).status, "fulfilled");
+    const stream = T.count(2);
+    if (backend === "inline") assert.strictEqual(inspect(stream), "StreamHandle { name: 'count', status: 'queued' }");
+    else assert.match(inspect(stream), /^StreamHandle \{ name: 'count', status: '(queued|running|fulfilled)' \}$/);
+    stream.cancel();
+  },
+  "the option `name` names the function as well": ({ T, assert }) => {
+    const named = T.add.with({ name: "sum" });
+    assert.strictEqual(named.name, "sum");
+    assert.strictEqual(named.with({ priority: 1 }).name, "sum");
+    assert.strictEqual(T.add.name, "add");
   },
   "the stack of an error ends where the call was made": async ({ T, assert }) => {
     try {
