@@ -5,9 +5,9 @@
  * loader's caches. The bundles are made of the TypeScript sources, not of what the compiler emits, since bindings between CommonJS modules are properties,
  * which the engine looks up at each use.
  */
-import { buildSync } from "esbuild";
 import fs from "node:fs";
 import path from "node:path";
+import { bundleForNode } from "./bundle.mjs";
 import { root } from "./project.mjs";
 
 const sources = path.join(root, "runtime-ts/src");
@@ -43,19 +43,7 @@ export function bundleRuntime() {
 }
 
 function bundle(name, options) {
-  buildSync({
-    outfile: path.join(output, name + BUNDLE_ENDING),
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    target: "node20",
-    charset: "ascii",
-    legalComments: "none",
-    packages: "external",
-    tsconfig: path.join(root, "runtime-ts/tsconfig.json"),
-    logLevel: "warning",
-    ...options,
-  });
+  bundleForNode(path.join(output, name + BUNDLE_ENDING), { tsconfig: path.join(root, "runtime-ts/tsconfig.json"), ...options });
 }
 
 /**
