@@ -87,6 +87,10 @@ test("what is not enumerable comes along as far as it can", () => {
     expect(copy.other.code).toBe(5);
     expect(copy.other.back).toBe(copy);
   }
+  // One property that can't cross takes no other along, seen or not.
+  const partly = roundTripError(Object.assign(source, { refused: () => 1 })) as Error & { issues: unknown };
+  expect(partly.issues).toEqual([{ path: ["a"] }]);
+  expect(partly).not.toHaveProperty("refused");
 });
 
 test("an unregistered subclass becomes the nearest built-in and keeps its name", () => {

@@ -1,5 +1,5 @@
 /** The counterpart of encode-error.ts. */
-import { ERROR_CLASSES, ErrorPart } from "./errors-codec";
+import { ERROR_CLASSES, ErrorPart, hidden } from "./errors-codec";
 import type { Decoder } from "./decoder";
 
 /** Makes an error object (with an error's slots) without capturing a stack, which would be costly and wrong. */
@@ -33,11 +33,6 @@ export function decodeErrorParts(d: Decoder, error: Error): void {
   if (flags & ErrorPart.Errors) hidden(error, "errors", d.value());
   if (flags & ErrorPart.Properties) d.pairs(error, true);
   if (flags & ErrorPart.Hidden) for (const [key, value] of Object.entries(d.pairs({}, true))) hidden(error, key, value);
-}
-
-/** As the constructors of errors define them: not enumerable. */
-function hidden(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, writable: true, enumerable: false, configurable: true });
 }
 
 function decodeDOMException(d: Decoder): Error {

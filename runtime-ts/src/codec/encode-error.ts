@@ -2,12 +2,11 @@
  * Errors: class, message, stack, name where it differs from the class's, cause, errors, and own properties, enumerable ones of these names too. (Structured
  * clone keeps the built-in classes, message, stack and cause only.)
  */
-import { ByteWriter } from "./byte-writer";
-import { encodeValue } from "./encode";
 import type { Encoder } from "./encoder";
 import { ERROR_CLASSES, ErrorPart, errorNumber } from "./errors-codec";
 import { located } from "./refusal";
 import { Tag } from "./tags";
+import { crosses } from "./trial";
 
 const hasOwn = Object.prototype.hasOwnProperty;
 
@@ -71,10 +70,7 @@ function hiddenKeys(error: Error): string[] {
     if (descriptor === undefined || !("value" in descriptor) || typeof descriptor.value === "function") return false;
     onTrial = true;
     try {
-      encodeValue(new ByteWriter(new Uint8Array(64)), descriptor.value, "error");
-      return true;
-    } catch {
-      return false;
+      return crosses(descriptor.value);
     } finally {
       onTrial = false;
     }

@@ -1,10 +1,11 @@
 /**
  * Thrown values that cannot cross as they are. An error object loses the properties that can't; anything else becomes an Error that describes it.
  */
-import { ByteWriter } from "./byte-writer";
 import { readStack } from "./encode-error";
 import { Kind, article, className, hasKind } from "./kinds";
 import { encodeValue } from "./encode";
+import { hidden } from "./errors-codec";
+import { crosses, obstacle } from "./trial";
 import type { Writer } from "./writer";
 
 /**
@@ -70,8 +71,8 @@ function degrade(thrown: unknown, why: unknown, depth: number): unknown {
     const value: unknown = descriptor.value;
     if (key === "cause" || key === "errors") {
       Object.defineProperty(copy, key, { ...descriptor, value: carried(value, depth), writable: true, configurable: true });
-    } else if (descriptor.enumerable === true || key === "name") {
-      if (crosses(value)) Object.defineProperty(copy, key, { ...descriptor, writable: true, configurable: true });
+    } else if (crosses(value)) {
+      Object.defineProperty(copy, key, { ...descriptor, writable: true, configurable: true });
     }
   }
   return copy;
@@ -79,29 +80,11 @@ function degrade(thrown: unknown, why: unknown, depth: number): unknown {
 
 /** The value, or what is left of it. */
 function carried(value: unknown, depth: number): unknown {
-  const why = reason(value);
+  const why = obstacle(value);
   if (why === undefined) return value;
   if (depth >= MAX_CAUSES) return replacement(value, why);
   if (Array.isArray(value)) return value.map((element: unknown) => carried(element, depth + 1));
   return degrade(value, why, depth + 1);
-}
-
-function crosses(value: unknown): boolean {
-  return reason(value) === undefined;
-}
-
-/** What encoding it alone throws; undefined when it crosses. */
-function reason(value: unknown): unknown {
-  try {
-    encodeValue(new ByteWriter(new Uint8Array(64)), value, "error");
-    return undefined;
-  } catch (error) {
-    return error ?? new Error("its encoding failed");
-  }
-}
-
-function hidden(object: object, key: string, value: unknown): void {
-  Object.defineProperty(object, key, { value, writable: true, enumerable: false, configurable: true });
 }
 
 function text(read: () => unknown): string {

@@ -55,3 +55,8 @@ export const enum ErrorPart {
   /** Own properties that are not enumerable. */
   Hidden = 64,
 }
+
+/** As the constructors of errors define them: not enumerable. */
+export function hidden(error: object, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, writable: true, enumerable: false, configurable: true });
+}
