@@ -1,7 +1,7 @@
 /** Many handles at once. */
 import { ParallelError } from "./errors";
 import type { AsyncHandle } from "./handle";
-import { checkMs } from "./options";
+import { checkKeys, checkMs, LONGEST_TIMER } from "./options";
 import { clearTimeout, setTimeout } from "./own-clock";
 
 /** What `gather` gives for each handle with `onError: "settle"`; the shape of `Promise.allSettled`. */
@@ -32,6 +32,7 @@ export async function gather(
   handles: Iterable<PromiseLike<unknown>>,
   options: { onError?: "throw" | "skip" | "settle" } = {},
 ): Promise<unknown> {
+  checkKeys(options, ["onError"], "no option of gather()");
   const { onError = "throw" } = options;
   if (onError === "throw") return Promise.all(handles);
   if (onError !== "skip" && onError !== "settle") throw new TypeError(`"onError" is "throw", "skip" or "settle", not ${String(onError)}.`);
@@ -53,11 +54,13 @@ export interface CompletedValues<T> extends AsyncIterator<T, undefined, undefine
 export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>): CompletedValues<Awaited<H>> {
   const all = [...handles];
   const ready: H[] = [];
-  const waiting: (() => void)[] = [];
+  /** Calls of `next` that came before their value, each of which gets the handle that is meant for it: another call may come before it goes on. */
+  const waiting: ((handle: H) => void)[] = [];
   for (const handle of all) {
     const done = (): void => {
-      ready.push(handle);
-      waiting.shift()?.();
+      const first = waiting.shift();
+      if (first === undefined) ready.push(handle);
+      else first(handle);
     };
     handle.then(done, done);
   }
@@ -66,8 +69,10 @@ export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>
     async next(): Promise<IteratorResult<Awaited<H>, undefined>> {
       if (asked >= all.length) return { done: true, value: undefined };
       asked++;
-      if (ready.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-      return { done: false, value: await (ready.shift() as H) };
+      const handle = ready.shift();
+      if (handle !== undefined) return { done: false, value: await handle };
+      const value = await new Promise<Awaited<H>>((resolve) => waiting.push(resolve as (handle: H) => void));
+      return { done: false, value };
     },
     async return(): Promise<IteratorResult<Awaited<H>, undefined>> {
       asked = all.length;
@@ -88,6 +93,7 @@ export async function waitAny<H extends AsyncHandle<any>>(
   handles: Iterable<H>,
   options: { count?: number; timeout?: number } = {},
 ): Promise<{ ready: H[]; pending: H[] }> {
+  checkKeys(options, ["count", "timeout"], "no option of waitAny()");
   const { count = 1, timeout = Infinity } = options;
   const all = [...handles];
   if (!Number.isInteger(count) || count < 1) throw new RangeError(`"count" is a whole number >= 1, not ${count}.`);
@@ -104,9 +110,11 @@ export async function waitAny<H extends AsyncHandle<any>>(
     handle.then(done, done);
   }
   let timer: NodeJS.Timeout | undefined;
-  const late = timeout === Infinity ? undefined : new Promise<void>((resolve) => (timer = setTimeout(resolve, timeout)));
+  const late =
+    timeout === Infinity ? undefined : new Promise<void>((resolve) => (timer = setTimeout(resolve, Math.min(timeout, LONGEST_TIMER))));
   await (late === undefined ? enough : Promise.race([enough, late]));
   clearTimeout(timer);
   const result = [...ready];
-  return { ready: result, pending: all.filter((handle) => !result.includes(handle)) };
+  const settled = new Set(result);
+  return { ready: result, pending: all.filter((handle) => !settled.has(handle)) };
 }

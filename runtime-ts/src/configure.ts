@@ -10,7 +10,7 @@ import type { SHARE_ENV } from "node:worker_threads";
 import { ParallelError } from "./errors";
 import type { Initializer } from "./initializer";
 import { requireWorkers } from "./permissions";
-import { checkMs } from "./options";
+import { checkKeys, checkMs } from "./options";
 import { OWN_FOLDER } from "./own-folder";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
 
@@ -101,9 +101,7 @@ export function configure(options: PoolOptions): void {
     throw new ParallelError("The pool is running already: call configure() before the first parallel call, or after `await shutdown()`.");
   }
   if (typeof options !== "object" || options === null) throw new TypeError(`configure() takes an object, not ${inspect(options)}.`);
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.includes(key)) throw new TypeError(`"${key}" is no setting of the pool; there are ${KNOWN.join(", ")}.`);
-  }
+  checkKeys(options, KNOWN, "no setting of the pool");
   const { threads, minThreads, idleTimeout, maxQueue, grace, backend: kind, resourceLimits } = options;
   if (threads !== undefined) checkCount("threads", threads, 1);
   if (minThreads !== undefined) checkCount("minThreads", minThreads, 0);
@@ -217,6 +215,7 @@ function sayOnce(message: string): void {
  *   which it is cancelled (default: no limit)
  */
 export async function shutdown(options: { timeout?: number; cancelPending?: boolean } = {}): Promise<void> {
+  checkKeys(options, ["timeout", "cancelPending"], "no option of shutdown()");
   const { timeout = Infinity, cancelPending = false } = options;
   checkMs("timeout", timeout);
   if (provided !== undefined) throw new ParallelError("A task can't shut down the pool that it runs in.");

@@ -13,7 +13,7 @@ import { ParallelError, TimeoutError } from "./errors";
 import { type Launch, More } from "./handle-extra";
 import type { FunctionRecord } from "./metrics";
 import { processNow } from "./clock";
-import { checkMs } from "./options";
+import { checkMs, LONGEST_TIMER } from "./options";
 import { type Backend, type Encoded, Phase, type Run, Settlement, type TaskSink, type Ticket } from "./pool/backend";
 import { outcomeError } from "./outcome-error";
 import { Continuation, continueSoon } from "./continuation";
@@ -61,9 +61,6 @@ const DIRECT = 32;
 
 /** ms between looks at several handles that a blocked wait depends on. */
 const LAUNCH_CHECK = 5;
-
-/** setTimeout's limit. */
-const LONGEST_TIMER = 0x7fff_ffff;
 
 /** Settlement of a handle; 0 while it has none. */
 const PENDING = 0;

@@ -18,7 +18,7 @@ import { CancelledError, ParallelError, TimeoutError, TransferError } from "./er
 import { AsyncHandle, FailedInput, type HandleStatus, keep } from "./handle";
 import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
 import { type MapPart, MapSource } from "./map-source";
-import { checkMs } from "./options";
+import { checkKeys, checkMs } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import type { StubTask } from "./task";
@@ -118,6 +118,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     items: MapItems<unknown>,
     options: MapOptions,
   ) {
+    checkKeys(options, ["chunkSize", "ordered", "concurrency", "onProgress"], "no option of map()");
     const { chunkSize, concurrency, ordered = true, onProgress } = options;
     if (chunkSize !== undefined && (!Number.isInteger(chunkSize) || chunkSize < 1))
       throw new RangeError(`"chunkSize" is a whole number >= 1, not ${chunkSize}.`);

@@ -4,6 +4,9 @@
 import { inspect } from "node:util";
 import type { AsyncHandle } from "./handle";
 
+/** `setTimeout` takes what is longer for 1 ms. */
+export const LONGEST_TIMER = 0x7fff_ffff;
+
 /** How failed runs of a task are repeated. */
 export interface RetryOptions {
   /** Runs in all, the first one included. A whole number >= 1. */
@@ -82,9 +85,7 @@ const KNOWN = ["timeout", "priority", "signal", "after", "retry", "memoize", "tr
 export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions): ResolvedOptions {
   if (typeof options !== "object" || options === null)
     throw new TypeError(`The options of a parallel function are an object, not ${inspect(options)}.`);
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.includes(key)) throw new TypeError(`"${key}" is no option of a parallel function; there are ${KNOWN.join(", ")}.`);
-  }
+  checkKeys(options, KNOWN, "no option of a parallel function");
   const { timeout, priority, signal, after, retry, memoize, transfer, name, grace, sideEffects } = options;
   if (timeout !== undefined) checkMs("timeout", timeout);
   if (grace !== undefined) checkMs("grace", grace);
@@ -101,7 +102,8 @@ export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions)
   }
   if (sideEffects !== undefined && typeof sideEffects !== "boolean")
     throw new TypeError(`The option "sideEffects" is true or false, not ${inspect(sideEffects)}.`);
-  if (name !== undefined && typeof name !== "string") throw new TypeError(`The option "name" is a string, not ${inspect(name)}.`);
+  if (name !== undefined && (typeof name !== "string" || name === ""))
+    throw new TypeError(`The option "name" is a string that is not empty, not ${inspect(name)}.`);
   return {
     timeout: timeout ?? base?.timeout,
     priority: priority ?? base?.priority,
@@ -120,6 +122,7 @@ function resolveRetry(retry: number | RetryOptions): ResolvedRetry {
   if (typeof given !== "object" || given === null || !Number.isInteger(given.attempts) || given.attempts < 1) {
     throw new TypeError(`The option "retry" is a number of runs >= 1, or an object with "attempts"; not ${inspect(retry)}.`);
   }
+  checkKeys(given, ["attempts", "backoff", "delay", "maxDelay", "jitter", "when"], 'no part of the option "retry"');
   const { attempts, backoff = "exponential", delay = 0, maxDelay = Infinity, jitter = 0, when = () => true } = given;
   if (backoff !== "fixed" && backoff !== "linear" && backoff !== "exponential") {
     throw new TypeError(`"retry.backoff" is "fixed", "linear" or "exponential", not ${inspect(backoff)}.`);
@@ -137,10 +140,22 @@ function resolveMemoize(memoize: true | MemoizeOptions): Required<MemoizeOptions
   if (memoize === true) return { max: 1_000, ttl: Infinity };
   if (typeof memoize !== "object" || memoize === null)
     throw new TypeError(`The option "memoize" is true or an object, not ${inspect(memoize)}.`);
+  checkKeys(memoize, ["max", "ttl"], 'no part of the option "memoize"');
   const { max = 1_000, ttl = Infinity } = memoize;
   if (!Number.isInteger(max) || max < 1) throw new RangeError(`"memoize.max" is a whole number >= 1, not ${inspect(max)}.`);
   checkMs("memoize.ttl", ttl);
   return { max, ttl };
+}
+
+/**
+ * A misspelt option would be one that is silently not set.
+ * @param what is said of a key that is not among the known ones
+ * @throws TypeError naming it
+ */
+export function checkKeys(options: object, known: readonly string[], what: string): void {
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) throw new TypeError(`"${key}" is ${what}; there are ${known.join(", ")}.`);
+  }
 }
 
 /**

@@ -24,7 +24,7 @@ import { MapHandle, type MapOptions } from "./map";
 import { memoized } from "./memoize";
 import { recordOf, type FunctionRecord } from "./metrics";
 import type { ParallelOptions, ResolvedOptions } from "./options";
-import { resolveOptions } from "./options";
+import { LONGEST_TIMER, resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import { pushSite, sitesLeft, withoutOwnFrames } from "./push-site";
@@ -346,7 +346,7 @@ export class StubTask {
     };
     more.launch = { handles: after, deadline, timer: undefined, start };
     if (timeout !== Infinity) {
-      more.launch.timer = setTimeout(() => handle._expire(), Math.min(timeout, 0x7fff_ffff));
+      more.launch.timer = setTimeout(() => handle._expire(), Math.min(timeout, LONGEST_TIMER));
       // What keeps the process alive is that somebody waits for the task.
       more.launch.timer.unref();
     }

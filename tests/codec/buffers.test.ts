@@ -139,6 +139,12 @@ test("share() copies into shared memory of the same type", () => {
   expect(() => share([1] as never)).toThrow(expect.objectContaining({ code: "MP_TRANSFER" }));
 });
 
+test("sharedArray() refuses what is no class of a typed array, and bad lengths", () => {
+  expect(() => sharedArray(Array as never, 3)).toThrow(/class of a typed array, such as Float64Array, not \[Function: Array\]/);
+  expect(() => sharedArray(DataView as never, 3)).toThrow(TypeError);
+  for (const bad of [-1, 1.5, NaN, "3"]) expect(() => sharedArray(Int8Array, bad as number)).toThrow(/whole number >= 0/);
+});
+
 test("sharedArray() is zeroed shared memory", () => {
   const array = sharedArray(Float64Array, 3);
   expect([...array]).toEqual([0, 0, 0]);

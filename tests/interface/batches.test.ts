@@ -62,6 +62,29 @@ conformance("batches", tasks, {
     assert.deepStrictEqual(await values.next(), { done: false, value: 1 });
     assert.deepStrictEqual(await values.next(), { done: true, value: undefined });
   },
+  "asCompleted gives each of several calls of next its own value": async ({ T, mp, assert }) => {
+    const [first, second] = [T.later(5, "first"), T.later(5, "second")];
+    const values = mp.asCompleted([first, second]);
+    const asked = [values.next()];
+    // Called when a value has been promised to the first call, which has not gone on yet.
+    first.then(() => asked.push(values.next()));
+    second.then(() => asked.push(values.next()));
+    await Promise.all([first, second]);
+    const got = (await Promise.all(asked)).map(({ value }) => value);
+    assert.deepStrictEqual(got.sort(), ["first", "second", undefined]);
+  },
+  "options that do not exist are refused by name": async ({ T, mp, assert }) => {
+    const named = (name: string) => (error: Error) => error instanceof TypeError && error.message.startsWith(`"${name}" is no option of `);
+    await assert.rejects(mp.gather([], { onEror: "skip" } as never), named("onEror"));
+    await assert.rejects(mp.waitAny([T.square(1)], { Timeout: 1 } as never), named("Timeout"));
+    await assert.rejects(mp.shutdown({ cancel: true } as never), named("cancel"));
+    assert.throws(() => T.square.map([1], { chunksize: 1 }), named("chunksize"));
+  },
+  "waitAny waits for long when it is to": async ({ T, mp, assert }) => {
+    const handle = T.later(20, 1);
+    const { ready } = await mp.waitAny([handle], { timeout: 2 ** 31 });
+    assert.strictEqual(ready[0], handle);
+  },
   "waitAny tells ready from pending": {
     // The inline backend runs one task at a time: a slow one before it keeps the others waiting.
     on: ["native", "typescript"],

@@ -42,6 +42,9 @@ conformance("options", tasks, {
       { priority: NaN },
       { retry: 0 },
       { retry: { attempts: 2, backoff: "no" } },
+      { retry: { attempts: 2, delya: 1 } },
+      { memoize: { maximum: 1 } },
+      { name: "" },
       { grace: null },
       { transfer: "x" },
     ]) {

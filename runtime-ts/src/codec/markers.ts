@@ -1,7 +1,7 @@
 /**
  * `move` and `share`: how a caller says that bytes are not to be copied.
  */
-import { types } from "node:util";
+import { inspect, types } from "node:util";
 import * as threads from "node:worker_threads";
 import { TransferError } from "../errors";
 import { VIEW_CONSTRUCTORS, viewNumber } from "./kinds";
@@ -116,7 +116,12 @@ function copyShared(bytes: Uint8Array): SharedArrayBuffer {
 /**
  * A zeroed typed array in memory that all threads see.
  * @param length number of elements
+ * @throws TypeError when `constructor` is none of a typed array; RangeError for a bad length
  */
 export function sharedArray<T>(constructor: TypedArrayConstructor<T>, length: number): T {
+  if (typeof constructor !== "function" || !Number.isInteger(constructor.BYTES_PER_ELEMENT))
+    throw new TypeError(`sharedArray() takes the class of a typed array, such as Float64Array, not ${inspect(constructor)}.`);
+  if (!Number.isInteger(length) || length < 0)
+    throw new RangeError(`The length of a shared array is a whole number >= 0, not ${inspect(length)}.`);
   return new constructor(new SharedArrayBuffer(length * constructor.BYTES_PER_ELEMENT), 0, length);
 }

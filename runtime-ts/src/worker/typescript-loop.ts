@@ -256,7 +256,8 @@ export class WorkerEnvironment extends Environment {
   private maybeLeave(): void {
     const { extra, minThreads, idleTimeout } = this.settings;
     const after = extra ? Math.min(idleTimeout, EXTRA_IDLE_MS) : idleTimeout;
-    if (after === Infinity || this.leaving !== undefined || !this.mayLeave()) return;
+    // What is longer than a timer can be is for ever.
+    if (after > 0x7fff_ffff || this.leaving !== undefined || !this.mayLeave()) return;
     this.leavingAfresh = false;
     this.leaving = setTimeout(() => {
       this.leaving = undefined;
