@@ -15,6 +15,7 @@ import { carriedValues, carriesValues, type Carried } from "./carry";
 import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, STAYS_BRAND } from "./codec";
 import { currentBackend, threadCount } from "./configure";
 import { CancelledError, ParallelError, TimeoutError, TransferError } from "./errors";
+import { follow } from "./follow";
 import { AsyncHandle, FailedInput, type HandleStatus, keep } from "./handle";
 import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
 import { type MapPart, MapSource } from "./map-source";
@@ -145,12 +146,8 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.outcome = new AsyncHandle<R[]>({ id: task.id, name: `${task.name}.map` }, undefined);
     const { signal } = task.options ?? {};
     if (signal !== undefined) {
-      const onAbort = (): void => void this.cancel(signal.reason);
-      if (signal.aborted) onAbort();
-      else {
-        signal.addEventListener("abort", onAbort, { once: true });
-        this.outcome._whenSettled(() => signal.removeEventListener("abort", onAbort));
-      }
+      if (signal.aborted) this.cancel(signal.reason);
+      else follow(signal, this, this.outcome);
     }
     this.pump();
   }

@@ -16,6 +16,7 @@ import {
 import { carriedValues, carriesValues } from "./carry";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, concerning, DependencyError, isParallelError } from "./errors";
+import { follow } from "./follow";
 import { AsyncHandle, FailedInput, isHandle, keep, type HandleOrigin } from "./handle";
 import { encodeInitializer, type Initializer } from "./initializer";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
@@ -286,7 +287,7 @@ export class StubTask {
     }
     handle._ticket = backend.push(index, writer, handle, push);
     if (options?.retry !== undefined && dependencies.length > 0) keepInputs(backend, dependencies, handle);
-    if (options?.signal !== undefined) follow(options.signal, handle);
+    if (options?.signal !== undefined) follow(options.signal, handle, handle);
     return handle;
   }
 
@@ -356,7 +357,7 @@ export class StubTask {
         if (--missing === 0 || dependency._settlement > Settlement.Fulfilled) queueMicrotask(() => handle._launch());
       });
     }
-    if (options?.signal !== undefined) follow(options.signal, handle);
+    if (options?.signal !== undefined) follow(options.signal, handle, handle);
     return handle;
   }
 }
@@ -416,12 +417,6 @@ function aborted(origin: HandleOrigin, reason: unknown): AsyncHandle<never> {
   });
   withoutOwnFrames(error);
   return AsyncHandle._failed(origin, Settlement.Cancelled, error);
-}
-
-function follow(signal: AbortSignal, handle: AsyncHandle<unknown>): void {
-  const onAbort = (): void => void handle.cancel(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  handle._whenSettled(() => signal.removeEventListener("abort", onAbort));
 }
 
 /** The members of every parallel function, on one shared prototype. */

@@ -4,6 +4,7 @@ declare const T: Record<string, any>;
 declare function sleep(ms: number): Promise<void>;
 declare function complain(): void;
 declare function gc(): void;
+declare const require: (id: string) => any;
 
 const tasks = {
   add: (a: number, b: number) => a + b,
@@ -274,6 +275,72 @@ conformance(
       const lengths = await T["lengthOf"].map([new Uint8Array(3), T["later"](5, new Uint8Array(4)), new Uint8Array(5)]);
       assert.deepStrictEqual(lengths, [3, 4, 5]);
       await assert.rejects(T["lengthOf"].map([new Uint8Array(3), T["fail"]("an item")]), mp.DependencyError);
+    },
+    "a result that is needed again is told once, although it was there before somebody asked": {
+      // The other one queues what waits for something only when the program looks.
+      on: ["native"],
+      run: async ({ T, mp, assert }) => {
+        for (let i = 0; i < 5; i++) {
+          const counter = mp.sharedArray(Int32Array, 1);
+          const first = T["add"](i, 1);
+          const second = T["failTimes"].with({ retry: 2 })(counter, 0, first);
+          // The second has run, so that the first has settled, and nobody here has heard of it.
+          while (Atomics.load(counter, 0) === 0);
+          assert.strictEqual(first.get(), i + 1);
+          assert.strictEqual(second.get(), i + 1);
+          assert.strictEqual(T["add"](1, 2).get(), 3);
+        }
+        assert.strictEqual(mp.stats().queued, 0);
+      },
+    },
+    "what settles together may be waited for by the one that is told first": {
+      on: ["native"],
+      run: async ({ T, mp, assert }) => {
+        const counter = mp.sharedArray(Int32Array, 1);
+        const failing: any[] = [];
+        const others: any[] = [];
+        let asked = 0;
+        const when = (): boolean => {
+          asked++;
+          for (const other of others) other.wait();
+          return false;
+        };
+        for (let i = 0; i < 8; i++) {
+          failing.push(T["failTimes"].with({ retry: { attempts: 2, when } })(counter, 100, i));
+          others.push(T["failTimes"](counter, 0, "x".repeat(i * 5_000)));
+        }
+        while (Atomics.load(counter, 0) < 16);
+        failing[0].isReady();
+        for (const handle of failing) assert.throws(() => handle.get(), /not yet/);
+        others.forEach((other, i) => assert.strictEqual(other.get().length, i * 5_000));
+        assert.strictEqual(asked, 8);
+        assert.strictEqual(T["add"](1, 2).get(), 3);
+      },
+    },
+    "a signal that many follow has one listener": {
+      on: ["native", "typescript"],
+      run: async ({ T, mp, assert }) => {
+        const warnings: Error[] = [];
+        const onWarning = (warning: Error) => void warnings.push(warning);
+        process.on("warning", onWarning);
+        const controller = new AbortController();
+        const { signal } = controller;
+        assert.deepStrictEqual(
+          await mp.gather(Array.from({ length: 50 }, (_, i) => T["add"].with({ signal })(i, 1))),
+          Array.from({ length: 50 }, (_, i) => i + 1),
+        );
+        const counted = require("node:events").getEventListeners(signal, "abort");
+        assert.strictEqual(counted.length, 0);
+        const held = Array.from({ length: 50 }, () => T["later"].with({ signal })(60_000, 1));
+        const map = T["later"].with({ signal }).map([60_000, 60_000]);
+        assert.strictEqual(require("node:events").getEventListeners(signal, "abort").length, 1);
+        controller.abort("enough");
+        for (const handle of [...held, map])
+          await assert.rejects(handle, (error: any) => error instanceof mp.CancelledError && error.cause === "enough");
+        await sleep(1);
+        process.off("warning", onWarning);
+        assert.deepStrictEqual(warnings, []);
+      },
     },
     "an item that can't cross is named by its place": async ({ T, mp, assert }) => {
       const items: unknown[] = Array.from({ length: 40 }, (_, i) => i);

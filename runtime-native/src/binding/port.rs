@@ -25,6 +25,8 @@ pub struct Entry {
     pub task: Option<Arc<Task>>,
     /// Kept after it was delivered.
     pub retained: bool,
+    /// Its settlement has been reported. One that stays nevertheless may still be in the outbox, since who is blocked on a task does not wait for that.
+    pub reported: bool,
 }
 
 pub struct Port {
@@ -70,6 +72,7 @@ impl Port {
         table[slot] = Entry {
             task: Some(task),
             retained: false,
+            reported: false,
         };
     }
 
@@ -78,8 +81,16 @@ impl Port {
         let table = self.table.borrow();
         table
             .get(task.plan.slot as usize)
+            .filter(|entry| !entry.reported)
             .and_then(|entry| entry.task.as_ref())
             .is_some_and(|entry| Arc::ptr_eq(entry, task))
+    }
+
+    /// The settlement of the task in this slot is being reported.
+    pub fn note_reported(&self, slot: usize) {
+        if let Some(entry) = self.table.borrow_mut().get_mut(slot) {
+            entry.reported = true;
+        }
     }
 
     /// Forgets a reported task unless it is retained. True when the slot stays occupied.

@@ -86,6 +86,7 @@ impl Writer {
             return;
         };
         let slot = task.plan.slot as usize;
+        port.note_reported(slot);
         let plain = outcome.payload.plain().filter(|bytes| bytes.len() <= MAX_REPORTED);
         let kept = match plain {
             Some(_) => port.leave(slot),

@@ -66,7 +66,10 @@ class Reports {
   readonly words: Int32Array;
   readonly numbers: Float64Array;
   /** Passed to sinks; valid during the call. */
-  readonly payload: Encoded;
+  payload: Encoded;
+  /** Records that have been written and not told yet, and where the next one begins. */
+  left = 0;
+  at = 0;
 
   constructor(buffer: ArrayBuffer) {
     this.words = new Int32Array(buffer);
@@ -98,6 +101,8 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   private readonly home: ByteWriter;
   private readonly reports: Reports[] = [];
   private depth = 0;
+  /** Records that have been written and not told yet, of all depths. */
+  private untold = 0;
   private pushes = 0;
   protected observed = 0;
   private references = 0;
@@ -281,6 +286,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   }
 
   protected deliver(): void {
+    if (this.untold > 0) this.tellRest();
     const { depth } = this;
     const reports = this.reportsOf(depth);
     this.depth = depth + 1;
@@ -295,11 +301,34 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     }
   }
 
-  /** Calls the sinks of the records in an area. A sink that throws must not keep the others from theirs. */
+  /** Calls the sinks of the records in an area. */
   private report(reports: Reports, count: number): void {
-    const { words, numbers, payload } = reports;
-    let at = 0;
-    for (; count > 0; count--) {
+    reports.left = count;
+    reports.at = 0;
+    this.untold += count;
+    this.tell(reports);
+  }
+
+  /**
+   * A sink has called what looks for news (a caller's `retry.when` may, or the source of a map): first those that came before, which the addon does not know any more.
+   */
+  private tellRest(): void {
+    for (let i = 0; i < this.depth; i++) {
+      const reports = this.reports[i]!;
+      if (reports.left === 0) continue;
+      // The sink that is being called may still read its own.
+      reports.payload = { ...reports.payload };
+      this.tell(reports);
+    }
+  }
+
+  /** A sink that throws must not keep the others from theirs. */
+  private tell(reports: Reports): void {
+    const { words, numbers } = reports;
+    while (reports.left > 0) {
+      reports.left--;
+      this.untold--;
+      const { at, payload } = reports;
       const word = at >> 2;
       const slot = words[word]!;
       const kind = words[word + 1]!;
@@ -315,7 +344,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       }
       payload.start = at + RECORD_HEADER;
       payload.end = payload.start + length;
-      at = payload.start + ((length + 7) & ~7);
+      reports.at = payload.start + ((length + 7) & ~7);
       const sink = this.sinks[slot]!;
       try {
         if ((kind & PROGRESS) !== 0) {
@@ -363,6 +392,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
 
   block(ticket: Ticket, ms: number): boolean {
     if (this.refused.length > 0) this.settleRefused();
+    if (this.untold > 0) this.tellRest();
     const deadline = ms === Infinity ? Infinity : performance.now() + ms;
     const slot = ticket & SLOT_MASK;
     for (let left = ms; this.isPending(ticket); left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now())) {
@@ -399,6 +429,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
 
   cancel(ticket: Ticket, grace: number): boolean {
     if (this.refused.length > 0) this.settleRefused();
+    if (this.untold > 0) this.tellRest();
     if (!this.isPending(ticket)) return false;
     const { depth } = this;
     const reports = this.reportsOf(depth);
