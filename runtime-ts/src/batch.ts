@@ -1,4 +1,5 @@
 /** Many handles at once. */
+import { inspect } from "node:util";
 import { ParallelError } from "./errors";
 import type { AsyncHandle } from "./handle";
 import { checkKeys, checkMs, LONGEST_TIMER } from "./options";
@@ -52,7 +53,7 @@ export interface CompletedValues<T> extends AsyncIterator<T, undefined, undefine
  * calls `next()` by hand can go on with the others.
  */
 export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>): CompletedValues<Awaited<H>> {
-  const all = [...handles];
+  const all = checked("asCompleted", handles);
   const ready: H[] = [];
   /** Calls of `next` that came before their value, each of which gets the handle that is meant for it: another call may come before it goes on. */
   const waiting: ((handle: H) => void)[] = [];
@@ -95,7 +96,7 @@ export async function waitAny<H extends AsyncHandle<any>>(
 ): Promise<{ ready: H[]; pending: H[] }> {
   checkKeys(options, ["count", "timeout"], "no option of waitAny()");
   const { count = 1, timeout = Infinity } = options;
-  const all = [...handles];
+  const all = checked("waitAny", handles);
   if (!Number.isInteger(count) || count < 1) throw new RangeError(`"count" is a whole number >= 1, not ${count}.`);
   if (count > all.length) throw new ParallelError(`waitAny() was asked for ${count} of ${all.length} handles.`);
   checkMs("timeout", timeout);
@@ -117,4 +118,13 @@ export async function waitAny<H extends AsyncHandle<any>>(
   const result = [...ready];
   const settled = new Set(result);
   return { ready: result, pending: all.filter((handle) => !settled.has(handle)) };
+}
+
+function checked<H extends PromiseLike<unknown>>(name: string, handles: Iterable<H>): H[] {
+  const all = [...handles];
+  all.forEach((handle: unknown, i) => {
+    if (typeof (handle as PromiseLike<unknown> | null | undefined)?.then !== "function")
+      throw new TypeError(`${name}() takes handles; number ${i} is ${inspect(handle)}.`);
+  });
+  return all;
 }

@@ -102,7 +102,7 @@ export function configure(options: PoolOptions): void {
   }
   if (typeof options !== "object" || options === null) throw new TypeError(`configure() takes an object, not ${inspect(options)}.`);
   checkKeys(options, KNOWN, "no setting of the pool");
-  const { threads, minThreads, idleTimeout, maxQueue, grace, backend: kind, resourceLimits } = options;
+  const { threads, minThreads, idleTimeout, maxQueue, grace, backend: kind, resourceLimits, env } = options;
   if (threads !== undefined) checkCount("threads", threads, 1);
   if (minThreads !== undefined) checkCount("minThreads", minThreads, 0);
   if (threads !== undefined && minThreads !== undefined && minThreads > threads) {
@@ -112,6 +112,8 @@ export function configure(options: PoolOptions): void {
   if (maxQueue !== undefined && maxQueue !== Infinity) checkCount("maxQueue", maxQueue, 0);
   if (grace !== undefined) checkMs("grace", grace);
   if (resourceLimits !== undefined) checkLimits(resourceLimits);
+  if (env !== undefined && typeof env !== "symbol" && (typeof env !== "object" || env === null))
+    throw new TypeError(`"env" is an object or worker_threads.SHARE_ENV, not ${inspect(env)}.`);
   if (kind !== undefined) checkKind(kind, "configure({ backend })");
   const { initialize, initializeArgs } = options;
   if (initializeArgs !== undefined && !Array.isArray(initializeArgs))
@@ -218,6 +220,7 @@ export async function shutdown(options: { timeout?: number; cancelPending?: bool
   checkKeys(options, ["timeout", "cancelPending"], "no option of shutdown()");
   const { timeout = Infinity, cancelPending = false } = options;
   checkMs("timeout", timeout);
+  if (typeof cancelPending !== "boolean") throw new TypeError(`"cancelPending" is true or false, not ${inspect(cancelPending)}.`);
   if (provided !== undefined) throw new ParallelError("A task can't shut down the pool that it runs in.");
   if (closing !== undefined) return closing;
   if (backend === undefined) return;

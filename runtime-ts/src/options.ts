@@ -92,7 +92,7 @@ export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions)
   if (priority !== undefined && (typeof priority !== "number" || !Number.isFinite(priority))) {
     throw new TypeError(`The option "priority" is a finite number, not ${inspect(priority)}.`);
   }
-  if (signal !== undefined && !(typeof signal === "object" && signal !== null && "aborted" in signal)) {
+  if (signal !== undefined && !isSignal(signal)) {
     throw new TypeError(`The option "signal" is an AbortSignal, not ${inspect(signal)}.`);
   }
   if (after !== undefined && !Array.isArray(after))
@@ -115,6 +115,10 @@ export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions)
     move: transfer === undefined ? (base?.move ?? false) : transfer === "move",
     name: name ?? base?.name,
   };
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === "object" && value !== null && "aborted" in value && typeof (value as AbortSignal).addEventListener === "function";
 }
 
 function resolveRetry(retry: number | RetryOptions): ResolvedRetry {

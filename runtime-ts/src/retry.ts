@@ -28,7 +28,7 @@ export function planRetries(
   let runs = 1;
   return {
     next(error) {
-      if (runs >= options.attempts || !when(error)) return undefined;
+      if (runs >= options.attempts || !wanted(when(error), name)) return undefined;
       const delay = delayBefore(++runs, options);
       // The time limit is that of all runs: where none is left for another one, this failure is the last.
       return performance.now() + delay >= deadline ? undefined : delay;
@@ -60,6 +60,14 @@ export function refuseMoved(writer: Writer, name: string): void {
   throw new TypeError(
     `${name} can't be retried: its arguments are moved, so they are gone after the first run. Copy them, or leave "retry" out.`,
   );
+}
+
+/** What `when` has said. @throws TypeError when it answers later: a promise would always count as true */
+function wanted(answer: unknown, name: string): boolean {
+  if (typeof answer !== "object" || answer === null || !("then" in answer)) return Boolean(answer);
+  // Whatever becomes of it.
+  Promise.resolve(answer).catch(() => undefined);
+  throw new TypeError(`"retry.when" of ${name} gives true or false at once; it has given a promise.`);
 }
 
 /** ms before run number `run` (the second one is 2). "Full jitter" draws from the whole delay, as AWS's architecture blog compares them. */

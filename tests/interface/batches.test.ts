@@ -98,6 +98,22 @@ conformance("batches", tasks, {
       slow.cancel();
     },
   },
+  "what is no handle is named": async ({ T, mp, assert }) => {
+    const given = [T.square(2), 5] as never[];
+    await assert.rejects(mp.waitAny(given), { name: "TypeError", message: "waitAny() takes handles; number 1 is 5." });
+    assert.throws(() => mp.asCompleted(given), { name: "TypeError", message: "asCompleted() takes handles; number 1 is 5." });
+  },
+  "waitAny with a limit beyond that of a timer waits": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const gate = mp.sharedArray(Int32Array, 1);
+      const waiting = mp.waitAny([T.opened(gate, 1)], { timeout: 2 ** 31 });
+      // Beyond it, a timer would end after a millisecond.
+      await sleep(20);
+      gate[0] = 1;
+      assert.strictEqual((await waiting).ready.length, 1);
+    },
+  },
   "waitAny does not throw a failure": async ({ T, mp, assert }) => {
     const failing = T.fail("x");
     const { ready } = await mp.waitAny([failing]);

@@ -162,6 +162,18 @@ conformance("options", tasks, {
     while (performance.now() < until) await sleep(1);
     assert.notStrictEqual(await brief(1), value);
   },
+  "a retry.when that gives a promise is refused": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      for (const when of [async () => false, () => Promise.reject(new Error("nobody's"))] as unknown[]) {
+        const handle = T.failTimes.with({ retry: { attempts: 3, when } as any })(mp.sharedArray(Int32Array, 1), 1);
+        await assert.rejects(handle, {
+          name: "TypeError",
+          message: '"retry.when" of failTimes gives true or false at once; it has given a promise.',
+        });
+      }
+    },
+  },
   "a signal cancels": {
     on: ["native", "typescript"],
     run: async ({ T, mp, assert }) => {
