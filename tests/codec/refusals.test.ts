@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import { createServer, Socket } from "node:net";
 import { Readable } from "node:stream";
+import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { HANDLE_BRAND, NO_RECEIVER, encodeCall, encodeValue, move, registerClass } from "../../dist/runtime-ts/src/codec";
 import { TransferError } from "../../dist/runtime-ts/src/errors";
 import { newWriter, roundTripCall } from "./support";
@@ -104,6 +105,22 @@ test.each<[string, () => unknown]>([
   expect(error.path).toBe("result.value");
   expect(error.message).toContain(name);
   expect(error.code).toBe("MP_TRANSFER");
+});
+
+test("a MessagePort that has left this thread is refused by its path; another is not hurt by the look", () => {
+  const carrier = new MessageChannel();
+  const { port1: sent, port2: kept } = new MessageChannel();
+  carrier.port1.postMessage(null, [sent]);
+  const other = new MessageChannel();
+  const encode = (value: unknown): unknown => encodeCall(newWriter(true), NO_RECEIVER, undefined, undefined, [value]);
+  const { path, message } = refusal(() => encode({ ports: [other.port1, sent] }));
+  expect(path).toBe("args[0].ports[1]");
+  expect(message).toMatch(/closed, or has been handed over/);
+  encode([other.port1, other.port1]);
+  other.port2.postMessage("still there");
+  expect(receiveMessageOnPort(other.port1)).toEqual({ message: "still there" });
+  for (const port of [kept, carrier.port1, other.port1]) port.close();
+  expect(refusal(() => encode(other.port1)).path).toBe("args[0]");
 });
 
 test("receiver and captures are named", () => {

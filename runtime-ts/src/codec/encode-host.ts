@@ -26,11 +26,27 @@ export function encodeHost(e: Encoder, value: object): void {
     if (writer?.hostObjects !== true) {
       throw new Refusal(`it is ${article(name)}, which only the typescript backend carries (MAKEPARALLEL_BACKEND=typescript)`);
     }
-    if (value instanceof MessagePort) (e.writer!.transfers ??= []).push(value);
+    if (value instanceof MessagePort) {
+      if (isGone(value)) throw new Refusal("it is a MessagePort that is closed, or has been handed over already");
+      (e.writer!.transfers ??= []).push(value);
+    }
     return attachment(e, value);
   }
   const why = WHY[name];
   throw new Refusal(`it is ${article(name)}${why === undefined ? ", which is bound to its thread" : `; ${why}`}`);
+}
+
+/**
+ * Whether a port has left this thread. No property says so; a transfer list that names the port twice does, by what it complains of first, and takes nothing. Without the
+ * look, the platform would refuse the whole message later, and not say for which value.
+ */
+function isGone(port: MessagePort): boolean {
+  try {
+    structuredClone(0, { transfer: [port, port] });
+  } catch (error) {
+    return /detached/.test((error as Error).message);
+  }
+  return false;
 }
 
 /** Whether the platform's own clone takes it, and gives the same kind of object. */
