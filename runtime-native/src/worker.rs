@@ -6,7 +6,7 @@ use crate::deque::{Deque, Totals};
 use crate::job_flags::{JobFlags, SUSPENDED};
 use crate::mailbox::LoopWaker;
 use crate::queue::Queue;
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
 use crate::sync::{Mutex, Parker, Unparker, yield_now};
 
 const SOUND: u8 = 0;
@@ -154,7 +154,9 @@ impl Worker {
             return Some(job | SUSPENDED);
         }
         self.flags.rename(job);
-        // Against `Pool::cancel`, which settles and then, after its grace period, looks whether the job is open: at least one of the two sees the other.
+        // Against `Pool::cancel`, which settles and then, after its grace period, looks whether the job is open: at least one of the two sees the other. The other
+        // fence is in `condemn`. A task's state alone is not in the total order.
+        fence(Ordering::SeqCst);
         is_settled().then_some(job)
     }
 
@@ -174,6 +176,8 @@ impl Worker {
 
     /// Decides that the worker ends because of this job, unless the job has ended itself. True when it was decided now.
     pub fn condemn(&self, job: u32) -> bool {
+        // Whoever asks has settled the job's task before: see `resume_job`.
+        fence(Ordering::SeqCst);
         loop {
             if !self.is_open(job) {
                 return false;

@@ -330,4 +330,52 @@ export const mutations = [
         worker.leave();`,
     model: "stopping::what_is_pushed_for_a_worker_that_goes_at_that_moment_is_not_kept",
   },
+
+  // Suspended jobs and stand-ins
+  {
+    name: "a job goes on and looks whether it was cancelled without a fence between",
+    file: "worker.rs",
+    find: `fence(Ordering::SeqCst);
+        is_settled().then_some(job)`,
+    replace: "is_settled().then_some(job)",
+    model: "suspending::a_job_that_goes_on_while_it_is_cancelled_is_stopped",
+  },
+  {
+    name: "a worker is condemned without a fence after the settlement",
+    file: "worker.rs",
+    find: `fence(Ordering::SeqCst);
+        loop {`,
+    replace: "loop {",
+    model: "suspending::a_job_that_goes_on_while_it_is_cancelled_is_stopped",
+  },
+  {
+    name: "a job that goes on does not look whether it was cancelled",
+    file: "worker.rs",
+    find: "is_settled().then_some(job)",
+    replace: "None",
+    model: "suspending::a_job_that_is_suspended_and_goes_on_while_it_is_cancelled_is_stopped",
+  },
+  {
+    name: "a suspended job is a reason to stop its worker",
+    file: "worker.rs",
+    find: "self.flags.rename(job | SUSPENDED);",
+    replace: "self.flags.rename(job);",
+    model: "suspending::a_job_that_is_cancelled_while_it_is_suspended_stops_nobody",
+  },
+  {
+    name: "a worker that gets stuck looks for nested tasks before it says so",
+    file: "pool.rs",
+    find: `self.stuck.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.has_nested() {
+            self.pass_on();
+        }`,
+    replace: `let wanted = self.has_nested();
+        self.stuck.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if wanted {
+            self.pass_on();
+        }`,
+    model: "suspending::a_nested_task_that_is_pushed_while_another_worker_gets_stuck_gets_a_worker_to_stand_in",
+  },
 ];

@@ -8,6 +8,7 @@ mod delivery;
 mod settling;
 mod sleeping;
 mod stopping;
+mod suspending;
 
 use std::sync::Arc;
 
