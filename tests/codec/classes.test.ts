@@ -230,6 +230,13 @@ test("an object that only pretends to extend a built-in is refused", () => {
   expect(() => roundTrip(Object.create(Pretender.prototype))).toThrow(/not made by its constructor/);
 });
 
+test("an object without the private fields of its class is refused, with its place", () => {
+  const pretender = Object.create(Account.prototype) as Account;
+  expect(() => roundTrip({ deep: [pretender] })).toThrow(
+    /deep\[0\] cannot be sent .*not made by its constructor \(Cannot read private member/,
+  );
+});
+
 test("instances nest 100,000 deep", () => {
   let account: Account | undefined;
   for (let i = 0; i < 100_000; i++)

@@ -13,6 +13,13 @@ const tasks = {
     return value;
   },
   promised: (value: unknown) => Promise.resolve(value),
+  query: (counter: Int32Array) => ({
+    then(resolve: (value: unknown) => void, reject: (reason: unknown) => void) {
+      resolve(Atomics.add(counter, 0, 1) + 1);
+      reject(new Error("answered already"));
+      throw new Error("answered already");
+    },
+  }),
   change: (list: number[]) => {
     list.push(99);
     return list.length;
@@ -51,6 +58,12 @@ conformance("results", tasks, {
       assert.deepStrictEqual(T.echo(value).get(), value);
       assert.deepStrictEqual(await T.echo(value), value);
     }
+  },
+  "a thenable is asked once, and its first answer counts": async ({ T, mp, assert }) => {
+    const counter = mp.sharedArray(Int32Array, 1);
+    assert.strictEqual(await T.query(counter), 1);
+    assert.strictEqual(await T.query(counter), 2);
+    assert.strictEqual(counter[0], 2);
   },
   "objects, arrays, maps, sets, dates and cycles come back equal": async ({ T, assert }) => {
     const value: Record<string, unknown> = {

@@ -42,7 +42,7 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
   if (!isFilled(base)) encodeWhole(e, base, value);
   e.uint(chain.length);
   for (const accessors of chain) {
-    const values = accessors.get(value);
+    const values = privateValues(entry, accessors, value);
     e.uint(values.length);
     let i = 0;
     try {
@@ -53,6 +53,17 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
   }
   encodeContent(e, entry, base, value);
   e.depth--;
+}
+
+function privateValues(entry: ClassEntry, accessors: ClassEntry["chain"][number], value: object): unknown[] {
+  try {
+    return accessors.get(value);
+  } catch (error) {
+    // Reading a field runs no code that could throw: it has none of them, as a proxy has none of what it stands for.
+    throw new Refusal(
+      `it has the prototype of ${entry.constructor_.name} but was not made by its constructor (${(error as Error).message})`,
+    );
+  }
 }
 
 function classNumber(e: Encoder, entry: ClassEntry): void {

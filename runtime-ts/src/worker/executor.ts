@@ -122,9 +122,11 @@ export class Executor implements JobExecutor {
       context.ended = true;
       return result;
     }
+    // The `then` of anything else may do the work (a query that has not been sent), and promises nothing of how often it answers: it is called once.
+    const promise = result instanceof Promise ? result : Promise.resolve(result);
     const end = (): void => void (context.ended = true);
-    result.then(end, end);
-    return result;
+    promise.then(end, end);
+    return promise;
   }
 
   private finish(job: number, index: number, result: PromiseLike<unknown>): void {
