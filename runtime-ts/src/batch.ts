@@ -33,10 +33,10 @@ export async function gather(
   handles: Iterable<PromiseLike<unknown>>,
   options: { onError?: "throw" | "skip" | "settle" } = {},
 ): Promise<unknown> {
-  checkKeys(options, ["onError"], "no option of gather()");
+  checkKeys(options, ["onError"], "gather()");
   const { onError = "throw" } = options;
   if (onError === "throw") return Promise.all(handles);
-  if (onError !== "skip" && onError !== "settle") throw new TypeError(`"onError" is "throw", "skip" or "settle", not ${String(onError)}.`);
+  if (onError !== "skip" && onError !== "settle") throw new TypeError(`"onError" is "throw", "skip" or "settle", not ${inspect(onError)}.`);
   const settled = await Promise.allSettled(handles);
   if (onError === "settle") return settled;
   return settled.filter((result) => result.status === "fulfilled").map((result) => result.value);
@@ -94,10 +94,10 @@ export async function waitAny<H extends AsyncHandle<any>>(
   handles: Iterable<H>,
   options: { count?: number; timeout?: number } = {},
 ): Promise<{ ready: H[]; pending: H[] }> {
-  checkKeys(options, ["count", "timeout"], "no option of waitAny()");
+  checkKeys(options, ["count", "timeout"], "waitAny()");
   const { count = 1, timeout = Infinity } = options;
   const all = checked("waitAny", handles);
-  if (!Number.isInteger(count) || count < 1) throw new RangeError(`"count" is a whole number >= 1, not ${count}.`);
+  if (!Number.isInteger(count) || count < 1) throw new RangeError(`"count" is a whole number >= 1, not ${inspect(count)}.`);
   if (count > all.length) throw new ParallelError(`waitAny() was asked for ${count} of ${all.length} handles.`);
   checkMs("timeout", timeout);
   const ready: H[] = [];

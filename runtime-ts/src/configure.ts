@@ -100,8 +100,7 @@ export function configure(options: PoolOptions): void {
   if (backend !== undefined || closing !== undefined) {
     throw new ParallelError("The pool is running already: call configure() before the first parallel call, or after `await shutdown()`.");
   }
-  if (typeof options !== "object" || options === null) throw new TypeError(`configure() takes an object, not ${inspect(options)}.`);
-  checkKeys(options, KNOWN, "no setting of the pool");
+  checkKeys(options, KNOWN, "the pool", "setting");
   const { threads, minThreads, idleTimeout, maxQueue, grace, backend: kind, resourceLimits, env } = options;
   if (threads !== undefined) checkCount("threads", threads, 1);
   if (minThreads !== undefined) checkCount("minThreads", minThreads, 0);
@@ -217,7 +216,7 @@ function sayOnce(message: string): void {
  *   which it is cancelled (default: no limit)
  */
 export async function shutdown(options: { timeout?: number; cancelPending?: boolean } = {}): Promise<void> {
-  checkKeys(options, ["timeout", "cancelPending"], "no option of shutdown()");
+  checkKeys(options, ["timeout", "cancelPending"], "shutdown()");
   const { timeout = Infinity, cancelPending = false } = options;
   checkMs("timeout", timeout);
   if (typeof cancelPending !== "boolean") throw new TypeError(`"cancelPending" is true or false, not ${inspect(cancelPending)}.`);

@@ -13,7 +13,7 @@ import { ParallelError, TimeoutError } from "./errors";
 import { type Launch, More } from "./handle-extra";
 import type { FunctionRecord } from "./metrics";
 import { processNow } from "./clock";
-import { checkMs, LONGEST_TIMER } from "./options";
+import { checkCallback, checkMs, LONGEST_TIMER } from "./options";
 import { type Backend, type Encoded, Phase, type Run, Settlement, type TaskSink, type Ticket } from "./pool/backend";
 import { outcomeError } from "./outcome-error";
 import { Continuation, continueSoon } from "./continuation";
@@ -316,6 +316,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** Calls `callback` with the last progress, on the event loop. */
   onProgress(callback: (fraction: number) => void): this {
+    checkCallback("The callback of onProgress()", callback);
     const more = this._extra();
     if (this._settlement !== PENDING) {
       const last = this.progress;
@@ -331,12 +332,14 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** Calls `callback` with the value on the event loop; also if it is there already. */
   onComplete(callback: (value: R) => void): this {
+    checkCallback("The callback of onComplete()", callback);
     this._lookAt().then((value) => escape(() => callback(value)), noop);
     return this;
   }
 
   /** Calls `callback` with the error on the event loop (a CancelledError after `cancel`); also if it is there already. */
   onError(callback: (error: unknown) => void): this {
+    checkCallback("The callback of onError()", callback);
     this._lookAt().then(noop, (error: unknown) => escape(() => callback(error)));
     return this;
   }

@@ -7,7 +7,7 @@
  * and while results are iterated, none is started whose results nobody has room for.
  */
 import { AsyncResource } from "node:async_hooks";
-import type { InspectOptionsStylized } from "node:util";
+import { inspect, type InspectOptionsStylized } from "node:util";
 import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { processNow } from "./clock";
 import { isTracing, tracePush } from "./trace-events";
@@ -19,7 +19,7 @@ import { follow } from "./follow";
 import { AsyncHandle, FailedInput, type HandleStatus, keep } from "./handle";
 import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
 import { type MapPart, MapSource } from "./map-source";
-import { checkKeys, checkMs } from "./options";
+import { checkCallback, checkKeys, checkMs } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import type { StubTask } from "./task";
@@ -119,13 +119,15 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     items: MapItems<unknown>,
     options: MapOptions,
   ) {
-    checkKeys(options, ["chunkSize", "ordered", "concurrency", "onProgress"], "no option of map()");
+    checkKeys(options, ["chunkSize", "ordered", "concurrency", "onProgress"], "map()");
     const { chunkSize, concurrency, ordered = true, onProgress } = options;
     if (chunkSize !== undefined && (!Number.isInteger(chunkSize) || chunkSize < 1))
-      throw new RangeError(`"chunkSize" is a whole number >= 1, not ${chunkSize}.`);
+      throw new RangeError(`"chunkSize" is a whole number >= 1, not ${inspect(chunkSize)}.`);
     if (concurrency !== undefined && concurrency !== Infinity && (!Number.isInteger(concurrency) || concurrency < 1)) {
-      throw new RangeError(`"concurrency" is a whole number >= 1, not ${concurrency}.`);
+      throw new RangeError(`"concurrency" is a whole number >= 1, not ${inspect(concurrency)}.`);
     }
+    if (typeof ordered !== "boolean") throw new TypeError(`"ordered" is true or false, not ${inspect(ordered)}.`);
+    if (onProgress !== undefined) checkCallback('"onProgress"', onProgress);
     const single = PER_ITEM.find((name) => task.options?.[name] !== undefined);
     if (single !== undefined && chunkSize !== undefined && chunkSize > 1) {
       throw new TypeError(`With the option "${single}" each item of ${task.name}.map() is a task of its own: leave "chunkSize" out.`);
@@ -168,10 +170,10 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   }
 
   /** @internal For `console.log`. */
-  [INSPECT](depth: number, options: InspectOptionsStylized, inspect: Inspect): string {
+  [INSPECT](depth: number, options: InspectOptionsStylized, print: Inspect): string {
     const { name, status } = this.toJSON();
     const facts = { name, status, done: this.doneItems, ...(this.source.total === undefined ? {} : { total: this.source.total }) };
-    return show("MapHandle", facts, depth, options, inspect);
+    return show("MapHandle", facts, depth, options, print);
   }
 
   /** @internal Number of the items, if it is known. */

@@ -83,9 +83,7 @@ const KNOWN = ["timeout", "priority", "signal", "after", "retry", "memoize", "tr
  * @throws TypeError or RangeError that names the option
  */
 export function resolveOptions(options: ParallelOptions, base?: ResolvedOptions): ResolvedOptions {
-  if (typeof options !== "object" || options === null)
-    throw new TypeError(`The options of a parallel function are an object, not ${inspect(options)}.`);
-  checkKeys(options, KNOWN, "no option of a parallel function");
+  checkKeys(options, KNOWN, "a parallel function");
   const { timeout, priority, signal, after, retry, memoize, transfer, name, grace, sideEffects } = options;
   if (timeout !== undefined) checkMs("timeout", timeout);
   if (grace !== undefined) checkMs("grace", grace);
@@ -126,7 +124,7 @@ function resolveRetry(retry: number | RetryOptions): ResolvedRetry {
   if (typeof given !== "object" || given === null || !Number.isInteger(given.attempts) || given.attempts < 1) {
     throw new TypeError(`The option "retry" is a number of runs >= 1, or an object with "attempts"; not ${inspect(retry)}.`);
   }
-  checkKeys(given, ["attempts", "backoff", "delay", "maxDelay", "jitter", "when"], 'no part of the option "retry"');
+  checkKeys(given, ["attempts", "backoff", "delay", "maxDelay", "jitter", "when"], 'the option "retry"', "part");
   const { attempts, backoff = "exponential", delay = 0, maxDelay = Infinity, jitter = 0, when = () => true } = given;
   if (backoff !== "fixed" && backoff !== "linear" && backoff !== "exponential") {
     throw new TypeError(`"retry.backoff" is "fixed", "linear" or "exponential", not ${inspect(backoff)}.`);
@@ -144,7 +142,7 @@ function resolveMemoize(memoize: true | MemoizeOptions): Required<MemoizeOptions
   if (memoize === true) return { max: 1_000, ttl: Infinity };
   if (typeof memoize !== "object" || memoize === null)
     throw new TypeError(`The option "memoize" is true or an object, not ${inspect(memoize)}.`);
-  checkKeys(memoize, ["max", "ttl"], 'no part of the option "memoize"');
+  checkKeys(memoize, ["max", "ttl"], 'the option "memoize"', "part");
   const { max = 1_000, ttl = Infinity } = memoize;
   if (!Number.isInteger(max) || max < 1) throw new RangeError(`"memoize.max" is a whole number >= 1, not ${inspect(max)}.`);
   checkMs("memoize.ttl", ttl);
@@ -153,13 +151,24 @@ function resolveMemoize(memoize: true | MemoizeOptions): Required<MemoizeOptions
 
 /**
  * A misspelt option would be one that is silently not set.
- * @param what is said of a key that is not among the known ones
+ * @param of what takes the options
+ * @param option what they are called
+ * @throws TypeError for what is no object, or naming a key that is not among the known ones
+ */
+export function checkKeys(options: unknown, known: readonly string[], of: string, option = "option"): asserts options is object {
+  if (typeof options !== "object" || options === null)
+    throw new TypeError(`The ${option}s of ${of} are an object, not ${inspect(options)}.`);
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) throw new TypeError(`"${key}" is no ${option} of ${of}; there are ${known.join(", ")}.`);
+  }
+}
+
+/**
+ * @param name how the value is called in the message
  * @throws TypeError naming it
  */
-export function checkKeys(options: object, known: readonly string[], what: string): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new TypeError(`"${key}" is ${what}; there are ${known.join(", ")}.`);
-  }
+export function checkCallback(name: string, value: unknown): void {
+  if (typeof value !== "function") throw new TypeError(`${name} is a function, not ${inspect(value)}.`);
 }
 
 /**

@@ -79,6 +79,9 @@ conformance("batches", tasks, {
     await assert.rejects(mp.waitAny([T.square(1)], { Timeout: 1 } as never), named("Timeout"));
     await assert.rejects(mp.shutdown({ cancel: true } as never), named("cancel"));
     assert.throws(() => T.square.map([1], { chunksize: 1 }), named("chunksize"));
+    assert.throws(() => T.square.map([1], 5), /The options of map\(\) are an object, not 5/);
+    assert.throws(() => T.square.map([1], { onProgress: 5 }), /"onProgress" is a function, not 5/);
+    assert.throws(() => T.square.map([1], { ordered: "no" }), /"ordered" is true or false, not 'no'/);
   },
   "waitAny waits for long when it is to": async ({ T, mp, assert }) => {
     const handle = T.later(20, 1);

@@ -131,6 +131,11 @@ conformance("promises", tasks, {
       process.removeListener("unhandledRejection", listener);
     }
   },
+  "callbacks that are none are refused": ({ T, assert }) => {
+    const handle = T.add(1, 2);
+    for (const name of ["onProgress", "onComplete", "onError"])
+      assert.throws(() => handle[name](undefined), new RegExp(`callback of ${name}\\(\\) is a function, not undefined`));
+  },
   "handles carry notes, names and times": async ({ T, assert }) => {
     const handle = T.later(5, 1);
     handle.metadata.set("user", 7);
