@@ -124,7 +124,8 @@ interface Source<T, R> {
   cancel(reason: unknown): void;
 }
 
-class RemoteSource<T, R> implements Source<T, R> {
+/** @internal */
+export class RemoteSource<T, R> implements Source<T, R> {
   private cancelled = false;
 
   constructor(
@@ -147,13 +148,15 @@ class RemoteSource<T, R> implements Source<T, R> {
   async next(): Promise<IteratorResult<T, R | undefined>> {
     for (;;) {
       const mark = this.channel.mark;
+      // Before the look at the values: the last ones may come between the two.
+      const ended = this.channel.ended || this.handle._settlement !== 0;
       const bytes = this.channel.take();
       if (bytes !== undefined) {
         this.handle._tracePull(processNow());
         return { done: false, value: decodeValue({ bytes, start: 0, end: bytes.length, attachments: null }) as T };
       }
       if (this.cancelled) return { done: true, value: undefined };
-      if (this.channel.ended || this.handle._settlement !== 0) return { done: true, value: (await this.handle) as R };
+      if (ended) return { done: true, value: (await this.handle) as R };
       this.handle._observe();
       await this.channel.news(mark);
     }
