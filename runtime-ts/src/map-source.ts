@@ -4,6 +4,7 @@
  * An async source is read ahead into a buffer until it holds what has been asked for; what is there is given out earlier when the source lets a whole turn of the
  * event loop pass, so that items that come slowly do not wait for each other.
  */
+import { inspect } from "node:util";
 import type { MapItems } from "./types";
 
 /** Some of the items: those of `items` from `from` to `to`. */
@@ -102,10 +103,10 @@ export class MapSource {
     this.ended = true;
     try {
       this.iterator?.return?.();
+      Promise.resolve(this.asyncIterator?.return?.()).catch(() => undefined);
     } catch {
       // An error has ended the map already, or whoever iterated it has left.
     }
-    this.asyncIterator?.return?.().then(undefined, () => undefined);
   }
 
   private takeFromArray(array: ArrayLike<unknown>, size: number): MapPart {
@@ -124,7 +125,7 @@ export class MapSource {
     while (items.length < size && !this.ended) {
       let next: IteratorResult<unknown>;
       try {
-        next = iterator.next();
+        next = checkedResult(iterator.next());
       } catch (error) {
         this.ended = true;
         throw error;
@@ -139,7 +140,7 @@ export class MapSource {
     this.reading = true;
     try {
       while (!this.ended && this.buffer.length < this.wanted) {
-        const next = await this.asyncIterator!.next();
+        const next = checkedResult(await this.asyncIterator!.next());
         // It has been closed meanwhile.
         if (this.ended) return;
         if (next.done === true) this.ended = true;
@@ -163,6 +164,13 @@ export class MapSource {
     this.wanted = 0;
     this.onItems();
   }
+}
+
+/** As a loop would. @throws TypeError for what is no object: its missing `done` would never be true */
+function checkedResult(result: IteratorResult<unknown>): IteratorResult<unknown> {
+  if ((typeof result !== "object" && typeof result !== "function") || result === null)
+    throw new TypeError(`The source of a map gave ${inspect(result)} as the result of next(), which is no object.`);
+  return result;
 }
 
 function whole(items: ArrayLike<unknown>): MapPart {

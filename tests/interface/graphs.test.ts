@@ -368,6 +368,32 @@ conformance(
         for await (const value of T["fail"].map(["x", "y"])) void value;
       }, RangeError);
     },
+    "a source that breaks the rules of iterators ends its map": async ({ T, assert }) => {
+      const broken = (next: () => unknown) => ({ [Symbol.iterator]: () => ({ next }) });
+      const brokenLater = (source: object) => ({ [Symbol.asyncIterator]: () => source });
+      for (const given of [broken(() => 5), brokenLater({ next: () => Promise.resolve(5) })])
+        await assert.rejects(T["keyed"].map(given as never), { name: "TypeError", message: /gave 5 as the result of next/ });
+      let i = 0;
+      const next = async () => ({ done: false, value: ++i });
+      for (const end of [
+        () => undefined,
+        () => {
+          throw new TypeError("at once");
+        },
+        async () => {
+          throw new TypeError("later");
+        },
+        () => new Promise(() => undefined),
+      ]) {
+        for await (const value of T["keyed"].map(brokenLater({ next, return: end }) as never)) {
+          void value;
+          break;
+        }
+      }
+      assert.throws(() => T["keyed"].map([1], { onProgress: 5 as never }), /"onProgress" is a function, not 5/);
+      assert.throws(() => T["keyed"].map([1], { ordered: 5 as never }), /"ordered" is true or false, not 5/);
+      assert.strictEqual(await T["add"](1, 2), 3);
+    },
     "a stream whose finally throws is left without harm": {
       on: ["native", "typescript"],
       run: async ({ T, assert }) => {
