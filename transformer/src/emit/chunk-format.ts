@@ -2,7 +2,8 @@
  * Turns one ES module that esbuild printed into a chunk (ARCHITECTURE.md, "The chunk format").
  *
  * Takes: the module's text and map, how its externals are called, and what its sources are. Gives: the script, its map, and whether its body awaits
- * at the top level. esbuild converts to CommonJS; it cannot for modules with top-level await, for which TypeScript does.
+ * at the top level. esbuild converts to CommonJS; it cannot for modules with top-level await, for which TypeScript does. Modules are strict code, and chunks
+ * say that they are, which esbuild leaves out.
  */
 import { decodedMappings, encodedMappings, TraceMap } from "@jridgewell/trace-mapping";
 import * as esbuild from "esbuild";
@@ -47,7 +48,7 @@ export async function toChunk(ts: () => TypeScript, input: ChunkInput): Promise<
   const map: RawSourceMap = { ...input.map, mappings: encoded(edited.mappings) };
 
   const body = (await toCommonJs(edited.text, map, input.target)) ?? toAsyncCommonJs(ts(), edited.text, map);
-  const code = `(${body.async ? "async " : ""}function (${PARAMETERS}) {\n${body.code.trimEnd()}\n})\n//# sourceMappingURL=${input.name}.map\n`;
+  const code = `(${body.async ? "async " : ""}function (${PARAMETERS}) { "use strict";\n${body.code.trimEnd()}\n})\n//# sourceMappingURL=${input.name}.map\n`;
   // The wrapper's first line pushes everything one line down.
   return { code, map: { ...body.map, mappings: `;${body.map.mappings}` }, async: body.async };
 }
