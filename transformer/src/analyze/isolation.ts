@@ -12,6 +12,7 @@ import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
+import { maySetUp } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
 import { contains, hasModifier, isContainer, isFunctionLike, runsWith, useOf, wrapped } from "./syntax";
 
@@ -135,7 +136,8 @@ export class Isolation {
       const target = this.modules.target(module, call.binding);
       const unit =
         target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
-      if (!unit || !units.has(unit) || isTaskBinding(target as Target)) continue;
+      if (!unit || !units.has(unit) || call.units.some((own) => units.has(own)) || isTaskBinding(target as Target)) continue;
+      if (call.argument !== undefined && !maySetUp(this.modules, module, call, target as Target)) continue;
       this.reported.add(call.node);
       this.report.add("MP2003", call.node, {
         call: shorten(call.node.expression.getText()),

@@ -9,8 +9,9 @@ import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import { type Binding, referencesWithin, type Reference, type ScopeTree } from "./bindings";
 import { buildScopes } from "./scopes";
-import { commentsBefore, hasModifier, isContainer, rootOfAccess, runsWith, useOf, wrapped } from "./syntax";
+import { methodCallOn, setUpCall, type SetUpCall } from "./set-up-calls";
 import type { TaskSite } from "./sites";
+import { commentsBefore, hasModifier, isContainer, isFrozen, runsWith, useOf } from "./syntax";
 
 export interface ImportRecord {
   specifier: string;
@@ -47,6 +48,9 @@ export interface Unit {
 export const DEFAULT_NAME = "__mp_default";
 export const EXPORT_EQUALS_NAME = "__mp_export";
 
+/** The pragma above a statement that stands in a loop or a block of the top level. */
+const INCLUDE = /\/[/*].*@parallel-include\b/;
+
 /** Name of a binding in slice modules. */
 export function localName(binding: Binding): string {
   return binding.name === "default" ? DEFAULT_NAME : binding.name === "export=" ? EXPORT_EQUALS_NAME : binding.name;
@@ -67,8 +71,8 @@ export class Module {
   readonly included: Unit[] = [];
   readonly units: Unit[] = [];
   readonly unitOf = new Map<Binding, Unit>();
-  /** Top-level statements that call a method on a binding and stay out of slices. */
-  readonly callsLeftOut: { binding: Binding; node: ts.CallExpression; statement: ts.Statement }[] = [];
+  /** Calls at the top level that may set a binding up, and do not come along with it. */
+  readonly callsLeftOut: SetUpCall[] = [];
   /** CommonJS JavaScript: can't be cut, imports of it stay as they are. */
   readonly opaque: boolean;
   /** Task sites, once found. */
@@ -284,9 +288,9 @@ export class Module {
     if (hasModifier(ts, statement, ts.SyntaxKind.DeclareKeyword)) return;
     const own = this.units.filter((unit) => unit.nodes.some((node) => node === statement || node.parent?.parent === statement));
     const declares = own.length > 0;
-    const pragma = !declares && this.hasPragma(statement, "include");
+    const pragma = this.hasPragma(statement, "include") || INCLUDE.test(statement.getText(this.source));
     const assigned = new Map<Unit, Reference>();
-    const called: { binding: Binding; node: ts.CallExpression }[] = [];
+    const called: Omit<SetUpCall, "units">[] = [];
     let isAboutName = false;
     for (const reference of this.references(statement)) {
       const { binding } = reference;
@@ -295,29 +299,27 @@ export class Module {
       if (!unit || this.imports.get(binding)?.name === "*" || !runsWith(ts, reference.node, statement)) continue;
       const use = useOf(ts, reference.node);
       const fills = use === "call" && isContainer(ts, binding.declarations[0]);
+      const call = setUpCall(ts, reference.node);
       isAboutName ||= use === "write" || use === "mutate" || fills || methodCallOn(ts, reference.node) !== undefined;
-      if (pragma || use === "write" || use === "mutate" || fills) assigned.set(unit, reference);
-      else if (ts.isExpressionStatement(statement)) {
-        const call = methodCallOn(ts, reference.node);
-        if (call && isDiscarded(ts, call)) called.push({ binding, node: call });
-      }
+      if ((pragma && (!declares || call)) || use === "write" || use === "mutate" || fills || isFrozen(ts, reference.node))
+        assigned.set(unit, reference);
+      else if (call) called.push({ binding, ...call });
     }
-    if (assigned.size === 0 && !pragma) {
-      if (!declares) for (const call of called) this.callsLeftOut.push({ ...call, statement });
+    if (declares) {
+      this.callsLeftOut.push(...called.map((call) => ({ ...call, units: own })));
+      for (const [unit, { node }] of assigned) {
+        for (const declaring of own) {
+          if (declaring !== unit && declaring.nodes.some((part) => part.pos <= node.pos && node.end <= part.end)) this.tie(unit, declaring);
+        }
+      }
       return;
     }
-    if (!declares) {
-      const effect = this.unit("effect", [statement], []);
-      this.units.push(effect);
-      if (pragma && !isAboutName) this.included.push(effect);
-      for (const unit of assigned.keys()) this.tie(unit, effect);
-      return;
-    }
-    for (const [unit, { node }] of assigned) {
-      for (const declaring of own) {
-        if (declaring !== unit && declaring.nodes.some((part) => part.pos <= node.pos && node.end <= part.end)) this.tie(unit, declaring);
-      }
-    }
+    const effect = assigned.size > 0 || pragma ? this.unit("effect", [statement], []) : undefined;
+    this.callsLeftOut.push(...called.map((call) => ({ ...call, units: effect ? [effect] : [] })));
+    if (!effect) return;
+    this.units.push(effect);
+    if (pragma && !isAboutName) this.included.push(effect);
+    for (const unit of assigned.keys()) this.tie(unit, effect);
   }
 
   private tie(unit: Unit, effect: Unit): void {
@@ -328,40 +330,6 @@ export class Module {
   /** Whether `// @parallel-<word>` stands above the statement. */
   hasPragma(node: ts.Node, word: string): boolean {
     return commentsBefore(this.ts, this.text, node).some((comment) => new RegExp(`@parallel-${word}\\b`).test(comment.text));
-  }
-}
-
-/** The call when `name` is what a method is called on: `name.x.y(…)`, at the left of a chain of calls. */
-function methodCallOn(ts: TypeScript, name: ts.Identifier): ts.CallExpression | undefined {
-  let node = wrapped(ts, name);
-  while ((ts.isPropertyAccessExpression(node.parent) || ts.isElementAccessExpression(node.parent)) && node.parent.expression === node) {
-    node = wrapped(ts, node.parent);
-    if (ts.isCallExpression(node.parent) && node.parent.expression === node) {
-      return rootOfAccess(ts, node.parent.expression) === name ? node.parent : undefined;
-    }
-  }
-  return undefined;
-}
-
-const PASSING: ReadonlySet<string | undefined> = new Set(["&&", "||", "??", ","]);
-
-/** Whether nobody looks at what the call gives: then it was made for what it does. `x.set(…)`, `x.set(…).set(…)`, `await x.load()`, `ready && x.set(…)`. */
-function isDiscarded(ts: TypeScript, call: ts.CallExpression): boolean {
-  let node: ts.Node = call;
-  for (;;) {
-    const { parent } = node;
-    if (ts.isExpressionStatement(parent)) return true;
-    const goesOn =
-      ts.isParenthesizedExpression(parent) ||
-      ts.isNonNullExpression(parent) ||
-      ts.isAwaitExpression(parent) ||
-      ts.isVoidExpression(parent) ||
-      (ts.isBinaryExpression(parent) && PASSING.has(ts.tokenToString(parent.operatorToken.kind))) ||
-      ((ts.isPropertyAccessExpression(parent) || ts.isElementAccessExpression(parent) || ts.isCallExpression(parent)) &&
-        parent.expression === node) ||
-      (ts.isConditionalExpression(parent) && parent.condition !== node);
-    if (!goesOn) return false;
-    node = parent;
   }
 }
 

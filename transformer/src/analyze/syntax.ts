@@ -101,7 +101,7 @@ const MUTATING = new Set([
   "setMilliseconds",
 ]);
 
-const MUTATING_STATICS = new Set(["assign", "defineProperty", "defineProperties", "setPrototypeOf"]);
+const MUTATING_STATICS = new Set(["assign", "defineProperty", "defineProperties", "deleteProperty", "set", "setPrototypeOf"]);
 
 /**
  * What is done to the variable (or `this`) that `node` names.
@@ -135,7 +135,7 @@ export function useOf(ts: TypeScript, node: ts.Node): Use {
         parent.arguments[0] === current &&
         ts.isPropertyAccessExpression(callee) &&
         ts.isIdentifier(callee.expression) &&
-        callee.expression.text === "Object" &&
+        (callee.expression.text === "Object" || callee.expression.text === "Reflect") &&
         MUTATING_STATICS.has(callee.name.text)
       ) {
         return "mutate";
@@ -144,6 +144,16 @@ export function useOf(ts: TypeScript, node: ts.Node): Use {
   }
   return "read";
 }
+
+/** Whether the variable that `node` names, or a member of it, is frozen there. It stays what it is, but what the code may do with it changes. */
+export function isFrozen(ts: TypeScript, node: ts.Node): boolean {
+  let current = wrapped(ts, node);
+  while (isAccess(ts, current.parent) && current.parent.expression === current) current = wrapped(ts, current.parent);
+  const { parent } = current;
+  return ts.isCallExpression(parent) && parent.arguments[0] === current && FREEZING.test(parent.expression.getText());
+}
+
+const FREEZING = /^(Object\.(freeze|seal|preventExtensions)|Reflect\.preventExtensions)$/;
 
 /** Whether the expression is assigned to: `=`, `+=`, `++`, `for (x of …)`, or a place in a destructuring pattern. */
 export function isAssignmentTarget(ts: TypeScript, node: ts.Node): boolean {

@@ -1,0 +1,152 @@
+/**
+ * Calls at the top level that may set something up, made for what they do rather than for what they give.
+ *
+ * Takes a name in a statement. Gives the call that may change what the name stands for: of a method of it (`ajv.addKeyword(…)`), or of a function that it is
+ * given to (`addFormats(ajv)`). What a package's function does is not known; a function of the project is looked into.
+ */
+import { isBuiltin } from "node:module";
+import type * as ts from "typescript";
+import type { TypeScript } from "../core";
+import type { Binding } from "./bindings";
+import { functionOf } from "./capture-rules";
+import type { Module, Unit } from "./module";
+import type { Modules, Target } from "./resolve";
+import { isAccess, isCalledAtOnce, isFunctionLike, rootOfAccess, unwrap, useOf, wrapped } from "./syntax";
+
+/** A call that stays out of slices. */
+export interface SetUpCall {
+  /** What it may change. */
+  readonly binding: Binding;
+  readonly node: ts.CallExpression;
+  /** Which argument the name is; undefined when a method of it is called. */
+  readonly argument: number | undefined;
+  /** What holds the call, if a slice can have it all the same. */
+  readonly units: readonly Unit[];
+}
+
+export function setUpCall(ts: TypeScript, name: ts.Identifier): Pick<SetUpCall, "node" | "argument"> | undefined {
+  const method = methodCallOn(ts, name);
+  if (method) return isDiscarded(ts, method) ? { node: method, argument: undefined } : undefined;
+  const argument = wrapped(ts, name);
+  const { parent } = argument;
+  if (!ts.isCallExpression(parent)) return undefined;
+  const index = parent.arguments.indexOf(argument as ts.Expression);
+  return index >= 0 && isDiscarded(ts, parent) ? { node: parent, argument: index } : undefined;
+}
+
+/** The call when `name` is what a method is called on: `name.x.y(…)`, at the left of a chain of calls. */
+export function methodCallOn(ts: TypeScript, name: ts.Identifier): ts.CallExpression | undefined {
+  let node = wrapped(ts, name);
+  while (isAccess(ts, node.parent) && node.parent.expression === node) {
+    node = wrapped(ts, node.parent);
+    if (ts.isCallExpression(node.parent) && node.parent.expression === node) {
+      return rootOfAccess(ts, node.parent.expression) === name ? node.parent : undefined;
+    }
+  }
+  return undefined;
+}
+
+const PASSING: ReadonlySet<string | undefined> = new Set(["&&", "||", "??", ","]);
+
+/**
+ * Whether nobody looks at what the call gives: then it was made for what it does. `x.set(…)`, `x.set(…).set(…)`, `await x.load()`, `ready && x.set(…)`,
+ * `list.forEach((item) => x.add(item))`, `await Promise.all([x.load(), y.load()])`.
+ */
+function isDiscarded(ts: TypeScript, call: ts.CallExpression): boolean {
+  let node: ts.Node = call;
+  for (;;) {
+    const { parent } = node;
+    if (ts.isExpressionStatement(parent)) return true;
+    if (ts.isArrowFunction(parent) && parent.body === node && isCalledAtOnce(ts, parent)) {
+      const outer = wrapped(ts, parent);
+      node = ts.isCallExpression(outer.parent) ? outer.parent : outer;
+      continue;
+    }
+    const goesOn =
+      ts.isParenthesizedExpression(parent) ||
+      ts.isNonNullExpression(parent) ||
+      ts.isAwaitExpression(parent) ||
+      ts.isVoidExpression(parent) ||
+      (ts.isBinaryExpression(parent) && PASSING.has(ts.tokenToString(parent.operatorToken.kind))) ||
+      ((ts.isPropertyAccessExpression(parent) || ts.isElementAccessExpression(parent) || ts.isCallExpression(parent)) &&
+        parent.expression === node) ||
+      (ts.isArrayLiteralExpression(parent) && isAwaitingAll(ts, parent.parent)) ||
+      isAwaitingAll(ts, parent) ||
+      (ts.isConditionalExpression(parent) && parent.condition !== node);
+    if (!goesOn) return false;
+    node = parent;
+  }
+}
+
+function isAwaitingAll(ts: TypeScript, node: ts.Node): boolean {
+  return ts.isCallExpression(node) && /^Promise\.(all|allSettled)$/.test(node.expression.getText());
+}
+
+/** Whether the call may change what its argument stands for. */
+export function maySetUp(modules: Modules, module: Module, call: SetUpCall, target: Target): boolean {
+  const { ts } = module;
+  if (target.kind === "namespace") return false;
+  if (target.kind === "declared" && !isObject(target.module, target.binding)) return false;
+  return call.argument !== undefined && changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, new Set());
+}
+
+/** Classes, and variables that hold neither a function nor a primitive value, as far as the initialiser tells. */
+function isObject({ ts }: Module, binding: Binding): boolean {
+  if (binding.kind === "class") return true;
+  if (binding.kind !== "const" && binding.kind !== "let" && binding.kind !== "var") return false;
+  const initializer = (binding.declarations[0] as ts.VariableDeclaration | undefined)?.initializer;
+  const value = initializer && unwrap(ts, initializer);
+  return !value || !(isFunctionLike(ts, value) || ts.isLiteralExpression(value) || ts.isTemplateExpression(value));
+}
+
+function changesArgument(modules: Modules, module: Module, callee: ts.Expression, index: number, seen: Set<ts.Node>): boolean {
+  const { ts } = module;
+  const root = ts.isPropertyAccessExpression(callee) ? callee.expression : callee;
+  const binding = module.scopes.byNode.get(root)?.binding;
+  if (!binding || binding.ambient) return false;
+  if (binding.scope.kind !== "module") return root === callee && bodyChanges(modules, module, binding, index, seen);
+  const target = modules.target(module, binding);
+  if (root !== callee) {
+    // `lib.f(x)` is f's call when `lib` is the module. Of other objects it is a method's, which changes the object rather than what it is given.
+    if (module.imports.get(binding)?.name !== "*") return false;
+    if (target?.kind === "external") return isUnknown(target);
+    const member = target?.kind === "namespace" ? modules.exported(target.module, (callee as ts.PropertyAccessExpression).name.text) : undefined;
+    return member !== undefined && targetChanges(modules, member, index, seen);
+  }
+  return target !== undefined && targetChanges(modules, target, index, seen);
+}
+
+function targetChanges(modules: Modules, target: Target, index: number, seen: Set<ts.Node>): boolean {
+  if (target.kind === "external") return isUnknown(target);
+  return target.kind === "declared" && bodyChanges(modules, target.module, target.binding, index, seen);
+}
+
+/** Functions of Node and of makeparallel leave their arguments as they are. */
+function isUnknown({ unit, binding }: Target & { kind: "external" }): boolean {
+  const specifier = unit.reexport?.specifier ?? (binding && unit.module.imports.get(binding)?.specifier);
+  return specifier !== undefined && !isBuiltin(specifier) && !/^makeparallel(\/|$)/.test(specifier);
+}
+
+/** Whether a function of the project changes what its parameter stands for. */
+function bodyChanges(modules: Modules, module: Module, binding: Binding, index: number, seen: Set<ts.Node>): boolean {
+  const { ts } = module;
+  if (module.sites.some((site) => binding.declarations.includes(site.fn))) return false;
+  for (const node of functionOf(module, binding) ?? []) {
+    const initializer = ts.isVariableDeclaration(node) ? node.initializer : undefined;
+    const fn = initializer ? unwrap(ts, initializer) : node;
+    if (!isFunctionLike(ts, fn) || seen.has(fn)) continue;
+    seen.add(fn);
+    const parameter = fn.parameters[index];
+    const own = parameter && !parameter.dotDotDotToken ? module.scopes.declared.get(parameter) : undefined;
+    for (const { node: name, erased } of own?.references ?? []) {
+      if (erased) continue;
+      const use = useOf(ts, name);
+      if (use === "mutate" || use === "call") return true;
+      const call = setUpCall(ts, name);
+      if (!call) continue;
+      if (call.argument === undefined) return true;
+      if (changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, seen)) return true;
+    }
+  }
+  return false;
+}
