@@ -140,11 +140,17 @@ export class Graph {
 
   /** Units that must be there when this one is. */
   successors(unit: Unit): Set<Unit> {
-    const next = new Set<Unit>(unit.together);
+    const next = new Set<Unit>(this.setUpOf(unit));
     if (unit.kind !== "import" && unit.kind !== "reexport") for (const effect of unit.module.included) next.add(effect);
     for (const dependency of this.dependencies(unit)) for (const needed of this.unitsOf(dependency)) next.add(needed);
     next.delete(unit);
     return next;
+  }
+
+  /** Units that initialise this one's bindings or are initialised along with them, statements that set up the package of an import among them. */
+  setUpOf(unit: Unit): Unit[] {
+    const { module } = unit;
+    return [...unit.together, ...(module.importsChanged.get(module.specifierOf(unit) ?? "") ?? [])];
   }
 
   /** Units of the module whose bindings this unit's code assigns: they must share a module with it, because imports can't be assigned. */

@@ -12,7 +12,7 @@ import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
-import { maySetUp } from "./set-up-calls";
+import { maySetUp, packageName } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
 import { contains, hasModifier, isContainer, isFunctionLike, runsWith, useOf, wrapped } from "./syntax";
 
@@ -136,12 +136,14 @@ export class Isolation {
       const target = this.modules.target(module, call.binding);
       const unit =
         target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
-      if (!unit || !units.has(unit) || call.units.some((own) => units.has(own)) || isTaskBinding(target as Target)) continue;
-      if (call.argument !== undefined && !maySetUp(this.modules, module, call, target as Target)) continue;
+      if (!target || !unit || call.units.some((own) => units.has(own)) || isTaskBinding(target)) continue;
+      const isUsed = units.has(unit) && (call.argument === undefined || maySetUp(this.modules, module, call, target));
+      const name = isUsed ? call.binding.name : packageName(module, call, target, units);
+      if (name === undefined) continue;
       this.reported.add(call.node);
       this.report.add("MP2003", call.node, {
         call: shorten(call.node.expression.getText()),
-        name: call.binding.name,
+        name,
         task: `\`${site.name}\``,
       });
     }

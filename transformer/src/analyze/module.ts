@@ -71,6 +71,8 @@ export class Module {
   readonly included: Unit[] = [];
   readonly units: Unit[] = [];
   readonly unitOf = new Map<Binding, Unit>();
+  /** Statements that change what an import stands for (`Settings.zone = "utc"`), by the specifier: they set up all that comes from there. */
+  readonly importsChanged = new Map<string, Set<Unit>>();
   /** Calls at the top level that may set a binding up, and do not come along with it. */
   readonly callsLeftOut: SetUpCall[] = [];
   /** CommonJS JavaScript: can't be cut, imports of it stay as they are. */
@@ -319,7 +321,19 @@ export class Module {
     if (!effect) return;
     this.units.push(effect);
     if (pragma && !isAboutName) this.included.push(effect);
-    for (const unit of assigned.keys()) this.tie(unit, effect);
+    for (const [unit, { binding }] of assigned) {
+      this.tie(unit, effect);
+      const specifier = binding && this.imports.get(binding)?.specifier;
+      if (specifier === undefined) continue;
+      const known = this.importsChanged.get(specifier);
+      if (known) known.add(effect);
+      else this.importsChanged.set(specifier, new Set([effect]));
+    }
+  }
+
+  /** The specifier of an import that stays one. */
+  specifierOf(unit: Unit): string | undefined {
+    return unit.kind === "import" ? this.imports.get(unit.bindings[0] as Binding)?.specifier : undefined;
   }
 
   private tie(unit: Unit, effect: Unit): void {

@@ -2,7 +2,8 @@
  * Calls at the top level that may set something up, made for what they do rather than for what they give.
  *
  * Takes a name in a statement. Gives the call that may change what the name stands for: of a method of it (`ajv.addKeyword(…)`), or of a function that it is
- * given to (`addFormats(ajv)`). What a package's function does is not known; a function of the project is looked into.
+ * given to (`addFormats(ajv)`), or of the package that it comes from (`setAutoFreeze(false)`). What a package's function does is not known; a function of the
+ * project is looked into.
  */
 import { isBuiltin } from "node:module";
 import type * as ts from "typescript";
@@ -18,8 +19,8 @@ export interface SetUpCall {
   /** What it may change. */
   readonly binding: Binding;
   readonly node: ts.CallExpression;
-  /** Which argument the name is; undefined when a method of it is called. */
-  readonly argument: number | undefined;
+  /** Which argument the name is; undefined when a method of it is called, `function` when it is called itself. */
+  readonly argument: number | "function" | undefined;
   /** What holds the call, if a slice can have it all the same. */
   readonly units: readonly Unit[];
 }
@@ -30,6 +31,7 @@ export function setUpCall(ts: TypeScript, name: ts.Identifier): Pick<SetUpCall, 
   const argument = wrapped(ts, name);
   const { parent } = argument;
   if (!ts.isCallExpression(parent)) return undefined;
+  if (parent.expression === argument) return isDiscarded(ts, parent) ? { node: parent, argument: "function" } : undefined;
   const index = parent.arguments.indexOf(argument as ts.Expression);
   return index >= 0 && isDiscarded(ts, parent) ? { node: parent, argument: index } : undefined;
 }
@@ -87,7 +89,7 @@ export function maySetUp(modules: Modules, module: Module, call: SetUpCall, targ
   const { ts } = module;
   if (target.kind === "namespace") return false;
   if (target.kind === "declared" && !isObject(target.module, target.binding)) return false;
-  return call.argument !== undefined && changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, new Set());
+  return typeof call.argument === "number" && changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, new Set());
 }
 
 /** Classes, and variables that hold neither a function nor a primitive value, as far as the initialiser tells. */
@@ -110,7 +112,8 @@ function changesArgument(modules: Modules, module: Module, callee: ts.Expression
     // `lib.f(x)` is f's call when `lib` is the module. Of other objects it is a method's, which changes the object rather than what it is given.
     if (module.imports.get(binding)?.name !== "*") return false;
     if (target?.kind === "external") return isUnknown(target);
-    const member = target?.kind === "namespace" ? modules.exported(target.module, (callee as ts.PropertyAccessExpression).name.text) : undefined;
+    const member =
+      target?.kind === "namespace" ? modules.exported(target.module, (callee as ts.PropertyAccessExpression).name.text) : undefined;
     return member !== undefined && targetChanges(modules, member, index, seen);
   }
   return target !== undefined && targetChanges(modules, target, index, seen);
@@ -122,9 +125,24 @@ function targetChanges(modules: Modules, target: Target, index: number, seen: Se
 }
 
 /** Functions of Node and of makeparallel leave their arguments as they are. */
-function isUnknown({ unit, binding }: Target & { kind: "external" }): boolean {
-  const specifier = unit.reexport?.specifier ?? (binding && unit.module.imports.get(binding)?.specifier);
-  return specifier !== undefined && !isBuiltin(specifier) && !/^makeparallel(\/|$)/.test(specifier);
+function isUnknown({ unit }: Target & { kind: "external" }): boolean {
+  const specifier = unit.reexport?.specifier ?? unit.module.specifierOf(unit);
+  return specifier !== undefined && isPackage(specifier);
+}
+
+function isPackage(specifier: string): boolean {
+  return !isBuiltin(specifier) && !/^makeparallel(\/|$)/.test(specifier);
+}
+
+/** The name of a package that a slice has, when the call is one of a function or method of that package: it may set up the whole. */
+export function packageName(module: Module, call: SetUpCall, target: Target, units: ReadonlySet<Unit>): string | undefined {
+  if (typeof call.argument === "number" || target.kind !== "external") return undefined;
+  const specifier = module.specifierOf(target.unit);
+  if (specifier === undefined || !isPackage(specifier)) return undefined;
+  for (const unit of units) {
+    if (unit !== target.unit && unit.module === module && module.specifierOf(unit) === specifier) return unit.bindings[0]?.name;
+  }
+  return undefined;
 }
 
 /** Whether a function of the project changes what its parameter stands for. */
@@ -145,6 +163,7 @@ function bodyChanges(modules: Modules, module: Module, binding: Binding, index: 
       const call = setUpCall(ts, name);
       if (!call) continue;
       if (call.argument === undefined) return true;
+      if (call.argument === "function") continue;
       if (changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, seen)) return true;
     }
   }

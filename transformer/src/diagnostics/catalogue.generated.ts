@@ -216,7 +216,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     title: "Top-level call is left out",
     message: "`{call}` at the top level does not run in the worker, although {task} uses `{name}`",
     fix: "Put `// @parallel-include` above the statement to run it there too, or `// @parallel-ignore MP2003` if it does not matter.",
-    why: "Top-level statements that nothing names stay out of the worker. This one calls a method on something that came along, or hands it to a function, and may set it up.",
+    why: "Top-level statements that nothing names stay out of the worker. This one calls a method on something that came along, hands it to a function, or calls another function of its package, and may set it up.",
     example: "const registry = new Map<string, () => void>();\nregistry.set(\"a\", () => {});\nexport const run = parallel((name: string) => registry.get(name)!());\n",
   },
   MP2004: {

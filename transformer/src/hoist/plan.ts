@@ -143,7 +143,7 @@ class Planner {
   /** Statements that have to run before a unit's code and that nothing in it names: by their author's wish, or since they set up what it imports. */
   private effectsWith(unit: Unit): Unit[] {
     const imported = this.input.graph.dependencies(unit).flatMap((dependency) => this.input.graph.unitsOf(dependency));
-    const setUp = imported.flatMap((needed) => (needed.kind === "import" ? [...needed.together] : []));
+    const setUp = imported.flatMap((needed) => (needed.kind === "import" ? this.input.graph.setUpOf(needed) : []));
     return unit.kind === "import" || unit.kind === "reexport" ? [] : [...unit.module.included, ...setUp];
   }
 
