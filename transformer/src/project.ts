@@ -16,7 +16,7 @@ import { remembered } from "./analyze/remembered";
 import { Modules } from "./analyze/resolve";
 import { checkSite } from "./analyze/signature";
 import { findSites, functionOf, keepsSideEffects, type TaskSite, usesClass } from "./analyze/sites";
-import { modifier, parameterNames } from "./analyze/syntax";
+import { modifier, parameterNames, writtenAccess } from "./analyze/syntax";
 import type { Diagnostic, FileFormat, FileResult, Host, SlicePlan, TaskRecord } from "./core";
 import { Reporter } from "./diagnostics/report";
 import { planSlices } from "./hoist/plan";
@@ -229,6 +229,11 @@ export class Project {
       finder.widen(module);
       const leftOut = sites.every(keepsSideEffects) ? [] : module.bareImports.filter(({ included }) => !included);
       for (const { specifier, node } of leftOut) report.add("MP3001", node, { specifier });
+      for (const { globalChanges } of new Set([module, ...[...reached].map((unit) => unit.module)])) {
+        for (const { node, units } of globalChanges) {
+          if (!units.some((unit) => reached.has(unit))) report.add("MP3002", node, { target: writtenAccess(module.ts, node) });
+        }
+      }
     }
     const classes = finder.finish();
     const own = new Map(classes.filter((info) => info.module === module).map((info) => [info.id, info]));

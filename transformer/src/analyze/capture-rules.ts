@@ -91,6 +91,24 @@ export function writes(module: Module, binding: Binding): Reference[] {
   });
 }
 
+/** What a variable of the module holds that does its work only where all have the same one, in words. */
+export function sharedThing(module: Module, binding: Binding): string | undefined {
+  const { ts } = module;
+  if (isSharedMemory(module, binding)) {
+    // `Atomics.wait` on memory that nobody else has is a way to sleep.
+    const sleepsOnly = binding.references.every(({ node }) => {
+      const { parent } = wrapped(ts, node);
+      return ts.isCallExpression(parent) && parent.expression.getText() === "Atomics.wait";
+    });
+    return sleepsOnly ? undefined : "shared memory";
+  }
+  const declaration = binding.declarations[0];
+  const value = declaration && ts.isVariableDeclaration(declaration) && declaration.initializer && unwrap(ts, declaration.initializer);
+  if (!value || !ts.isNewExpression(value)) return undefined;
+  const name = value.expression.getText();
+  return name === "AbortController" || name === "AsyncLocalStorage" ? `an \`${name}\`` : undefined;
+}
+
 /** Memory that all threads see: changing it is what it is for. */
 export function isSharedMemory(module: Module, binding: Binding): boolean {
   const { ts } = module;

@@ -6,7 +6,7 @@
  */
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
-import { changeOfThis } from "./capture-rules";
+import { changeOfThis, sharedThing } from "./capture-rules";
 import type { Hoisted } from "./captures";
 import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
@@ -92,7 +92,8 @@ export class Isolation {
     const { binding, module } = target;
     if (this.reported.has(binding)) return;
     const isVariable = binding.kind === "let" || binding.kind === "var";
-    if (!isVariable && binding.kind !== "const") return;
+    const canHaveMembers = binding.kind === "class" || binding.kind === "function" || binding.kind === "namespace";
+    if (!isVariable && binding.kind !== "const" && !canHaveMembers) return;
     const isFilled = isContainer(module.ts, binding.declarations[0]);
     const late = (kind: "write" | "mutate"): Reference[] =>
       binding.references.filter((other) => {
@@ -103,6 +104,12 @@ export class Isolation {
     const inSlice = (other: Reference): boolean =>
       [...units].some((candidate) => candidate.module === module && candidate.nodes.some((node) => contains(node, other.node)));
     const reader = readerOf(site, unit);
+    const what = sharedThing(module, binding);
+    if (what !== undefined) {
+      this.reported.add(binding);
+      this.report.add("MP2008", reference.node, { task: reader, name: binding.name, what }, declarationOf(binding));
+      return;
+    }
     if (isVariable) {
       const writes = late("write");
       const helper = writes.find((write) => inSlice(write) && !isInAnyTask(module, write.node));

@@ -11,7 +11,7 @@ import { type Binding, referencesWithin, type Reference, type ScopeTree } from "
 import { buildScopes } from "./scopes";
 import { methodCallOn, setUpCall, type SetUpCall } from "./set-up-calls";
 import type { TaskSite } from "./sites";
-import { commentsBefore, hasModifier, isContainer, isFrozen, runsWith, useOf } from "./syntax";
+import { changedGlobal, commentsBefore, hasModifier, isContainer, isFrozen, runsWith, useOf } from "./syntax";
 
 export interface ImportRecord {
   specifier: string;
@@ -75,6 +75,8 @@ export class Module {
   readonly importsChanged = new Map<string, Set<Unit>>();
   /** Calls at the top level that may set a binding up, and do not come along with it. */
   readonly callsLeftOut: SetUpCall[] = [];
+  /** Statements of the top level that change a global of the language. */
+  readonly globalChanges: { node: ts.Node; units: readonly Unit[] }[] = [];
   /** CommonJS JavaScript: can't be cut, imports of it stay as they are. */
   readonly opaque: boolean;
   /** Task sites, once found. */
@@ -294,8 +296,13 @@ export class Module {
     const assigned = new Map<Unit, Reference>();
     const called: Omit<SetUpCall, "units">[] = [];
     let isAboutName = false;
+    const globals: ts.Node[] = [];
     for (const reference of this.references(statement)) {
       const { binding } = reference;
+      if (!binding || binding.ambient) {
+        const changed = changedGlobal(ts, reference.node);
+        if (changed && runsWith(ts, changed, statement)) globals.push(changed);
+      }
       const unit = binding && this.unitOf.get(binding);
       // A namespace can't be assigned to; where TypeScript's CommonJS lets it pass, it is another module's object that changes.
       if (!unit || this.imports.get(binding)?.name === "*" || !runsWith(ts, reference.node, statement)) continue;
@@ -309,6 +316,7 @@ export class Module {
     }
     if (declares) {
       this.callsLeftOut.push(...called.map((call) => ({ ...call, units: own })));
+      this.globalChanges.push(...globals.map((node) => ({ node, units: own })));
       for (const [unit, { node }] of assigned) {
         for (const declaring of own) {
           if (declaring !== unit && declaring.nodes.some((part) => part.pos <= node.pos && node.end <= part.end)) this.tie(unit, declaring);
@@ -317,7 +325,9 @@ export class Module {
       return;
     }
     const effect = assigned.size > 0 || pragma ? this.unit("effect", [statement], []) : undefined;
-    this.callsLeftOut.push(...called.map((call) => ({ ...call, units: effect ? [effect] : [] })));
+    const units = effect ? [effect] : [];
+    this.callsLeftOut.push(...called.map((call) => ({ ...call, units })));
+    this.globalChanges.push(...globals.map((node) => ({ node, units })));
     if (!effect) return;
     this.units.push(effect);
     if (pragma && !isAboutName) this.included.push(effect);

@@ -201,13 +201,24 @@ class SiteFinder {
     const { ts } = this.module;
     ts.forEachChild(node, (child) => {
       if (ts.isFunctionDeclaration(child)) {
-        if (child.body) this.tag(child);
-      } else if (ts.isStatement(child) || ts.isClassElement(child) || ts.isPropertyAssignment(child)) {
-        if (!ts.isBlock(child) && this.isTagged(child))
-          this.report.add("MP2007", child, { what: describe(this.module, child) }, [], child.getStart());
+        if (child.body && !this.tag(child) && this.hasLooseTag(child)) this.withoutEffect(child);
+      } else if (ts.isStatement(child) || ts.isClassElement(child) || ts.isPropertyAssignment(child) || isFunctionLike(ts, child)) {
+        if (!ts.isBlock(child) && (this.isTagged(child) || this.hasLooseTag(child))) this.withoutEffect(child);
       }
       this.tags(child);
     });
+  }
+
+  private withoutEffect(node: ts.Node): void {
+    this.report.add("MP2007", node, { what: describe(this.module, node) }, [], node.getStart());
+  }
+
+  /** A comment of nothing but the tag that is no documentation comment, or has the tag in capitals. */
+  private hasLooseTag(node: ts.Node): boolean {
+    const { ts, text: source } = this.module;
+    const onItsLine = ts.getTrailingCommentRanges(source, node.pos) ?? [];
+    const comments = [...commentsBefore(ts, source, node), ...onItsLine.map(({ pos, end }) => ({ text: source.slice(pos, end) }))];
+    return comments.some(({ text }) => /^\/[/*]+\s*@parallel\s*(\*\/)?$/i.test(text));
   }
 
   private isTagged(node: ts.Node): boolean {
@@ -216,13 +227,14 @@ class SiteFinder {
     );
   }
 
-  private tag(fn: ts.FunctionDeclaration): void {
+  private tag(fn: ts.FunctionDeclaration): boolean {
     const { ts } = this.module;
     const overloads = (this.module.scopes.declared.get(fn)?.declarations ?? []).filter(
       (declaration): declaration is ts.FunctionDeclaration => ts.isFunctionDeclaration(declaration) && declaration !== fn,
     );
-    if (![fn, ...overloads].some((declaration) => this.isTagged(declaration))) return;
+    if (![fn, ...overloads].some((declaration) => this.isTagged(declaration))) return false;
     this.sites.push({ kind: "tag", module: this.module, mark: fn.name ?? fn, fn, overloads, name: "", id: "", invalid: false });
+    return true;
   }
 }
 
@@ -239,5 +251,7 @@ export function describe(module: Module, node: ts.Node): string {
   if (ts.isMethodDeclaration(node)) return `the method${written}`;
   if (ts.isVariableStatement(node)) return `the variable \`${node.declarationList.declarations.map((d) => d.name.getText()).join(", ")}\``;
   if (ts.isPropertyAssignment(node)) return `the property${written}`;
+  if (ts.isFunctionDeclaration(node)) return `the function${written}`;
+  if (isFunctionLike(ts, node)) return "this function";
   return "this statement";
 }

@@ -67,6 +67,14 @@ export function accessedName(ts: TypeScript, node: ts.Node): string | undefined 
   return undefined;
 }
 
+/** The text of an access without casts and parentheses. */
+export function writtenAccess(ts: TypeScript, node: ts.Node): string {
+  const access = unwrap(ts, node as ts.Expression);
+  if (ts.isPropertyAccessExpression(access)) return `${writtenAccess(ts, access.expression)}.${access.name.text}`;
+  if (ts.isElementAccessExpression(access)) return `${writtenAccess(ts, access.expression)}[${access.argumentExpression.getText()}]`;
+  return access.getText();
+}
+
 /** `a.b[0].c` → `a`. */
 export function rootOfAccess(ts: TypeScript, node: ts.Expression): ts.Expression {
   let root = unwrap(ts, node);
@@ -151,6 +159,20 @@ export function isFrozen(ts: TypeScript, node: ts.Node): boolean {
   while (isAccess(ts, current.parent) && current.parent.expression === current) current = wrapped(ts, current.parent);
   const { parent } = current;
   return ts.isCallExpression(parent) && parent.arguments[0] === current && FREEZING.test(parent.expression.getText());
+}
+
+const GLOBALS =
+  /^(globalThis|global|console|Array|ArrayBuffer|BigInt|Boolean|Date|Error|Function|Intl|JSON|Map|Math|Number|Object|Promise|RegExp|Set|String|Symbol|URL|Iterator)$/;
+
+/**
+ * What of a global of the language is changed, if `name` is the global in `globalThis.level = 1`, `BigInt.prototype.toJSON = …`,
+ * `Object.defineProperty(Array.prototype, "last", …)`.
+ */
+export function changedGlobal(ts: TypeScript, name: ts.Identifier): ts.Node | undefined {
+  if (!GLOBALS.test(name.text) || useOf(ts, name) !== "mutate") return undefined;
+  let current = wrapped(ts, name);
+  while (isAccess(ts, current.parent) && current.parent.expression === current) current = wrapped(ts, current.parent);
+  return current;
 }
 
 const FREEZING = /^(Object\.(freeze|seal|preventExtensions)|Reflect\.preventExtensions)$/;

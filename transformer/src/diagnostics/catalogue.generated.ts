@@ -37,7 +37,9 @@ export interface DiagnosticParameters {
   MP2005: { task: string; name: string };
   MP2006: { task: string; name: string };
   MP2007: { what: string };
+  MP2008: { task: string; name: string; what: string };
   MP3001: { specifier: string };
+  MP3002: { target: string };
 }
 
 export type DiagnosticCode = keyof DiagnosticParameters;
@@ -247,9 +249,17 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     severity: "warning",
     title: "Tag without effect",
     message: "the tag `@parallel` on {what} has no effect",
-    fix: "Tags mark function declarations only. Use `parallel(...)` around a function, or the decorator on a method.",
+    fix: "A tag stands in a documentation comment, `/** @parallel */`, right before a function declaration. Use `parallel(...)` around any other function, or the decorator on a method.",
     why: "",
     example: "/** @parallel */\nexport const f = async () => 1;\n",
+  },
+  MP2008: {
+    severity: "warning",
+    title: "Module's object that threads should share",
+    message: "{task} uses `{name}`, {what} of the module; each worker makes its own",
+    fix: "Pass it as an argument: shared memory is the same one on both sides then. The values of an `AsyncLocalStorage` go along with `carry`; an `AbortController` cancels through the option `signal`, and its tasks ask `taskSignal()`. If each worker may have its own, `// @parallel-ignore MP2008`.",
+    why: "What a module declares is made again when a worker loads the task's code. What one thread does to such an object, no other one sees.",
+    example: "const counter = new Int32Array(new SharedArrayBuffer(4));\nexport const count = parallel(() => Atomics.add(counter, 0, 1));\n",
   },
   MP3001: {
     severity: "note",
@@ -258,5 +268,13 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     fix: "If the tasks of this file need what it does, put `// @parallel-include` above it, or mark the task that does with `parallel({ sideEffects: true }, …)`. If they don't, `// @parallel-ignore MP3001` ends this note.",
     why: "Imports for side effects only (polyfills, registrations) are named by nothing, so they stay out of the worker.",
     example: "import \"./polyfill\";\n",
+  },
+  MP3002: {
+    severity: "note",
+    title: "Change of a global is left out",
+    message: "`{target}` is changed in the program, but not in the worker",
+    fix: "If the tasks of this file need it, put `// @parallel-include` above the statement. If they don't, `// @parallel-ignore MP3002` ends this note.",
+    why: "Top-level statements that nothing names stay out of the worker, whose globals are its own: a task finds them as Node makes them.",
+    example: "(BigInt.prototype as unknown as { toJSON(): string }).toJSON = function () {\n  return String(this);\n};\n",
   },
 };
