@@ -100,6 +100,19 @@ test("a function that prepared stacks before the mapping was installed stays in 
   expect(result).toBe("custom a.ts:5");
 });
 
+test("a function that maps positions by itself does not map those of chunks a second time", async () => {
+  const result = await runScenario("stacks-mapped-once", {
+    ...shared,
+    run: `
+      const text = (site) => site.getFileName().endsWith("a.ts") ? "mapped again" : site.getFileName() + ":" + site.getLineNumber() + ":" + site.getColumnNumber();
+      Error.prepareStackTrace = (error, sites) => error + "\\n    at " + text(sites[0]);
+      loaderModule.installStackMapping();
+      try { (await load("src/a.ts#first"))(-1); } catch (error) { return error.stack.replaceAll(root + path.sep, ""); }
+    `,
+  });
+  expect(result).toBe("RangeError: negative\n    at src/a.ts:5:11");
+});
+
 test("the output folder can be moved as a whole", async () => {
   const result = await runScenario("moved", {
     ...shared,

@@ -53,20 +53,35 @@ export function mapStack(stack: string): string {
 type PrepareStackTrace = NonNullable<typeof Error.prepareStackTrace>;
 
 /**
- * Makes `error.stack` show source positions, in this thread. A function that was in `Error.prepareStackTrace` before stays in charge of the text and gets
- * mapped call sites; one that is installed later replaces this one, as it replaces Node's own.
+ * Makes `error.stack` show source positions, in this thread. A function that was in `Error.prepareStackTrace` before stays in charge of the text; one that is
+ * installed later replaces this one, as it replaces Node's own.
  */
 export function installStackMapping(): void {
   const previous = Error.prepareStackTrace as (PrepareStackTrace & { [INSTALLED]?: true }) | undefined;
   if (previous?.[INSTALLED]) return;
   const prepare: PrepareStackTrace & { [INSTALLED]?: true } = (error, callSites) => {
+    if (previous) return throughPrevious(previous, error, callSites);
     const mapped = callSites.map(mapCallSite);
-    if (previous) return previous(error, mapped) as unknown;
     const header = headerOf(error);
     return mapped.length === 0 ? header : `${header}\n    at ${mapped.join("\n    at ")}`;
   };
   prepare[INSTALLED] = true;
   Error.prepareStackTrace = prepare;
+}
+
+/**
+ * What was there before may map positions by itself, as that of vitest does: a TypeScript position that it is given is one in the compiled file to it, and is
+ * mapped a second time. So it gets the positions in the chunks, which it does not know, and they are mapped in its text. Where that is not to be done (it gave no
+ * text, or names of files alone), it gets mapped call sites.
+ */
+function throughPrevious(previous: PrepareStackTrace, error: Error, callSites: NodeJS.CallSite[]): unknown {
+  const mapped = callSites.map(mapCallSite);
+  const inChunks = callSites.filter((site, index) => site !== mapped[index]).map((site) => path.basename(site.getFileName() ?? ""));
+  if (inChunks.length === 0) return previous(error, callSites) as unknown;
+  const text: unknown = previous(error, callSites);
+  const mappedText = typeof text === "string" ? mapStack(text) : undefined;
+  if (mappedText === undefined || inChunks.some((name) => mappedText.includes(name))) return previous(error, mapped) as unknown;
+  return mappedText;
 }
 
 const INSTALLED = Symbol("makeparallel stack mapping");
