@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
  * makeparallel: `@parallel` for TypeScript. The public interface.

@@ -8,6 +8,7 @@ import type { MultiBar, SingleBar } from "cli-progress";
 import { inspect } from "node:util";
 import { type AsyncHandle, isHandle } from "./handle";
 import { MapHandle } from "./map";
+import { checkKeys } from "./options";
 import { Settlement } from "./pool/backend";
 
 export interface ProgressBarOptions {
@@ -53,6 +54,7 @@ const LINE_PAUSE = 1_000;
  * @throws TypeError when `target` holds something that does not come from a parallel function, or for a bad option
  */
 export function progressBar<T extends ProgressTarget>(target: T, options: ProgressBarOptions = {}): T {
+  checkKeys(options, ["label", "stream", "piped"], "progressBar()");
   const { stream = process.stderr, piped = "lines" } = options;
   if (piped !== "lines" && piped !== "silent") throw new TypeError(`"piped" is "lines" or "silent", not ${inspect(piped)}.`);
   const name = target instanceof MapHandle ? target._outcome.name : isHandle(target) ? target.name : nameOfAll(handlesOf(target));

@@ -9,6 +9,7 @@ import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { processNow } from "./clock";
 import { ParallelError } from "./errors";
+import { checkKeys } from "./options";
 import { onFullRing } from "./trace-events";
 import { traceFile } from "./trace-file";
 import { BLOCK, type Recording, ROW, type TraceSource } from "./trace-recording";
@@ -48,6 +49,7 @@ function refuseInTasks(): void {
  */
 function start(options: TraceOptions = {}): void {
   refuseInTasks();
+  checkKeys(options, ["maxEvents"], "trace.start()");
   const { maxEvents = 300_000 } = options;
   if (!Number.isInteger(maxEvents) || maxEvents < 1) throw new RangeError(`"maxEvents" is a whole number >= 1, not ${inspect(maxEvents)}.`);
   if (running) throw new ParallelError("A trace is being recorded already: call trace.stop() first.");

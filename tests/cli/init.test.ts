@@ -228,8 +228,14 @@ describe("package managers", () => {
   });
 
   test("what is declared and absent is installed", async () => {
-    const project = inlineProject({ "package.json": PACKAGE, "tsconfig.json": TSCONFIG }, { installed: [] });
+    const project = inlineProject({ "package.json": PACKAGE, "tsconfig.json": TSCONFIG }, { installed: ["@types/node"] });
     expect((await project.makeparallel(["init", "--dry-run"])).stdout).toMatch(/run npm i\n/);
+  });
+
+  test("Node's types, which the declarations of makeparallel name, are installed where they are missing", async () => {
+    const project = inlineProject({ "package.json": PACKAGE, "tsconfig.json": TSCONFIG }, { installed: ["typescript", "makeparallel"] });
+    const [major] = process.versions.node.split(".");
+    expect((await project.makeparallel(["init", "--dry-run"])).stdout).toContain(`run npm i -D @types/node@^${major}`);
   });
 });
 

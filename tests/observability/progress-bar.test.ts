@@ -131,6 +131,7 @@ conformance(
       assert.throws(() => mp.progressBar(Promise.resolve(1)), /another promise/);
       assert.throws(() => mp.progressBar([T.add(1, 1), Promise.resolve(1)]), /item 1 of the array/);
       assert.throws(() => mp.progressBar(T.add(1, 1), { piped: "loud" as never }), /"piped"/);
+      assert.throws(() => mp.progressBar(T.add(1, 1), { lable: "x" } as never), /"lable" is no option of progressBar\(\)/);
     },
   },
   { program: streams },

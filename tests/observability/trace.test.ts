@@ -287,6 +287,7 @@ conformance(
     },
     mistakes: async ({ T, mp, assert, backend }) => {
       assert.throws(() => mp.trace.start({ maxEvents: 0 }), RangeError);
+      assert.throws(() => mp.trace.start({ maxEvent: 1 } as never), /"maxEvent" is no option of trace\.start\(\)/);
       mp.trace.start();
       assert.throws(() => mp.trace.start(), mp.ParallelError);
       await assert.rejects(mp.trace.save("/no/such/folder/trace.json"), { code: "ENOENT" });

@@ -128,6 +128,8 @@ describe("the packed package", () => {
     ["Node16 from an ES module", { module: "Node16" }, "main.mts"],
     ["Node16 from CommonJS", { module: "Node16" }, "main.cts"],
     ["bundler", { module: "ESNext", moduleResolution: "bundler" }, "main.ts"],
+    // As TypeScript 6 has it where nothing else is said.
+    ["no types named", { module: "NodeNext", types: [] }, "main.ts"],
     ["node10", { module: "CommonJS", moduleResolution: "node10", esModuleInterop: true }, "main.ts"],
   ])("has types that plain tsc resolves: %s", (name, options, file) => {
     const project = makeProject(path.join(folder, `types-${name.replaceAll(" ", "-")}`), packed.tarball, {

@@ -14,10 +14,12 @@ export interface PackageNeeds {
 
 /** @param own version of the makeparallel that runs, and the range of esbuild that it works with */
 export function planPackages(plan: Plan, project: Project, needs: PackageNeeds, own: { version: string; esbuild: string }): void {
-  const { manager, makeparallel, typescript, tsPatch, esbuildTool } = project;
+  const { manager, makeparallel, typescript, tsPatch, esbuildTool, nodeTypes, node } = project;
   const regular: string[] = [];
   const dev: string[] = [];
   if (!makeparallel.declared || makeparallel.declared.inRoot) regular.push(`makeparallel@^${own.version}`);
+  // Without them the declarations of makeparallel are errors of the build, unless it skips those of libraries.
+  if (isMissing(nodeTypes)) dev.push(`@types/node@^${node[0]}`);
   if (isMissing(typescript)) dev.push(`typescript@${TYPESCRIPT_RANGE}`);
   if (needs.compiler) {
     const need = tsPatchFor(typescript.version?.[0] ?? 5);

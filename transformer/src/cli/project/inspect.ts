@@ -31,6 +31,8 @@ export interface Project {
   typescript: Tool;
   tsPatch: Tool;
   esbuildTool: Tool;
+  /** What makeparallel's own declarations name of Node. */
+  nodeTypes: Tool;
   makeparallel: Tool;
   calls: ScriptCall[];
   /** Calls of `tsc` and of `tspc`. */
@@ -89,6 +91,7 @@ export async function inspectProject({ cwd, node, self }: Surroundings): Promise
     typescript,
     tsPatch: tool("ts-patch"),
     esbuildTool: tool("esbuild"),
+    nodeTypes: tool("@types/node"),
     makeparallel: tool("makeparallel"),
     calls,
     tsc,
