@@ -6,17 +6,17 @@ import type { Parallel } from "./types";
 
 function notTransformed(name: string): never {
   throw new NotTransformedError(
-    `${name} is marked as parallel, but this program was built without the makeparallel transformer, so there is no code for a worker to run. ` +
+    `${name === "" ? "This function" : name} is marked as parallel, but this program was built without the makeparallel transformer, so there is no code for a worker to run. ` +
       `Add { "plugins": [{ "transform": "makeparallel/transformer" }] } to the compilerOptions of tsconfig.json and build with "tspc" (npm i -D ts-patch), ` +
       `or use the plugin from "makeparallel/esbuild".`,
-    { task: name },
+    name === "" ? {} : { task: name },
   );
 }
 
 function refusing(fn: unknown): unknown {
-  const name = typeof fn === "function" && fn.name !== "" ? fn.name : "This function";
+  const name = typeof fn === "function" ? fn.name : "";
   const stub = (): never => notTransformed(name);
-  Object.defineProperty(stub, "name", { value: typeof fn === "function" ? fn.name : "", configurable: true });
+  Object.defineProperty(stub, "name", { value: name, configurable: true });
   for (const member of ["with", "map", "local", "warm"]) Object.defineProperty(stub, member, { value: stub, configurable: true });
   return stub;
 }

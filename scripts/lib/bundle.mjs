@@ -8,7 +8,7 @@ import { buildSync } from "esbuild";
 import fs from "node:fs";
 
 /** A variable, and the helper's call that makes the copy; no source calls anything on what `require` gives. */
-const COPY = /\b([\w$]+)\s*=\s*[\w$]+\((require\("node:[\w/]+"\))(?:,\s*1)?\)/g;
+const COPY = /\b([\w$]+)\s*=\s*[\w$]+\(\s*(require\(\s*"node:[\w/]+"\s*\))(?:,\s*1)?\s*\)/g;
 
 /**
  * @param file that is written
@@ -23,6 +23,8 @@ export function bundleForNode(file, options) {
     target: "node20",
     charset: "ascii",
     legalComments: "none",
+    // Node shows the line of an error that nobody catches: that is not to be the whole runtime.
+    lineLimit: 160,
     packages: "external",
     logLevel: "warning",
     write: false,

@@ -138,7 +138,19 @@ test("code that was not transformed says how to set up", async () => {
       assert.ok(error instanceof mp.NotTransformedError);
       assert.strictEqual(error.code, "MP_NOT_TRANSFORMED");
       assert.match(error.message, /makeparallel\\/transformer/);
+      assert.strictEqual(error.task, undefined);
+      assert.throws(() => mp.parallel(function area() {})(), { task: "area" });
       console.log("said");`,
   });
   expect(await runNode(main)).toMatchObject({ code: 0, stdout: "said\n" });
+});
+
+test("an error of the package's own that nobody catches is printed without the text of the package", async () => {
+  // The package's own file, which is a bundle: what the tests load is not.
+  const program = path.join(temporaryFolder(), "uncaught.cjs");
+  writeFileSync(program, `require(${JSON.stringify(path.join(ROOT, "dist/runtime-ts/src/index.js"))}).parallel((a) => a)(1);`);
+  const { code, stderr } = await runNode(program);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/NotTransformedError: This function is marked as parallel/);
+  expect(Math.max(...stderr.split("\n").map((line) => line.length))).toBeLessThan(700);
 });
