@@ -128,7 +128,6 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     }
     if (typeof ordered !== "boolean") throw new TypeError(`"ordered" is true or false, not ${inspect(ordered)}.`);
     if (onProgress !== undefined) checkCallback('"onProgress"', onProgress);
-    if (typeof ordered !== "boolean") throw new TypeError(`"ordered" is true or false, not ${inspect(ordered)}.`);
     const single = PER_ITEM.find((name) => task.options?.[name] !== undefined);
     if (single !== undefined && chunkSize !== undefined && chunkSize > 1) {
       throw new TypeError(`With the option "${single}" each item of ${task.name}.map() is a task of its own: leave "chunkSize" out.`);

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { mapStack } from "./loader/stack-mapping";
 import { OWN_FOLDER } from "./own-folder";
 import { traceMapping, type TraceMap } from "./loader/trace-mapping";
+import { limitStackTraces } from "./stack-trace-limit";
 
 const BUDGET = 256;
 const WINDOW_MS = 100;
@@ -32,10 +33,10 @@ const TAKES_OBJECTS = process.versions["bun"] === undefined;
 export function pushSite(): PushSite {
   if (--sitesLeft === 0) setTimeout(() => (sitesLeft = BUDGET), WINDOW_MS).unref();
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = FRAMES;
+  limitStackTraces(FRAMES);
   const site: PushSite = TAKES_OBJECTS ? {} : new Error("");
   Error.captureStackTrace(site, pushSite);
-  Error.stackTraceLimit = limit;
+  limitStackTraces(limit);
   return site;
 }
 

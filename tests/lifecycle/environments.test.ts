@@ -46,6 +46,18 @@ describe.each(threaded)("on the %s backend", (backend) => {
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "all used\n", stderr: "" });
   });
 
+  test("frozen built-ins", async () => {
+    const ended = await run(
+      `assert.ok(Object.isFrozen(Error));
+      assert.throws(() => T.add(1, () => 1), mp.TransferError);
+      ${USE}
+      console.log("used");`,
+      backend,
+      ["--frozen-intrinsics", "--no-warnings"],
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
+  });
+
   test("a Worker is terminated with tasks queued and running", async () => {
     const ended = await run(
       `const { Worker, isMainThread, parentPort } = require("node:worker_threads");

@@ -1,15 +1,16 @@
 /** The counterpart of encode-error.ts. */
 import { ERROR_CLASSES, ErrorPart, hidden } from "./errors-codec";
 import type { Decoder } from "./decoder";
+import { limitStackTraces } from "../stack-trace-limit";
 
 /** Makes an error object (with an error's slots) without capturing a stack, which would be costly and wrong. */
 export function makeError(prototypeOf: { readonly prototype: object }): Error {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
+  limitStackTraces(0);
   try {
     return Reflect.construct(Error, [], prototypeOf as Function) as Error;
   } finally {
-    Error.stackTraceLimit = limit;
+    limitStackTraces(limit);
   }
 }
 

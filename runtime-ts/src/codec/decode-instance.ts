@@ -6,6 +6,7 @@ import { decodeErrorParts, makeError } from "./decode-error";
 import type { Decoder } from "./decoder";
 import { isFilled } from "./encode-instance";
 import { Kind, hasKind } from "./kinds";
+import { limitStackTraces } from "../stack-trace-limit";
 
 /** @param into a deferred instance to fill, or null */
 export function decodeInstance(d: Decoder, into: object | null): object {
@@ -81,12 +82,12 @@ function construct(constructor: Function): object {
   const before = revival.active;
   const limit = Error.stackTraceLimit;
   revival.active = true;
-  Error.stackTraceLimit = 0;
+  limitStackTraces(0);
   try {
     return Reflect.construct(constructor, []) as object;
   } finally {
     revival.active = before;
-    Error.stackTraceLimit = limit;
+    limitStackTraces(limit);
   }
 }
 

@@ -5,6 +5,7 @@ import { inspect, types } from "node:util";
 import * as threads from "node:worker_threads";
 import { TransferError } from "../errors";
 import { VIEW_CONSTRUCTORS, viewNumber } from "./kinds";
+import { limitStackTraces } from "../stack-trace-limit";
 
 /** Buffers that the next payload they occur in moves. The values stay what they are, so `move(x)` has the type and the behaviour of `x`. */
 const marked = new WeakSet<ArrayBuffer>();
@@ -69,14 +70,14 @@ export function isMovable(buffer: ArrayBuffer): boolean {
   if (isMarkedAsUntransferable?.(buffer) === true) return false;
   if (buffer.byteLength === 0 || buffer.byteLength % WASM_PAGE !== 0) return true;
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
+  limitStackTraces(0);
   try {
     structuredClone(0, { transfer: [buffer, buffer] });
     return false;
   } catch (error) {
     return /duplicate/i.test((error as Error).message);
   } finally {
-    Error.stackTraceLimit = limit;
+    limitStackTraces(limit);
   }
 }
 

@@ -66,7 +66,11 @@ export function installStackMapping(): void {
     return mapped.length === 0 ? header : `${header}\n    at ${mapped.join("\n    at ")}`;
   };
   prepare[INSTALLED] = true;
-  Error.prepareStackTrace = prepare;
+  try {
+    Error.prepareStackTrace = prepare;
+  } catch {
+    // `Error` is frozen: stacks show emitted positions.
+  }
 }
 
 /**

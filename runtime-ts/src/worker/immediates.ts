@@ -57,8 +57,9 @@ export function installImmediates(): void {
     [set, make],
     [unset, clear],
   ]) {
-    // Its name, its length, and how `util.promisify` makes a promise of it.
-    Object.defineProperties(own, Object.getOwnPropertyDescriptors(node));
+    // Its name, its length, and how `util.promisify` makes a promise of it. Frozen (`--frozen-intrinsics`), its prototype could not be replaced any more.
+    const { prototype: _, ...properties } = Object.getOwnPropertyDescriptors(node) as PropertyDescriptorMap;
+    Object.defineProperties(own, properties);
     Object.defineProperty(own, "prototype", { value: undefined, writable: true });
   }
   const replaced = { setImmediate: set, clearImmediate: unset };
