@@ -426,6 +426,25 @@ describe("other tools are named, with what exists", () => {
     expect(stdout).toContain("./vite" in exports ? "Vite is served by makeparallel/vite" : "This version has no adapter for Vite");
   });
 
+  test("what alone builds the project has to be set up by hand, and makeparallel is installed", async () => {
+    const files = { "package.json": { name: "app", scripts: { build: "vite build" } }, "vite.config.ts": "export default {};\n" };
+    const project = inlineProject(files, { installed: ["typescript", "@types/node"] });
+    const { stdout } = await project.makeparallel(["init", "--dry-run"]);
+    expect(stdout).toMatch(/run npm i makeparallel@\^/);
+    expect(stdout).toMatch(/To do by hand\n.*Vite \(vite\.config\.ts\): Vite is served by makeparallel\/vite\. Add:/);
+    const done = inlineProject(
+      {
+        ...files,
+        "package.json": { ...PACKAGE, scripts: { build: "vite build" } },
+        "vite.config.ts": 'import makeparallel from "makeparallel/vite";\nexport default { plugins: [makeparallel()] };\n',
+      },
+      INSTALLED,
+    );
+    const again = await done.makeparallel(["init"]);
+    expect(again.stdout).toMatch(/Nothing to change: this project is set up/);
+    expect(again.stdout).not.toContain("is served by");
+  });
+
   test("the root of a workspace", async () => {
     const project = inlineProject({ "package.json": { name: "root", workspaces: ["packages/*"], scripts: {} } });
     await unchanged(project, 1, /the root of a workspace/);

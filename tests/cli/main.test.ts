@@ -1,4 +1,5 @@
 /** The command line itself, and `explain`. */
+import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { runNode } from "../support/children";
@@ -27,6 +28,17 @@ async function tool(args: string[], { env = {}, isTTY = false } = {}): Promise<R
 test("the version is the package's", async () => {
   const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, "package.json"), "utf8")) as { version: string };
   for (const flag of ["--version", "-v"]) expect(await tool([flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test("a reader that has had enough, as `head`, is no error", async () => {
+  const child = spawn(process.execPath, [path.join(ROOT, "dist/transformer/src/cli/main.js"), "explain"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.on("data", (data) => (stderr += String(data)));
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });
 
 test("help is printed where it is asked for", async () => {

@@ -94,6 +94,12 @@ function ownPackage(folder: string): OwnPackage {
 }
 
 if (require.main === module) {
+  // Whoever reads it, as `head` does, may have had enough. What was begun is finished all the same.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
   run(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), env: process.env }).then(
     (code) => {
       process.exitCode = code;

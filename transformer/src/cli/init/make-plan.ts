@@ -78,18 +78,20 @@ export function makePlan(project: Project, own: OwnPackage): Plan {
   const change = draft.change();
   if (change) plan.files.push(change);
 
-  if (compiles || usesEsbuild) {
+  const transforms = compiles || usesEsbuild;
+  if (transforms || project.hosts.some(({ isSupported }) => isSupported)) {
     planPackages(
       plan,
       project,
       {
+        typescript: transforms,
         compiler: compiles && hasApi,
         esbuild: compiles && !hasApi,
       },
       { version: own.version, esbuild: own.dependencies["esbuild"] ?? "latest" },
     );
   }
-  addNotes(plan, project);
+  addNotes(plan, project, transforms);
   return plan;
 }
 
@@ -162,7 +164,8 @@ function sayBuildCommand(plan: Plan, project: Project): void {
   });
 }
 
-function addNotes(plan: Plan, project: Project): void {
+/** @param transforms whether something else than the tools of the notes builds the project */
+function addNotes(plan: Plan, project: Project, transforms: boolean): void {
   const { folder } = project.package;
   for (const file of project.compiler.outside) {
     plan.notes.push(`${shown(file, folder)} is another package that is built along. If it has parallel functions, run init there as well.`);
@@ -176,8 +179,11 @@ function addNotes(plan: Plan, project: Project): void {
         );
     }
   }
-  for (const { name, evidence, advice } of project.hosts) {
-    plan.notes.push([`${name} (${evidence}): ${advice[0]}`, ...advice.slice(1)].join("\n"));
+  for (const { name, evidence, advice, isSupported, isSetUp } of project.hosts) {
+    if (isSetUp) continue;
+    // It is what builds the project: nothing works before that is done.
+    if (isSupported && !transforms) plan.todos.push({ title: `${name} (${evidence}): ${advice[0]}`, lines: advice.slice(1) });
+    else plan.notes.push([`${name} (${evidence}): ${advice[0]}`, ...advice.slice(1)].join("\n"));
   }
 }
 

@@ -6,6 +6,8 @@ import { tsPatchFor, TYPESCRIPT_RANGE } from "../requirements";
 import type { Plan } from "./plan";
 
 export interface PackageNeeds {
+  /** The project's own TypeScript has a part in its build; a bundler's plugin brings a parser along. */
+  typescript: boolean;
   /** The compiler builds, so that ts-patch is needed. */
   compiler: boolean;
   /** esbuild's package is imported by a build script that this tool writes or asks for. */
@@ -19,8 +21,8 @@ export function planPackages(plan: Plan, project: Project, needs: PackageNeeds, 
   const dev: string[] = [];
   if (!makeparallel.declared || makeparallel.declared.inRoot) regular.push(`makeparallel@^${own.version}`);
   // Without them the declarations of makeparallel are errors of the build, unless it skips those of libraries.
-  if (isMissing(nodeTypes)) dev.push(`@types/node@^${node[0]}`);
-  if (isMissing(typescript)) dev.push(`typescript@${TYPESCRIPT_RANGE}`);
+  if (isMissing(nodeTypes) && (needs.typescript || !isMissing(typescript))) dev.push(`@types/node@^${node[0]}`);
+  if (needs.typescript && isMissing(typescript)) dev.push(`typescript@${TYPESCRIPT_RANGE}`);
   if (needs.compiler) {
     const need = tsPatchFor(typescript.version?.[0] ?? 5);
     const { version } = tsPatch;

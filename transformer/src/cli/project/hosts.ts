@@ -16,6 +16,8 @@ export interface Host {
   advice: string[];
   /** Whether the program that it makes or runs has no working parallel functions unless the advice is followed. */
   isSupported: boolean;
+  /** What showed that it is used names makeparallel already. */
+  isSetUp: boolean;
 }
 
 interface Known {
@@ -76,7 +78,13 @@ export function findHosts(project: PackageFile, calls: readonly ScriptCall[], ex
     const evidence = evidenceOf(known, project, calls);
     if (evidence === undefined) continue;
     const isSupported = known.subpath !== undefined && exported.has(known.subpath);
-    hosts.push({ name: known.name, evidence, isSupported, advice: isSupported ? adapterAdvice(known) : otherAdvice(known) });
+    hosts.push({
+      name: known.name,
+      evidence,
+      isSupported,
+      isSetUp: isSupported && namesMakeparallel(evidence, project),
+      advice: isSupported ? adapterAdvice(known) : otherAdvice(known),
+    });
   }
   return hosts;
 }
@@ -92,6 +100,12 @@ function evidenceOf(known: Known, project: PackageFile, calls: readonly ScriptCa
   const call = calls.find(({ program }) => known.programs.includes(program));
   if (call) return `scripts.${call.script}`;
   return known.kind === "tests" && known.programs.some((name) => declared(project.json, name)) ? "package.json" : undefined;
+}
+
+function namesMakeparallel(evidence: string, project: PackageFile): boolean {
+  const file = path.join(project.folder, evidence);
+  const text = (isFile(file) ? readText(file) : undefined) ?? JSON.stringify([project.json.scripts ?? {}, project.json.jest ?? {}]);
+  return /["'\s]makeparallel\b/.test(text);
 }
 
 function adapterAdvice(known: Known): string[] {
