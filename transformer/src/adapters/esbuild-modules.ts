@@ -89,6 +89,11 @@ export class EsbuildModules {
     return text;
   }
 
+  /** Whether the file's text has been asked for. */
+  protected isKnown(file: string): boolean {
+    return this.#texts.has(file);
+  }
+
   /** Whether a file could have a mark. */
   isMarked(file: string): boolean {
     const facts = this.#factsOf(file);

@@ -96,19 +96,32 @@ export class UnpluginBuild {
     if (!isProjectSource(file)) return undefined;
     const isMarked = Project.mayContainTask(text);
     // A class may have to be changed because a task somewhere takes its instances.
-    if (!isMarked && !/\bclass\b/.test(text)) return undefined;
+    if (!isMarked && !/\bclass\b/.test(text)) {
+      const taken = this.#exclusive(async () => this.#takeUnmarked(file, text));
+      // No build waits for that: the analysis of another file may be waiting for the host, which may be loading this one.
+      if (!this.#isDevelopment) return undefined;
+      const messages = await taken;
+      return messages.length > 0 ? { edited: undefined, hasTasks: false, messages, watch: [] } : undefined;
+    }
     return this.#exclusive(async () => {
+      const messages = isMarked ? [] : this.#takeUnmarked(file, text);
       if (this.#isDevelopment) this.nextBuild();
-      if (this.#modules.give(file, text)) {
-        this.#files.results.clear();
-        this.#reached.clear();
-      }
+      if (this.#modules.give(file, text)) this.#forgetResults();
       await this.#analyzeFrom([...this.#entries(), file]);
       const result = this.#files.results.get(file);
       this.#handed.set(file, editsKey(result));
-      if (!result) return undefined;
-      return this.#transformed(file, text, result);
+      if (!result) return { edited: undefined, hasTasks: false, messages, watch: [] };
+      const transformed = await this.#transformed(file, text, result);
+      return { ...transformed, messages: [...messages, ...transformed.messages] };
     });
+  }
+
+  /** Tasks may use the file: chunks hold what the host hands over. In a build they are made when all files have been; in development that may be too late. */
+  #takeUnmarked(file: string, text: string): HostMessage[] {
+    const used = [...this.#files.results].find(([, { dependencies }]) => dependencies.includes(file));
+    if (!this.#modules.note(file, text)) return [];
+    this.#forgetResults();
+    return this.#isDevelopment && used ? [this.#tooLate(file, used[0])] : [];
   }
 
   /**
@@ -149,6 +162,11 @@ export class UnpluginBuild {
         return { bundle: undefined, folder, messages: [...messages, ...this.#failure(error)], watch: [] };
       }
     });
+  }
+
+  #forgetResults(): void {
+    this.#files.results.clear();
+    this.#reached.clear();
   }
 
   async #transformed(file: string, text: string, result: FileResult): Promise<Transformed> {
@@ -278,6 +296,14 @@ export class UnpluginBuild {
       file: diagnostic.at.file,
       ...placeIn(read(diagnostic.at.file) ?? "", diagnostic.at),
     }));
+  }
+
+  #tooLate(file: string, user: string): HostMessage {
+    const [name, task] = [file, user].map((each) => path.relative(this.host.cwd, each));
+    const text =
+      `Another plugin changes ${name}, but tasks of ${task} have it as it is on disk: in development, chunks are made before the files that ` +
+      "tasks import go through the plugins. A build for production has them changed.";
+    return { severity: "warning", code: "", text, file, line: 1, column: 0 };
   }
 
   #tooEarly(file: string): HostMessage {

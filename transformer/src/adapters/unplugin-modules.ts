@@ -5,7 +5,10 @@ import { EsbuildModules } from "./esbuild-modules";
 import type { HostFacts } from "./unplugin-host";
 
 export class UnpluginModules extends EsbuildModules {
-  readonly #given = new Map<string, string>();
+  /** What the host handed over where that is not what the disk has, with what the disk had then: when that changes, the host is going to hand it over again. */
+  readonly #given = new Map<string, { text: string; disk: string | undefined }>();
+  /** What the host handed over of files that nobody has asked for yet. */
+  readonly #noted = new Map<string, string>();
 
   constructor(
     host: HostFacts,
@@ -15,7 +18,18 @@ export class UnpluginModules extends EsbuildModules {
   }
 
   override read(file: string): string | undefined {
-    return this.#given.get(file) ?? super.read(file);
+    const disk = super.read(file);
+    const noted = this.#noted.get(file);
+    if (noted !== undefined) {
+      this.#noted.delete(file);
+      if (noted !== disk) this.#given.set(file, { text: noted, disk });
+    }
+    const given = this.#given.get(file);
+    if (given === undefined) return disk;
+    if (given.disk === disk) return given.text;
+    this.#given.delete(file);
+    this.textChanged(file);
+    return disk;
   }
 
   /**
@@ -24,10 +38,21 @@ export class UnpluginModules extends EsbuildModules {
    */
   give(file: string, text: string): boolean {
     if (this.read(file) === text) return false;
-    if (super.read(file) === text) this.#given.delete(file);
-    else this.#given.set(file, text);
+    const disk = super.read(file);
+    if (disk === text) this.#given.delete(file);
+    else this.#given.set(file, { text, disk });
     this.textChanged(file);
     return true;
+  }
+
+  /**
+   * The same for a file about which nothing is to be done, but which a task may use. It costs nothing unless the file is in a slice.
+   * @returns true when it differs from what was known
+   */
+  note(file: string, text: string): boolean {
+    if (this.isKnown(file)) return this.give(file, text);
+    this.#noted.set(file, text);
+    return false;
   }
 }
 
