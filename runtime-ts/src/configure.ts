@@ -9,6 +9,7 @@ import type { ResourceLimits } from "node:worker_threads";
 import type { SHARE_ENV } from "node:worker_threads";
 import { ParallelError } from "./errors";
 import type { Initializer } from "./initializer";
+import { insidePendingTask } from "./inside";
 import { requireWorkers } from "./permissions";
 import { checkKeys, checkMs } from "./options";
 import { OWN_FOLDER } from "./own-folder";
@@ -220,7 +221,8 @@ export async function shutdown(options: { timeout?: number; cancelPending?: bool
   const { timeout = Infinity, cancelPending = false } = options;
   checkMs("timeout", timeout);
   if (typeof cancelPending !== "boolean") throw new TypeError(`"cancelPending" is true or false, not ${inspect(cancelPending)}.`);
-  if (provided !== undefined) throw new ParallelError("A task can't shut down the pool that it runs in.");
+  // On the inline backend tasks share the program's environment.
+  if (provided !== undefined || insidePendingTask()) throw new ParallelError("A task can't shut down the pool that it runs in.");
   if (closing !== undefined) return closing;
   if (backend === undefined) return;
   const ending = backend;

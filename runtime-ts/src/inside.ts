@@ -54,6 +54,11 @@ export function insideTask(): boolean {
   return current() !== undefined;
 }
 
+/** True while a task that is about to wait for something would not end before it has that. */
+export function insidePendingTask(): boolean {
+  return current()?.ended === false;
+}
+
 /**
  * Reports how far the task is; the caller sees it as `handle.progress` and through `onProgress`.
  * @param fraction 0..1

@@ -119,13 +119,16 @@ function isSignal(value: unknown): value is AbortSignal {
   return typeof value === "object" && value !== null && "aborted" in value && typeof (value as AbortSignal).addEventListener === "function";
 }
 
+/** What `retry.when` is unless it is set. */
+export const everyError = (): boolean => true;
+
 function resolveRetry(retry: number | RetryOptions): ResolvedRetry {
   const given: RetryOptions = typeof retry === "number" ? { attempts: retry } : retry;
   if (typeof given !== "object" || given === null || !Number.isInteger(given.attempts) || given.attempts < 1) {
     throw new TypeError(`The option "retry" is a number of runs >= 1, or an object with "attempts"; not ${inspect(retry)}.`);
   }
   checkKeys(given, ["attempts", "backoff", "delay", "maxDelay", "jitter", "when"], 'the option "retry"', "part");
-  const { attempts, backoff = "exponential", delay = 0, maxDelay = Infinity, jitter = 0, when = () => true } = given;
+  const { attempts, backoff = "exponential", delay = 0, maxDelay = Infinity, jitter = 0, when = everyError } = given;
   if (backoff !== "fixed" && backoff !== "linear" && backoff !== "exponential") {
     throw new TypeError(`"retry.backoff" is "fixed", "linear" or "exponential", not ${inspect(backoff)}.`);
   }

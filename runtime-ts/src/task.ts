@@ -25,7 +25,7 @@ import { MapHandle, type MapOptions } from "./map";
 import { memoized } from "./memoize";
 import { recordOf, type FunctionRecord } from "./metrics";
 import type { ParallelOptions, ResolvedOptions } from "./options";
-import { LONGEST_TIMER, resolveOptions } from "./options";
+import { everyError, LONGEST_TIMER, resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import { pushSite, sitesLeft, withoutOwnFrames } from "./push-site";
@@ -509,11 +509,16 @@ const prototype: object = Object.create(Function.prototype, {
   },
 });
 
-/** Options that make sense on another thread: no signal, no handles, no callback. */
+/** Options that make sense on another thread: no signal, no handles, no callback. A `retry` that asks one which errors are worth it stays as a whole. */
 function travellingOptions(options: ResolvedOptions | undefined): Record<string, unknown> | undefined {
   if (options === undefined) return undefined;
-  const { timeout, priority, grace, name, move } = options;
-  return { timeout, priority, grace, name, transfer: move ? "move" : undefined };
+  const { timeout, priority, grace, name, move, memoize } = options;
+  let retry: Record<string, unknown> | undefined;
+  if (options.retry !== undefined && options.retry.when === everyError) {
+    const { attempts, backoff, delay, maxDelay, jitter } = options.retry;
+    retry = { attempts, backoff, delay, maxDelay, jitter };
+  }
+  return { timeout, priority, grace, name, retry, memoize, transfer: move ? "move" : undefined };
 }
 
 /** Makes a parallel function of what the codec decoded. */

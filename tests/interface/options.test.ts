@@ -31,6 +31,16 @@ const tasks = {
   bytesOf: (length: number) => new Uint8Array(length),
   lengths: (a: Uint8Array, b: Uint8Array) => `${a.length} ${b.length}`,
   info: () => mp.taskInfo(),
+  twice: (f: any, ...args: unknown[]) => [f(...args).get(), f(...args).get()],
+  nth: (runs: Int32Array, n: number) => {
+    if (Atomics.add(runs, 0, 1) + 1 < n) throw new Error("not yet");
+    return n;
+  },
+  random: () => Math.random(),
+  shutsDown: async () => {
+    await null;
+    await mp.shutdown();
+  },
 };
 
 conformance("options", tasks, {
@@ -54,6 +64,19 @@ conformance("options", tasks, {
         JSON.stringify(bad),
       );
     }
+  },
+  "retry and memoize go along with a function that is an argument": async ({ T, mp, assert }) => {
+    const runs = mp.sharedArray(Int32Array, 1);
+    assert.deepStrictEqual(await T.twice(T.nth.with({ retry: { attempts: 3, delay: 1, jitter: true } }), runs, 3), [3, 3]);
+    assert.strictEqual(runs[0], 4);
+    const [first, second] = await T.twice(T.random.with({ memoize: { max: 2 } }));
+    assert.strictEqual(first, second);
+    // A callback stays here, and a retry that asks one with it.
+    await assert.rejects(T.twice(T.nth.with({ retry: { attempts: 3, when: () => true } }), mp.sharedArray(Int32Array, 1), 3), /not yet/);
+  },
+  "a task can't shut down the pool that it runs in": async ({ T, assert }) => {
+    await assert.rejects(T.shutsDown(), /A task can't shut down the pool that it runs in/);
+    assert.strictEqual(await T.add(1, 2), 3);
   },
   "with() gives the same function with other options": async ({ T, assert }) => {
     const named = T.add.with({ name: "sum", priority: 3 });
