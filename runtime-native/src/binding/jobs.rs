@@ -1,5 +1,6 @@
 //! The worker's loop, and how it calls into JavaScript.
 
+use std::mem;
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,6 +210,8 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
     wake_up(port, side);
     // When the last job ended, if there has been nothing since.
     let mut just_ended = None;
+    // It has said that it sleeps, and does not. Who wanted to know meanwhile whether one more worker would help has counted on it, and has told it nothing.
+    let mut counted_on = false;
     loop {
         if pool.is_closing() || worker.is_doomed() || worker.is_retired() {
             return Left::End;
@@ -252,6 +255,9 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
             next = resting::search(pool, worker, &mut side.turns.borrow_mut());
         }
         if let Some(task) = next {
+            if mem::take(&mut counted_on) {
+                pool.pass_on();
+            }
             let before = clock::noted();
             if execute(port, side, calls, task, just_ended.unwrap_or_else(clock::now)) == Alive::No {
                 return Left::End;
@@ -275,6 +281,7 @@ fn work_until_left(port: &Port, side: &WorkerSide, calls: &Calls) -> Left {
         if let Some(left) = sleep(port, side) {
             return left;
         }
+        counted_on = true;
     }
 }
 
