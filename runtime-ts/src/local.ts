@@ -25,6 +25,11 @@ export function runLocally(
   });
 }
 
+/** Loads a task's chunk on this thread, and with it the classes that its arguments may have. */
+export async function loadLocally(task: StubTask): Promise<void> {
+  await environmentLoader().loadTask(task.home.manifest, task.id);
+}
+
 function callLoaded(
   { task, fn }: LoadedTask,
   receiver: unknown,

@@ -12,11 +12,11 @@ interface StreamJob extends Suspendable {
 
 /**
  * @param fn the generator function
- * @param args the channel's memory, then the call's own arguments
+ * @param args the call's own arguments, then the channel's memory
  */
 export function runStream(fn: Function, receiver: unknown, args: readonly unknown[], job: StreamJob): unknown {
-  const producer = new StreamProducer(args[0] as SharedArrayBuffer, job);
-  const generator = fn.apply(receiver, args.slice(1)) as Generator<unknown> | AsyncGenerator<unknown>;
+  const producer = new StreamProducer(args.at(-1) as SharedArrayBuffer, job);
+  const generator = fn.apply(receiver, args.slice(0, -1)) as Generator<unknown> | AsyncGenerator<unknown>;
   const writer = new ByteWriter(new Uint8Array(HOME_BYTES));
   const encode = (value: unknown): Uint8Array => {
     writer.reset();

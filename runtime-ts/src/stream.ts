@@ -4,15 +4,16 @@
 import type { InspectOptionsStylized } from "node:util";
 import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry";
-import { ByteWriter, decodeValue, encodeValue, STAYS_BRAND } from "./codec";
+import { ByteWriter, decodeCall, decodeFor, decodeValue, encodeCall, encodeValue, NO_RECEIVER, STAYS_BRAND } from "./codec";
 import { currentBackend } from "./configure";
 import { processNow } from "./clock";
-import { CancelledError } from "./errors";
-import { AsyncHandle, type HandleStatus } from "./handle";
-import { runLocally } from "./local";
+import { CancelledError, concerning, DependencyError } from "./errors";
+import { AsyncHandle, FailedInput, type HandleStatus } from "./handle";
+import { loadLocally, runLocally } from "./local";
 import type { ResolvedOptions } from "./options";
-import { Settlement } from "./pool/backend";
+import { type Encoded, Settlement } from "./pool/backend";
 import { StreamConsumer } from "./stream-channel";
+import { FLAG_RECEIVER } from "./stub-meta";
 import type { StubTask } from "./task";
 
 /** What a parallel generator returns, an `AsyncIterableIterator` (which takes three parameters only from TypeScript 5.6 on): iterate it with `for await`. Leaving the loop early ends the generator. */
@@ -33,7 +34,8 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
   ): StreamHandle<unknown> {
     if (currentBackend().kind === "inline") return new StreamHandle(new LocalSource(task, receiver, captures, args));
     const channel = new StreamConsumer();
-    const handle = task.pushVariant("stream:", options, receiver, captures, [channel.memory, ...Array.from(args)]);
+    // Behind the arguments, so that a message counts those as the caller does.
+    const handle = task.pushVariant("stream:", options, receiver, captures, [...Array.from(args), channel.memory]);
     return new StreamHandle(new RemoteSource(handle, channel));
   }
 
@@ -179,14 +181,53 @@ class LocalSource<T, R> implements Source<T, R> {
   private generator: Generator<T, R> | AsyncGenerator<T, R> | undefined;
   private readonly carried: Carried | undefined = carriesValues() ? carriedValues() : undefined;
 
+  /** What it was called with, as on the other backends a copy, in which instances are those of the chunk's own classes. */
+  private readonly call: Encoded;
+  private readonly handles: readonly AsyncHandle<unknown>[];
+
   constructor(
     private readonly task: StubTask,
-    private readonly receiver: unknown,
+    receiver: unknown,
     private readonly captures: readonly unknown[] | undefined,
-    private readonly args: ArrayLike<unknown>,
+    args: ArrayLike<unknown>,
   ) {
     this.outcome = new AsyncHandle(task, undefined);
     this.outcome._quiet();
+    const writer = new ByteWriter(new Uint8Array(256), true);
+    const { meta } = task;
+    this.hasReceiver = (meta.flags & FLAG_RECEIVER) !== 0;
+    try {
+      const { dependencies } = encodeCall(writer, this.hasReceiver ? receiver : NO_RECEIVER, captures, meta.captures, args);
+      this.handles = (dependencies ?? []) as readonly AsyncHandle<unknown>[];
+    } catch (error) {
+      if (!(error instanceof FailedInput)) throw concerning(error, task.name);
+      this.handles = [error.handle];
+    }
+    this.call = copied(writer);
+  }
+
+  private readonly hasReceiver: boolean;
+
+  private async start(): Promise<Generator<T, R> | AsyncGenerator<T, R>> {
+    const inputs: Encoded[] = [];
+    const { task } = this;
+    for (const handle of this.handles) {
+      const value = await handle.then(undefined, (cause: unknown) => {
+        throw new DependencyError(`${task.name} did not run, because ${handle.name} that it waits for failed.`, { task: task.name, cause });
+      });
+      inputs.push(encoded(value));
+    }
+    await loadLocally(task);
+    const side = decodeFor(task.home.manifest);
+    let values: unknown[];
+    try {
+      values = decodeCall(this.call, inputs);
+    } finally {
+      decodeFor(side);
+    }
+    const receiver = this.hasReceiver ? values.shift() : undefined;
+    const captures = this.captures && values.splice(0, this.captures.length);
+    return (await runLocally(task, captures, values, receiver)) as Generator<T, R>;
   }
 
   private settle(settlement: Settlement.Fulfilled | Settlement.Rejected | Settlement.Cancelled, value: unknown): void {
@@ -201,7 +242,7 @@ class LocalSource<T, R> implements Source<T, R> {
     this.status = "running";
     if (this.started === 0) this.started = processNow();
     try {
-      this.generator ??= (await runLocally(this.task, this.captures, Array.from(this.args), this.receiver)) as Generator<T, R>;
+      this.generator ??= await this.start();
       const { generator } = this;
       const next = await (carriesValues() ? runCarrying(this.carried, () => generator.next()) : generator.next());
       const value = copy(next.value);
@@ -227,7 +268,15 @@ const STATUS = {
 } as const;
 
 function copy(value: unknown): unknown {
+  return decodeValue(encoded(value));
+}
+
+function encoded(value: unknown): Encoded {
   const writer = new ByteWriter(new Uint8Array(256));
   encodeValue(writer, value);
-  return decodeValue({ bytes: writer.bytes, start: 0, end: writer.length, attachments: writer.attachments });
+  return copied(writer);
+}
+
+function copied({ bytes, length, attachments }: ByteWriter): Encoded {
+  return { bytes, start: 0, end: length, attachments };
 }

@@ -34,6 +34,13 @@ const tasks = {
     for await (const value of late ? T.slowly(n) : T.range(n)) sum += value;
     return sum;
   },
+  fails: () => {
+    throw new RangeError("no number");
+  },
+  withOwn: function* (items: unknown[]) {
+    items.push("own");
+    yield* items;
+  },
   add: (a: number, b: number) => a + b,
   hold: (gate: Int32Array) => {
     Atomics.add(gate, 1, 1);
@@ -56,6 +63,27 @@ const tasks = {
 };
 
 conformance("streams", tasks, {
+  "what a generator is called with is copied at the call": async ({ T, assert }) => {
+    const list: unknown[] = [1];
+    const stream = T.withOwn(list);
+    list.push(2);
+    const seen: unknown[] = [];
+    for await (const value of stream) seen.push(value);
+    assert.deepStrictEqual(
+      [seen, list],
+      [
+        [1, "own"],
+        [1, 2],
+      ],
+    );
+    assert.throws(() => T.withOwn([() => 1]), { name: "TransferError", path: "args[0][0]" });
+    const numbers: unknown[] = [];
+    for await (const value of T.range(T.add(1, 2))) numbers.push(value);
+    assert.deepStrictEqual(numbers, [0, 1, 2]);
+    const failed = T.fails();
+    failed.wait();
+    for (const handle of [failed, T.fails()]) await assert.rejects(T.range(handle).next(), { name: "DependencyError", task: "range" });
+  },
   "a stream whose consumer has died with its worker ends": {
     on: ["native", "typescript"],
     run: async ({ T, mp, assert, until }) => {
