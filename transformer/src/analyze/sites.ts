@@ -215,16 +215,20 @@ class SiteFinder {
 
   /** A comment of nothing but the tag that is no documentation comment, or has the tag in capitals. */
   private hasLooseTag(node: ts.Node): boolean {
-    const { ts, text: source } = this.module;
-    const onItsLine = ts.getTrailingCommentRanges(source, node.pos) ?? [];
-    const comments = [...commentsBefore(ts, source, node), ...onItsLine.map(({ pos, end }) => ({ text: source.slice(pos, end) }))];
-    return comments.some(({ text }) => /^\/[/*]+\s*@parallel\s*(\*\/)?$/i.test(text));
+    return this.commentsAt(node).some(({ text }) => /^\/[/*]+\s*@parallel\s*(\*\/)?$/i.test(text));
   }
 
   private isTagged(node: ts.Node): boolean {
-    return commentsBefore(this.module.ts, this.module.text, node).some(
-      (comment) => comment.text.startsWith("/**") && /(?:^\/\*\*|\n)[ \t]*\*?[ \t]*@parallel(?![\w-])/.test(comment.text),
+    return this.commentsAt(node).some(({ text }) => text.startsWith("/**") && /(?:^\/\*\*|\n)[ \t]*\*?[ \t]*@parallel(?![\w-])/.test(text));
+  }
+
+  /** The comments before a node, also one that stands between it and a bracket on its line. */
+  private commentsAt(node: ts.Node): { text: string }[] {
+    const { ts, text: source } = this.module;
+    const onItsLine = (ts.getTrailingCommentRanges(source, node.pos) ?? []).filter(
+      ({ end }) => !source.slice(end, node.getStart()).includes("\n"),
     );
+    return [...commentsBefore(ts, source, node), ...onItsLine.map(({ pos, end }) => ({ text: source.slice(pos, end) }))];
   }
 
   private tag(fn: ts.FunctionDeclaration): boolean {
