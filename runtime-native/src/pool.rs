@@ -471,3 +471,32 @@ impl Pool {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::task::Plan;
+
+    #[test]
+    fn a_task_that_is_pushed_after_its_dependency_has_failed_names_that_one() {
+        let owner = Mailbox::for_tests();
+        let pool = Arc::clone(&owner.pool);
+        let task = |slot, phase| {
+            Arc::new(Task::new(
+                Arc::clone(&owner),
+                Plan::new(slot, 0),
+                Payload::default(),
+                phase,
+            ))
+        };
+        let (pending, failed) = (task(0, Phase::Queued), task(1, Phase::Queued));
+        assert!(pool.settle(Arc::clone(&failed), Settlement::Rejected, is_open, Payload::default));
+        let dependent = task(2, Phase::Waiting);
+        pool.submit_after(Arc::clone(&dependent), &[Some(pending), None, Some(failed)]);
+        let (settlement, outcome) = dependent.outcome().unwrap();
+        assert_eq!(
+            (settlement as i32, outcome.detail),
+            (Settlement::DependencyFailed as i32, 2)
+        );
+    }
+}
