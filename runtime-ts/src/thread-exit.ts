@@ -7,6 +7,7 @@
  */
 import { writeSync } from "node:fs";
 import { inspect } from "node:util";
+import { isMainThread } from "node:worker_threads";
 import { setImmediate } from "./own-clock";
 import { tells } from "./pool/thread-end";
 import { C } from "./telemetry";
@@ -31,6 +32,14 @@ export function exitThread(code: number): never {
     sayThrown(error);
   }
   return reallyExit.call(process, code);
+}
+
+/**
+ * For a thread that is being terminated, or has called `process.exit`, and is in JavaScript again: the addon's calls catch the termination, which V8 takes for handled then, and the code
+ * that waited would go on. To be called before anything else runs. The caller's code ends at its next loop or call.
+ */
+export function terminateAgain(): void {
+  if (!isMainThread) reallyExit.call(process, 1);
 }
 
 function sayThrown(error: unknown): void {

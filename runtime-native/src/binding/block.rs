@@ -42,6 +42,8 @@ enum Waited {
     TooDeep = 4,
     /// The awaited task goes on asynchronously on this very thread, where it can't while the thread is blocked.
     Never = 5,
+    /// The thread is being terminated, but a call of ours has caught that: the request has to be made again.
+    Terminated = 6,
 }
 
 /// Added to a result when there are other records to [`drain`](super::report::drain), so that who waits again and again need not ask.
@@ -56,15 +58,24 @@ pub unsafe extern "C" fn block(env: sys::napi_env, info: sys::napi_callback_info
     unsafe {
         enter(env, info, |port, [slot, ms, depth]: [_; 3]| {
             let Some(task) = port.task(index(env, slot)?) else {
-                return from_int(env, Waited::Settled as i32);
+                // A push that was made after the termination has come to nothing.
+                let waited = if port.breathe() {
+                    Waited::Settled
+                } else {
+                    Waited::Terminated
+                };
+                return from_int(env, waited as i32);
             };
             let deadline = duration(env, ms)?.and_then(|limit| Instant::now().checked_add(limit));
             let waited = if task.state.mark_awaited().phase() == Phase::Settled {
                 Waited::Settled
             } else {
                 let waited = wait(port, &task, deadline)?;
+                if waited == Waited::Ending && !port.breathe() {
+                    // What it waited for may have been settled by that very end: nobody is to hear of it.
+                    Waited::Terminated
                 // Settled in the last moment: then its settler has left it to us.
-                if waited != Waited::Settled && task.state.unmark_awaited().phase() == Phase::Settled {
+                } else if waited != Waited::Settled && task.state.unmark_awaited().phase() == Phase::Settled {
                     Waited::Settled
                 } else {
                     waited

@@ -11,6 +11,7 @@ import type { Backend, BackendStats, Encoded, PushOptions, Run, ShutdownOptions,
 import { Phase, Settlement } from "./backend";
 import type { NativeBinding } from "./native-binding";
 import { queueMicrotask } from "../own-clock";
+import { terminateAgain } from "../thread-exit";
 
 /** A ticket is a slot, and in the bits above it how often the slot has been used. `&` takes a number modulo 2^32, so this works for all of them. */
 const SLOT_BITS = 26;
@@ -33,6 +34,7 @@ const TIME_OUT = 1;
 const SERVICE = 2;
 const TOO_DEEP = 4;
 const NEVER = 5;
+const TERMINATED = 6;
 
 /** What is known of a slot. */
 const OBSERVED = 1;
@@ -420,7 +422,10 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
         throw new ParallelError(
           "get() would wait forever: the task is asynchronous and runs on this very thread, whose event loop stands still meanwhile. Use `await` instead.",
         );
-      else throw this.ending();
+      else {
+        if (waited === TERMINATED) terminateAgain();
+        throw this.ending();
+      }
     }
     return true;
   }
