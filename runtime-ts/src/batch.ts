@@ -2,8 +2,8 @@
 import { inspect } from "node:util";
 import { ParallelError } from "./errors";
 import type { AsyncHandle } from "./handle";
-import { checkKeys, checkMs, LONGEST_TIMER } from "./options";
-import { clearTimeout, setTimeout } from "./own-clock";
+import { checkKeys, checkMs } from "./options";
+import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
 
 /** What `gather` gives for each handle with `onError: "settle"`; the shape of `Promise.allSettled`. */
 export type Settled<R> = PromiseSettledResult<R>;

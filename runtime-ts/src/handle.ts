@@ -13,14 +13,14 @@ import { ParallelError, TimeoutError } from "./errors";
 import { type Launch, More } from "./handle-extra";
 import type { FunctionRecord } from "./metrics";
 import { processNow } from "./clock";
-import { checkCallback, checkMs, LONGEST_TIMER } from "./options";
+import { checkCallback, checkMs } from "./options";
 import { type Backend, type Encoded, Phase, type Run, Settlement, type TaskSink, type Ticket } from "./pool/backend";
 import { outcomeError } from "./outcome-error";
 import { Continuation, continueSoon } from "./continuation";
 import { tracePull, traceRun } from "./trace-events";
 import { addPushSite } from "./push-site";
 import { afterRejection, enterWait, leaveWait, lookedAt } from "./unhandled";
-import { clearTimeout, queueMicrotask, setTimeout } from "./own-clock";
+import { clearTimeout, LONGEST_TIMER, queueMicrotask, setTimeout } from "./own-clock";
 
 export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
 

@@ -4,9 +4,6 @@
 import { inspect } from "node:util";
 import type { AsyncHandle } from "./handle";
 
-/** `setTimeout` takes what is longer for 1 ms. */
-export const LONGEST_TIMER = 0x7fff_ffff;
-
 /** How failed runs of a task are repeated. */
 export interface RetryOptions {
   /** Runs in all, the first one included. A whole number >= 1. */

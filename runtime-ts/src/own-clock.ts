@@ -3,3 +3,6 @@
  * in real time, and so do their limits and what follows them.
  */
 export const { queueMicrotask, setImmediate, setTimeout, clearTimeout, setInterval } = globalThis;
+
+/** `setTimeout` takes what is longer for 1 ms. */
+export const LONGEST_TIMER = 0x7fff_ffff;

@@ -25,7 +25,7 @@ import { MapHandle, type MapOptions } from "./map";
 import { memoized } from "./memoize";
 import { recordOf, type FunctionRecord } from "./metrics";
 import type { ParallelOptions, ResolvedOptions } from "./options";
-import { everyError, LONGEST_TIMER, resolveOptions } from "./options";
+import { everyError, resolveOptions } from "./options";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import { pushSite, sitesLeft, withoutOwnFrames } from "./push-site";
@@ -37,7 +37,7 @@ import { refuseWhenFull } from "./queue-room";
 import { carrying } from "./task-variants";
 import type { MapItems, ParallelFunction } from "./types";
 import { callsAreWatched, watchCall } from "./watch";
-import { queueMicrotask, setTimeout } from "./own-clock";
+import { LONGEST_TIMER, queueMicrotask, setTimeout } from "./own-clock";
 
 /** Where a task's manifest is; the emitted module (or chunk) that holds the stub. */
 export interface TaskHome {

@@ -18,7 +18,7 @@ use crate::sync::Parker;
 use crate::task::{Plan, Task};
 use crate::worker::Worker;
 
-struct Crew {
+pub(super) struct Crew {
     worker: Arc<Worker>,
     parker: Parker,
     mailbox: Arc<Mailbox>,
@@ -26,7 +26,7 @@ struct Crew {
 }
 
 impl Crew {
-    fn new(pool: &Arc<Pool>) -> Self {
+    pub(super) fn new(pool: &Arc<Pool>) -> Self {
         let worker = pool.add_worker().unwrap();
         let (parker, unparker) = worker.attach().unwrap();
         let mailbox = Arc::new(Mailbox::new(Arc::clone(pool), Some(Arc::clone(&worker)), unparker));
@@ -39,7 +39,7 @@ impl Crew {
     }
 
     /// A task that one of this worker's tasks pushes.
-    fn nested(&self, slot: u32) -> Arc<Task> {
+    pub(super) fn nested(&self, slot: u32) -> Arc<Task> {
         Arc::new(Task::new(
             Arc::clone(&self.mailbox),
             Plan::new(slot, 0),

@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use loom::thread;
 
+use super::sleeping::Crew;
 use super::{Root, assert_freed, explore, payload};
-use crate::mailbox::Mailbox;
-use crate::payload::Payload;
 use crate::pool::{Pool, Service};
 use crate::state::{Phase, Settlement};
-use crate::sync::Parker;
-use crate::task::{Plan, Task};
+use crate::task::Task;
 use crate::worker::Worker;
 
 const JOB: u32 = 2;
@@ -35,46 +33,39 @@ fn resume(pool: &Pool, worker: &Worker, task: &Task) {
     }
 }
 
+/// The job goes on, in a thread of its own, while it is cancelled. `suspends`: it is suspended there, too, and not before.
+fn assert_stopped(suspends: bool) {
+    let pool = Arc::new(Pool::new(0, 1));
+    let root = Root::new(&pool);
+    let (worker, task) = running(&pool, &root);
+    if !suspends {
+        worker.suspend_job(JOB);
+    }
+    let goes_on = {
+        let (pool, worker, task) = (Arc::clone(&pool), Arc::clone(&worker), Arc::clone(&task));
+        thread::spawn(move || {
+            if suspends {
+                worker.suspend_job(JOB);
+            }
+            resume(&pool, &worker, &task);
+        })
+    };
+    assert!(pool.cancel(&task, Duration::ZERO).is_some());
+    goes_on.join().unwrap();
+    assert!(worker.is_doomed(), "it goes on, and nobody sees to it that it ends");
+    assert_eq!(pool.take_service(), Some(Service::Stop(worker.id)));
+    assert_eq!(pool.take_service(), None);
+    assert_freed(&task);
+}
+
 #[test]
 fn a_job_that_goes_on_while_it_is_cancelled_is_stopped() {
-    explore(4, || {
-        let pool = Arc::new(Pool::new(0, 1));
-        let root = Root::new(&pool);
-        let (worker, task) = running(&pool, &root);
-        worker.suspend_job(JOB);
-        let goes_on = {
-            let (pool, worker, task) = (Arc::clone(&pool), Arc::clone(&worker), Arc::clone(&task));
-            thread::spawn(move || resume(&pool, &worker, &task))
-        };
-        assert!(pool.cancel(&task, Duration::ZERO).is_some());
-        goes_on.join().unwrap();
-        assert!(worker.is_doomed(), "it goes on, and nobody sees to it that it ends");
-        assert_eq!(pool.take_service(), Some(Service::Stop(worker.id)));
-        assert_eq!(pool.take_service(), None);
-        assert_freed(&task);
-    });
+    explore(4, || assert_stopped(false));
 }
 
 #[test]
 fn a_job_that_is_suspended_and_goes_on_while_it_is_cancelled_is_stopped() {
-    explore(3, || {
-        let pool = Arc::new(Pool::new(0, 1));
-        let root = Root::new(&pool);
-        let (worker, task) = running(&pool, &root);
-        let waits = {
-            let (pool, worker, task) = (Arc::clone(&pool), Arc::clone(&worker), Arc::clone(&task));
-            thread::spawn(move || {
-                worker.suspend_job(JOB);
-                resume(&pool, &worker, &task);
-            })
-        };
-        assert!(pool.cancel(&task, Duration::ZERO).is_some());
-        waits.join().unwrap();
-        assert!(worker.is_doomed(), "it goes on, and nobody sees to it that it ends");
-        assert_eq!(pool.take_service(), Some(Service::Stop(worker.id)));
-        assert_eq!(pool.take_service(), None);
-        assert_freed(&task);
-    });
+    explore(3, || assert_stopped(true));
 }
 
 #[test]
@@ -130,33 +121,11 @@ fn a_suspended_job_that_ends_while_it_is_cancelled_stops_nobody() {
     });
 }
 
-/// A worker in the middle of a job, with what its tasks push.
-struct Busy {
-    mailbox: Arc<Mailbox>,
-    _parker: Parker,
-}
-
-impl Busy {
-    fn new(pool: &Arc<Pool>) -> Self {
-        let worker = pool.add_worker().unwrap();
-        let (parker, unparker) = worker.attach().unwrap();
-        Self {
-            mailbox: Arc::new(Mailbox::new(Arc::clone(pool), Some(worker), unparker)),
-            _parker: parker,
-        }
-    }
-
-    /// One of its tasks pushes another, as `binding::push` does it.
-    fn push(&self, pool: &Pool) {
-        pool.submit(Arc::new(Task::new(
-            Arc::clone(&self.mailbox),
-            Plan::new(1, 0),
-            Payload::default(),
-            Phase::Queued,
-        )));
-        if pool.wants_worker() {
-            pool.request_growth();
-        }
+/// A task of the worker pushes another, as `binding::push` does it.
+fn push(pool: &Pool, busy: &Crew) {
+    pool.submit(busy.nested(1));
+    if pool.wants_worker() {
+        pool.request_growth();
     }
 }
 
@@ -165,12 +134,12 @@ fn a_nested_task_that_is_pushed_while_another_worker_gets_stuck_gets_a_worker_to
     explore(4, || {
         let pool = Arc::new(Pool::new(0, 2));
         let _root = Root::new(&pool);
-        let (pushes, _stuck) = (Busy::new(&pool), Busy::new(&pool));
+        let (pushes, _stuck) = (Crew::new(&pool), Crew::new(&pool));
         let gets_stuck = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || pool.ask_for_stand_in())
         };
-        pushes.push(&pool);
+        push(&pool, &pushes);
         gets_stuck.join().unwrap();
         assert_eq!(pool.take_service(), Some(Service::Grow), "nobody runs it");
         assert!(pool.wants_worker());
@@ -185,9 +154,9 @@ fn of_two_workers_that_get_stuck_at_the_same_time_both_are_stood_in_for() {
     explore(3, || {
         let pool = Arc::new(Pool::new(0, 2));
         let _root = Root::new(&pool);
-        let (first, second) = (Busy::new(&pool), Busy::new(&pool));
-        first.push(&pool);
-        second.push(&pool);
+        let (first, second) = (Crew::new(&pool), Crew::new(&pool));
+        push(&pool, &first);
+        push(&pool, &second);
         assert_eq!(pool.take_service(), None, "the pool is as large as it may be");
         let gets_stuck = {
             let pool = Arc::clone(&pool);

@@ -8,7 +8,7 @@ import type { Writer } from "../codec/writer";
 import { processNow } from "../clock";
 import { type Encoded, type PushOptions, type Run, Settlement, type TaskSink, type Ticket } from "./backend";
 import { Heap } from "./heap";
-import { clearTimeout, queueMicrotask, setInterval, setTimeout } from "../own-clock";
+import { clearTimeout, LONGEST_TIMER, queueMicrotask, setInterval, setTimeout } from "../own-clock";
 
 /** A payload that is kept on the pushing side until whatever runs the task takes it. */
 export interface Parcel {
@@ -74,9 +74,6 @@ interface Alarm {
 const RECORD_BITS = 24;
 const RECORDS = 1 << RECORD_BITS;
 const RECORD_MASK = RECORDS - 1;
-
-/** setTimeout's limit. */
-const LONGEST_TIMER = 0x7fff_ffff;
 
 export abstract class Ledger {
   private readonly records: (Task | undefined)[] = [];

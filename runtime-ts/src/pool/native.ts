@@ -16,7 +16,7 @@ import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
 import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
-import { clearTimeout, setImmediate, setTimeout } from "../own-clock";
+import { clearTimeout, LONGEST_TIMER, setImmediate, setTimeout } from "../own-clock";
 
 const WORKER_FILE = workerFile("native-worker");
 
@@ -28,8 +28,6 @@ const GONE = 2;
 const FAREWELL = 250;
 /** ms between looks at workers that are starting, while this thread is blocked. */
 const START_CHECK = 50;
-/** setTimeout's limit. */
-const LONGEST_TIMER = 0x7fff_ffff;
 
 /** Whether the native backend can be used here. */
 export function nativeAvailable(): { path: string } | { reason: string } {

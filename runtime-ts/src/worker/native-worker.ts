@@ -16,6 +16,7 @@ import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
 import { loadBinding, type NativeBinding } from "../pool/native-binding";
 import { encodedOf, NativeEnvironment } from "../pool/native-environment";
+import { LONGEST_TIMER } from "../own-clock";
 import { control, sayLeaving, Telemetry, useTelemetry } from "../telemetry";
 import { announceExit, exitThread } from "../thread-exit";
 import { variantOf } from "../task-variants";
@@ -212,7 +213,7 @@ class NativeWorker implements WorkerHost {
       this.binding.trimMemory();
     }
     const { idleTimeout, minThreads } = this.start;
-    if (idleTimeout >= 0x7fff_ffff) return;
+    if (idleTimeout >= LONGEST_TIMER) return;
     this.retirement = setTimeout(() => {
       if (this.port.retire(minThreads) !== 1) return;
       sayLeaving();

@@ -42,6 +42,7 @@ import {
 } from "../pool/typescript-memory";
 import { type Message, type ParcelMessage, parcelTransfers } from "../pool/typescript-messages";
 import type { SharedQueue } from "../pool/typescript-queue";
+import { LONGEST_TIMER } from "../own-clock";
 import { sayLeaving } from "../telemetry";
 import { exitThread } from "../thread-exit";
 import type { ChunkStore } from "./chunks";
@@ -257,7 +258,7 @@ export class WorkerEnvironment extends Environment {
     const { extra, minThreads, idleTimeout } = this.settings;
     const after = extra ? Math.min(idleTimeout, EXTRA_IDLE_MS) : idleTimeout;
     // What is longer than a timer can be is for ever.
-    if (after > 0x7fff_ffff || this.leaving !== undefined || !this.mayLeave()) return;
+    if (after > LONGEST_TIMER || this.leaving !== undefined || !this.mayLeave()) return;
     this.leavingAfresh = false;
     this.leaving = setTimeout(() => {
       this.leaving = undefined;

@@ -11,6 +11,7 @@ import { environmentLoader } from "../environment";
 import { startInitialized } from "../initializer";
 import { type ChunkLoader, FsChunkStore } from "../loader";
 import type { WorkerStart } from "../pool/typescript";
+import { LONGEST_TIMER } from "../own-clock";
 import { control, Telemetry, useTelemetry } from "../telemetry";
 import { announceExit, exitThread } from "../thread-exit";
 import { Executor } from "./executor";
@@ -40,7 +41,7 @@ function begin(store: FsChunkStore, loader: ChunkLoader): void {
   onUncaught(fatal);
   process.prependListener("exit", (code) => environment.crash(code, (writer) => encodeValue(writer, code)));
   // Keeps the loop of an idle worker alive.
-  setInterval(() => undefined, 0x7fff_ffff);
+  setInterval(() => undefined, LONGEST_TIMER);
   provideBackend(environment);
   environment.executor = new Executor(environment.host(store), loader);
   environment.idle = () => loader.offerCodeCaches();

@@ -119,46 +119,44 @@ const MUTATING_STATICS = new Set(["assign", "defineProperty", "defineProperties"
 export function useOf(ts: TypeScript, node: ts.Node): Use {
   let current = wrapped(ts, node);
   if (isAssignmentTarget(ts, current)) return "write";
-  if (ts.isCallExpression(current.parent) && current.parent.arguments[0] === current) {
-    const { expression } = current.parent;
-    if (
-      ts.isPropertyAccessExpression(expression) &&
-      ts.isIdentifier(expression.expression) &&
-      (expression.expression.text === "Object" || expression.expression.text === "Reflect") &&
-      MUTATING_STATICS.has(expression.name.text)
-    ) {
-      return "mutate";
-    }
-  }
+  if (isChangedByStatic(ts, current)) return "mutate";
   while (isAccess(ts, current.parent) && current.parent.expression === current) {
     const access = current.parent;
     current = wrapped(ts, access);
     if (isAssignmentTarget(ts, current)) return "mutate";
     const { parent } = current;
     if (ts.isDeleteExpression(parent)) return "mutate";
-    if (ts.isCallExpression(parent)) {
-      if (parent.expression === current && MUTATING.has(accessedName(ts, access) ?? "")) return "call";
-      const callee = parent.expression;
-      if (
-        parent.arguments[0] === current &&
-        ts.isPropertyAccessExpression(callee) &&
-        ts.isIdentifier(callee.expression) &&
-        (callee.expression.text === "Object" || callee.expression.text === "Reflect") &&
-        MUTATING_STATICS.has(callee.name.text)
-      ) {
-        return "mutate";
-      }
-    }
+    if (ts.isCallExpression(parent) && parent.expression === current && MUTATING.has(accessedName(ts, access) ?? "")) return "call";
+    if (isChangedByStatic(ts, current)) return "mutate";
   }
   return "read";
 }
 
-/** Whether the variable that `node` names, or a member of it, is frozen there. It stays what it is, but what the code may do with it changes. */
-export function isFrozen(ts: TypeScript, node: ts.Node): boolean {
+/** `Object.assign(x, …)`, `Reflect.set(x, …)`. */
+function isChangedByStatic(ts: TypeScript, node: ts.Node): boolean {
+  const { parent } = node;
+  if (!ts.isCallExpression(parent) || parent.arguments[0] !== node) return false;
+  const { expression } = parent;
+  return (
+    ts.isPropertyAccessExpression(expression) &&
+    ts.isIdentifier(expression.expression) &&
+    (expression.expression.text === "Object" || expression.expression.text === "Reflect") &&
+    MUTATING_STATICS.has(expression.name.text)
+  );
+}
+
+/** `a` in `(a.b)[0].c` → all of it. */
+function outermostAccess(ts: TypeScript, node: ts.Node): ts.Node {
   let current = wrapped(ts, node);
   while (isAccess(ts, current.parent) && current.parent.expression === current) current = wrapped(ts, current.parent);
-  const { parent } = current;
-  return ts.isCallExpression(parent) && parent.arguments[0] === current && FREEZING.test(parent.expression.getText());
+  return current;
+}
+
+/** Whether the variable that `node` names, or a member of it, is frozen there. It stays what it is, but what the code may do with it changes. */
+export function isFrozen(ts: TypeScript, node: ts.Node): boolean {
+  const access = outermostAccess(ts, node);
+  const { parent } = access;
+  return ts.isCallExpression(parent) && parent.arguments[0] === access && FREEZING.test(parent.expression.getText());
 }
 
 const GLOBALS =
@@ -170,9 +168,7 @@ const GLOBALS =
  */
 export function changedGlobal(ts: TypeScript, name: ts.Identifier): ts.Node | undefined {
   if (!GLOBALS.test(name.text) || useOf(ts, name) !== "mutate") return undefined;
-  let current = wrapped(ts, name);
-  while (isAccess(ts, current.parent) && current.parent.expression === current) current = wrapped(ts, current.parent);
-  return current;
+  return outermostAccess(ts, name);
 }
 
 const FREEZING = /^(Object\.(freeze|seal|preventExtensions)|Reflect\.preventExtensions)$/;
