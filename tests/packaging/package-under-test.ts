@@ -26,7 +26,7 @@ export function pack(folder: string): Packed {
 }
 
 /** Links a package and what it depends on from this checkout's node_modules, as an installation would bring them. */
-function linkPackage(project: string, name: string): void {
+export function linkPackage(project: string, name: string): void {
   const target = path.join(project, "node_modules", name);
   if (fs.existsSync(target)) return;
   fs.mkdirSync(path.dirname(target), { recursive: true });

@@ -1,6 +1,17 @@
 import fs from "node:fs";
 import path from "node:path";
-import { hasNativeBinary, makeProject, pack, root, runNode, temporaryFolder, tsc, tspc, type Packed } from "./package-under-test";
+import {
+  hasNativeBinary,
+  linkPackage,
+  makeProject,
+  pack,
+  root,
+  runNode,
+  temporaryFolder,
+  tsc,
+  tspc,
+  type Packed,
+} from "./package-under-test";
 
 const program = `
 import { parallel, stats } from "makeparallel";
@@ -132,12 +143,26 @@ describe("the packed package", () => {
     ["no types named", { module: "NodeNext", types: [] }, "main.ts"],
     ["node10", { module: "CommonJS", moduleResolution: "node10", esModuleInterop: true }, "main.ts"],
   ])("has types that plain tsc resolves: %s", (name, options, file) => {
+    // The transformer's are once enough: they bring TypeScript's own along, which take long to check.
     const project = makeProject(path.join(folder, `types-${name.replaceAll(" ", "-")}`), packed.tarball, {
       "package.json": JSON.stringify({ name: "uses-it" }),
       "tsconfig.json": tsconfig({ ...options, noEmit: true }),
       [`src/${file}`]: `
         import { AsyncHandle, parallel } from "makeparallel";
         import makeparallel from "makeparallel/esbuild";
+        import vite, { type RollupPlugin } from "makeparallel/vite";
+        import rollup from "makeparallel/rollup";
+        import rolldown from "makeparallel/rolldown";
+        import webpack, { type WebpackPlugin } from "makeparallel/webpack";
+        import rspack, { type UnpluginOptions } from "makeparallel/rspack";
+        ${name === "bundler" ? 'import transformer from "makeparallel/transformer";' : "const transformer = {};"}
+        import jest from "makeparallel/jest";
+        import preset from "makeparallel/jest-preset";
+        import "makeparallel/register";
+        const options: UnpluginOptions = { packages: "bundle", external: ["a"] };
+        export const plugins: RollupPlugin[] = [vite(options), rollup(), rolldown()];
+        export const compilerPlugins: WebpackPlugin[] = [webpack(options), rspack()];
+        export const others: object[] = [transformer, jest, preset];
         const f = parallel((n: number, text: string) => [text.repeat(n)]);
         export const handle: AsyncHandle<string[]> = f(2, "a");
         // @ts-expect-error: an argument of the wrong type
@@ -145,6 +170,30 @@ describe("the packed package", () => {
         export const name: string = makeparallel().name;
       `,
     });
+    expect(runNode(project, [tsc, "-p", "."])).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
+
+  test("its plugins are what the bundlers' own types ask for", () => {
+    const project = makeProject(path.join(folder, "types-plugins"), packed.tarball, {
+      "package.json": JSON.stringify({ name: "uses-it", type: "module" }),
+      // The bundlers' own declarations do not pass without it.
+      "tsconfig.json": tsconfig({ module: "NodeNext", lib: ["ES2022", "DOM", "ESNext.Disposable"], noEmit: true, skipLibCheck: true }),
+      "src/main.ts": `
+        import esbuild from "makeparallel/esbuild";
+        import vite from "makeparallel/vite";
+        import rollup from "makeparallel/rollup";
+        import rolldown from "makeparallel/rolldown";
+        import webpack from "makeparallel/webpack";
+        import rspack from "makeparallel/rspack";
+        export const forEsbuild: import("esbuild").BuildOptions = { plugins: [esbuild()] };
+        export const forVite: import("vite").UserConfig = { plugins: [vite()] };
+        export const forRollup: import("rollup").RollupOptions = { plugins: [rollup()] };
+        export const forRolldown: import("rolldown").RolldownOptions = { plugins: [rolldown()] };
+        export const forWebpack: import("webpack").Configuration = { plugins: [webpack()] };
+        export const forRspack: import("@rspack/core").Configuration = { plugins: [rspack()] };
+      `,
+    });
+    for (const name of ["vite", "rollup", "rolldown", "webpack", "@rspack/core"]) linkPackage(project, name);
     expect(runNode(project, [tsc, "-p", "."])).toEqual({ status: 0, stdout: "", stderr: "" });
   });
 });

@@ -1,10 +1,14 @@
 /** `makeparallel/rolldown`: the plugin for Rolldown. */
-import type { UnpluginInstance } from "unplugin" with { "resolution-mode": "import" };
-import { plugins, type UnpluginOptions } from "./unplugin";
+import type { RollupPlugin, UnpluginOptions } from "./plugin-types";
+import { plugins } from "./unplugin";
 
-export type { UnpluginOptions } from "./unplugin";
+export type { RollupPlugin, UnpluginOptions } from "./plugin-types";
 
-/** @returns the plugin; see docs/adapters.md */
-export const makeparallel: UnpluginInstance<UnpluginOptions | undefined, false>["rolldown"] = plugins.rolldown;
+/**
+ * Makes the plugin for Rolldown; see docs/adapters.md.
+ * @param options what goes into the chunks, and whose settings hold there
+ * @returns the plugin, for the build's `plugins`
+ */
+export const makeparallel = (options?: UnpluginOptions): RollupPlugin => plugins.rolldown(options) as RollupPlugin;
 
 export default makeparallel;

@@ -23,7 +23,8 @@ import { findTypeScript } from "./find-typescript";
 import { jsxFactoriesOfBuild } from "./jsx-factories";
 import { findUp, isNodeModule, packageRoot, projectSources } from "./project-files";
 import { editText } from "./text-edits";
-import { type HostFacts, type HostMessage, type HostOutput, placeIn, type UnpluginOptions } from "./unplugin-host";
+import type { UnpluginOptions } from "./plugin-types";
+import { type HostFacts, type HostMessage, type HostOutput, placeIn } from "./unplugin-host";
 import { UnpluginModules } from "./unplugin-modules";
 import { packageVersion } from "./version";
 

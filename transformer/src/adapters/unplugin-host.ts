@@ -2,16 +2,6 @@
 import type { Diagnostic, Position } from "../core";
 import type { HostBuildOptions } from "../emit/options";
 
-/** Options of the plugins for Vite, Rollup, Rolldown, webpack and Rspack. */
-export interface UnpluginOptions {
-  /** Whether packages go into the chunks. Default: each as the host's own resolution has it, bundled or external. */
-  packages?: "external" | "bundle";
-  /** More patterns, as esbuild's `external`, for packages that stay outside the chunks. */
-  external?: string[];
-  /** tsconfig file whose settings hold in the chunks. Default: the nearest `tsconfig.json` above the first entry. */
-  tsconfig?: string;
-}
-
 /** Where the host's own resolution leads: outside the build, to a file, or nowhere that a file system knows (undefined). */
 export type HostResolution = { external: true; specifier?: string } | { external?: false; file: string } | undefined;
 

@@ -5,7 +5,8 @@ import * as path from "node:path";
 import { type Manifest, CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import { manifestText, readManifestFile, removeStale } from "../emit/write-output";
 import { UnpluginBuild } from "./unplugin-build";
-import type { HostFacts, HostMessage, HostOutput, HostResolution, UnpluginOptions } from "./unplugin-host";
+import type { UnpluginOptions } from "./plugin-types";
+import type { HostFacts, HostMessage, HostOutput, HostResolution } from "./unplugin-host";
 
 /** What is used of the contexts of Rollup's, Rolldown's and Vite's hooks. */
 export interface RollupContext {

@@ -8,7 +8,8 @@ import { portableRelative } from "../emit/paths";
 import { readManifestFile, removeStale } from "../emit/write-output";
 import { packageRoot } from "./project-files";
 import { UnpluginBuild } from "./unplugin-build";
-import type { HostFacts, UnpluginOptions } from "./unplugin-host";
+import type { UnpluginOptions } from "./plugin-types";
+import type { HostFacts } from "./unplugin-host";
 import {
   emitChunks,
   entryFiles,

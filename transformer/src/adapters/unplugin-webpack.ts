@@ -6,7 +6,8 @@ import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import { manifestText } from "../emit/write-output";
 import { packageRoot } from "./project-files";
 import { UnpluginBuild } from "./unplugin-build";
-import type { HostFacts, HostMessage, HostOutput, HostResolution, UnpluginOptions } from "./unplugin-host";
+import type { UnpluginOptions } from "./plugin-types";
+import type { HostFacts, HostMessage, HostOutput, HostResolution } from "./unplugin-host";
 import { isExternal } from "./webpack-externals";
 import { portableRelative } from "../emit/paths";
 

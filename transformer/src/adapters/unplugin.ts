@@ -5,12 +5,10 @@
  * file and a build is in unplugin-build.ts.
  */
 import type { UnpluginFactory, UnpluginInstance, UnpluginOptions as Hooks } from "unplugin" with { "resolution-mode": "import" };
-import type { UnpluginOptions } from "./unplugin-host";
+import type { UnpluginOptions } from "./plugin-types";
 import { rollupHooks } from "./unplugin-rollup";
 import { viteHooks } from "./unplugin-vite";
 import { webpackHooks } from "./unplugin-webpack";
-
-export type { UnpluginOptions } from "./unplugin-host";
 
 export const NAME = "makeparallel";
 

@@ -1,10 +1,14 @@
 /** `makeparallel/vite`: the plugin for Vite. */
-import type { UnpluginInstance } from "unplugin" with { "resolution-mode": "import" };
-import { plugins, type UnpluginOptions } from "./unplugin";
+import type { RollupPlugin, UnpluginOptions } from "./plugin-types";
+import { plugins } from "./unplugin";
 
-export type { UnpluginOptions } from "./unplugin";
+export type { RollupPlugin, UnpluginOptions } from "./plugin-types";
 
-/** @returns the plugin; see docs/adapters.md */
-export const makeparallel: UnpluginInstance<UnpluginOptions | undefined, false>["vite"] = plugins.vite;
+/**
+ * Makes the plugin for Vite; see docs/adapters.md.
+ * @param options what goes into the chunks, and whose settings hold there
+ * @returns the plugin, for the configuration's `plugins`
+ */
+export const makeparallel = (options?: UnpluginOptions): RollupPlugin => plugins.vite(options) as RollupPlugin;
 
 export default makeparallel;

@@ -1,10 +1,14 @@
 /** `makeparallel/webpack`: the plugin for webpack. */
-import type { UnpluginInstance } from "unplugin" with { "resolution-mode": "import" };
-import { plugins, type UnpluginOptions } from "./unplugin";
+import type { WebpackPlugin, UnpluginOptions } from "./plugin-types";
+import { plugins } from "./unplugin";
 
-export type { UnpluginOptions } from "./unplugin";
+export type { WebpackPlugin, UnpluginOptions } from "./plugin-types";
 
-/** @returns the plugin; see docs/adapters.md */
-export const makeparallel: UnpluginInstance<UnpluginOptions | undefined, false>["webpack"] = plugins.webpack;
+/**
+ * Makes the plugin for webpack; see docs/adapters.md.
+ * @param options what goes into the chunks, and whose settings hold there
+ * @returns the plugin, for the configuration's `plugins`
+ */
+export const makeparallel = (options?: UnpluginOptions): WebpackPlugin => plugins.webpack(options) as WebpackPlugin;
 
 export default makeparallel;
