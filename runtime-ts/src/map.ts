@@ -11,6 +11,7 @@ import { inspect, type InspectOptionsStylized } from "node:util";
 import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { processNow } from "./clock";
 import { isTracing, tracePush } from "./trace-events";
+import { arrayFor, hasRoom } from "./array-room";
 import { carriedValues, carriesValues, type Carried } from "./carry";
 import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, STAYS_BRAND } from "./codec";
 import { currentBackend, threadCount } from "./configure";
@@ -55,9 +56,6 @@ const GROWTH = 16;
  * a fifth of the time of a map over cheap items.
  */
 const MAX_SIZE = 16_000;
-
-/** Longer result arrays are not preallocated: the engine would make them dictionaries. */
-const MAX_PREALLOCATED = 1 << 24;
 
 /** Results of a run: a part of an array. */
 interface Results {
@@ -450,7 +448,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   private places(): unknown[] | undefined {
     const { total } = this.source;
-    if (this.iterating || total === undefined || total > MAX_PREALLOCATED) return undefined;
+    if (this.iterating || total === undefined || !hasRoom(total)) return undefined;
     return (this.all ??= new Array<unknown>(total));
   }
 
@@ -486,7 +484,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       all.length = this.doneItems;
       return all as R[];
     }
-    const results: R[] = new Array(this.doneItems);
+    const results = arrayFor<R>(this.doneItems);
     let at = 0;
     for (let number = 0; number < this.nextRun; number++) {
       const run = finished.get(number);

@@ -1,9 +1,7 @@
 /** The counterpart of encode-array.ts. */
+import { arrayFor } from "../array-room";
 import type { Decoder } from "./decoder";
 import { Tag } from "./tags";
-
-/** Longer arrays are not preallocated: the engine would make them dictionaries. */
-const MAX_PREALLOCATED = 1 << 24;
 
 /** @param into a deferred array to fill (which has its reference number), or null */
 export function decodeArray(d: Decoder, tag: number, into: unknown[] | null): unknown[] {
@@ -20,17 +18,17 @@ export function decodeElements(d: Decoder, tag: number, into: unknown[] | null, 
   let i = 0;
   switch (tag) {
     case Tag.Array:
-      array = into ?? (length <= d.end - d.pos && length <= MAX_PREALLOCATED ? new Array<unknown>(length) : []);
+      array = into ?? arrayFor(length <= d.end - d.pos ? length : 0);
       if (register) d.register(array);
       break;
     case Tag.ArrayInt32:
       i = leading(d, length, 4);
-      array = int32s(d, into ?? (i === length ? new Array<number>(length) : []), i);
+      array = int32s(d, into ?? arrayFor(i === length ? length : 0), i);
       if (register) d.register(array);
       break;
     case Tag.ArrayFloat64:
       i = leading(d, length, 8);
-      array = float64s(d, into ?? (i === length && length <= MAX_PREALLOCATED ? new Array<number>(length) : []), i);
+      array = float64s(d, into ?? arrayFor(i === length ? length : 0), i);
       if (register) d.register(array);
       break;
     default:

@@ -2,6 +2,7 @@
  * Runs jobs: finds the function behind an index, decodes the arguments, calls it, encodes what comes back. The same for every backend.
  */
 import { HANDLE_BRAND, decodeCall, decodeFor, encodeError, encodeValue } from "../codec";
+import { arrayFor } from "../array-room";
 import { carriesValues, runCarrying, type Carried } from "../carry";
 import { concerning } from "../errors";
 import { knownManifests } from "../known-manifests";
@@ -215,13 +216,10 @@ function isSettledHandle(value: object): value is { get(): unknown } {
   return (value as Record<symbol, unknown>)[HANDLE_BRAND] === true && (value as { isReady(): boolean }).isReady();
 }
 
-/** Longer arrays are not preallocated: the engine would make them dictionaries. */
-const MAX_PREALLOCATED = 1 << 24;
-
 /** Calls `fn` for each item; goes on asynchronously from the first result that is a promise. */
 function mapItems(fn: Function, items: ArrayLike<unknown>): unknown[] | Promise<unknown[]> {
   const count = items.length;
-  const results = new Array<unknown>(count <= MAX_PREALLOCATED ? count : 0);
+  const results = arrayFor<unknown>(count);
   for (let i = 0; i < count; i++) {
     const result: unknown = fn(items[i]);
     // Looked at here before anything is called, so that a number stays one in a register.
