@@ -218,7 +218,7 @@ export class Project {
     for (const site of sites) {
       const unit = graph.unitOf(site);
       if (!unit) continue;
-      const reach: Reach = { site, hoisted: this.hoisted(site), units: graph.reach([unit]) };
+      const reach: Reach = { site, hoisted: this.hoisted(site), units: graph.reach(unit) };
       isolation.check(reach);
       for (const other of reach.units) reached.add(other);
       finder.ofTask(site, reach.hoisted);

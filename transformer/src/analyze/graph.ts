@@ -7,7 +7,9 @@ import type * as ts from "typescript";
 import type { Binding, Reference } from "./bindings";
 import type { Hoisted } from "./captures";
 import { removedRanges } from "./captures";
+import { type ForeignChange, foreignChangesIn } from "./foreign-changes";
 import { type Module, type Unit } from "./module";
+import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
 import type { TaskSite } from "./sites";
 import { accessedName, contains, isAccess, useOf, wrapped } from "./syntax";
@@ -29,9 +31,14 @@ export interface GraphHost {
   hoisted(site: TaskSite): Hoisted | undefined;
 }
 
+const NONE: ReadonlySet<Unit> = new Set();
+
 export class Graph {
   private readonly cache = new Map<Unit, Dependency[]>();
   private readonly taskUnits = new Map<TaskSite, Unit>();
+  private readonly foreign = new Map<Module, ForeignChange[]>();
+  /** By root: statements of the modules that its slice has code of which change other modules' things that it has, too. */
+  private readonly setUpBy = new Map<Unit, Set<Unit>>();
 
   constructor(private readonly host: GraphHost) {}
 
@@ -124,23 +131,54 @@ export class Graph {
     });
   }
 
-  /** Everything that a unit reaches, itself included. */
-  reach(roots: readonly Unit[]): Set<Unit> {
-    const reached = new Set<Unit>(roots);
-    const queue = [...reached];
-    for (let unit = queue.pop(); unit; unit = queue.pop()) {
-      for (const next of this.successors(unit)) {
-        if (reached.has(next)) continue;
-        reached.add(next);
-        queue.push(next);
-      }
+  /** What the module does to things that other modules of the project declare. */
+  foreignChanges(module: Module): readonly ForeignChange[] {
+    return remembered(this.foreign, module, () => foreignChangesIn(this.host.modules, module));
+  }
+
+  /** Everything that a root reaches, itself included. */
+  reach(root: Unit): Set<Unit> {
+    const reached = new Set<Unit>([root]);
+    const queue = [root];
+    const enter = (unit: Unit): void => {
+      if (reached.has(unit)) return;
+      reached.add(unit);
+      queue.push(unit);
+    };
+    while (queue.length > 0) {
+      for (let unit = queue.pop(); unit; unit = queue.pop()) this.successors(unit).forEach(enter);
+      const effects = this.effectsIn(reached);
+      this.setUpBy.set(root, new Set(effects));
+      effects.forEach(enter);
     }
     return reached;
   }
 
+  /** Statements that change what a slice has from other modules, of the modules that it has code of. */
+  private effectsIn(reached: ReadonlySet<Unit>): Unit[] {
+    const modules = new Set<Module>();
+    const packages = new Set<string>();
+    for (const unit of reached) {
+      if (unit.kind === "import" || unit.kind === "reexport") packages.add(specifierOf(unit));
+      else modules.add(unit.module);
+    }
+    return [...modules].flatMap((module) =>
+      this.foreignChanges(module).flatMap(({ effect, target }) => {
+        const changed = target.kind === "declared" ? target.module.unitOf.get(target.binding) : target.unit;
+        const isThere = changed && (reached.has(changed) || (target.kind === "external" && packages.has(specifierOf(changed))));
+        return effect && isThere ? [effect] : [];
+      }),
+    );
+  }
+
+  /** Statements that run before a root, since they change what its slice has from other modules. */
+  effectsBefore(root: Unit): ReadonlySet<Unit> {
+    return this.setUpBy.get(root) ?? NONE;
+  }
+
   /** Units that must be there when this one is. */
   successors(unit: Unit): Set<Unit> {
-    const next = new Set<Unit>(this.setUpOf(unit));
+    const next = new Set<Unit>([...this.setUpOf(unit), ...this.effectsBefore(unit)]);
     if (unit.kind !== "import" && unit.kind !== "reexport") for (const effect of unit.module.included) next.add(effect);
     for (const dependency of this.dependencies(unit)) for (const needed of this.unitsOf(dependency)) next.add(needed);
     next.delete(unit);
@@ -150,7 +188,9 @@ export class Graph {
   /** Units that initialise this one's bindings or are initialised along with them, statements that set up the package of an import among them. */
   setUpOf(unit: Unit): Unit[] {
     const { module } = unit;
-    return [...unit.together, ...(module.importsChanged.get(module.specifierOf(unit) ?? "") ?? [])];
+    const specifier = module.specifierOf(unit);
+    if (specifier === undefined || this.host.modules.follow(module, specifier)) return [...unit.together];
+    return [...unit.together, ...(module.importsChanged.get(specifier) ?? [])];
   }
 
   /** Units of the module whose bindings this unit's code assigns: they must share a module with it, because imports can't be assigned. */
@@ -163,6 +203,12 @@ export class Graph {
     }
     return [...found];
   }
+}
+
+/** What a package is called in an import, which means the same in every file of the project; of what is no package: its own key. */
+function specifierOf(unit: Unit): string {
+  const specifier = unit.reexport?.specifier ?? unit.module.specifierOf(unit);
+  return specifier === undefined || specifier.startsWith(".") ? unit.key : specifier;
 }
 
 /** What of a site is not in a slice that has the code around it. Methods stay (under another name); only their decorators go. */

@@ -12,9 +12,9 @@ import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
-import { maySetUp, packageName } from "./set-up-calls";
+import { changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
-import { contains, hasModifier, isContainer, isFunctionLike, runsWith, useOf, wrapped } from "./syntax";
+import { contains, forEachThis, hasModifier, isContainer, runsAtTopLevel, subjectOf, useOf, wrapped, writtenAccess } from "./syntax";
 
 export interface Reach {
   readonly site: TaskSite;
@@ -99,10 +99,9 @@ export class Isolation {
       binding.references.filter((other) => {
         if (other.erased) return false;
         const use = useOf(module.ts, other.node);
-        return (use === kind || (kind === "mutate" && use === "call" && isFilled)) && !runsAtTopLevel(module, other.node);
+        return (use === kind || (kind === "mutate" && use === "call" && isFilled)) && !runsAtTopLevel(module.ts, other.node);
       });
-    const inSlice = (other: Reference): boolean =>
-      [...units].some((candidate) => candidate.module === module && candidate.nodes.some((node) => contains(node, other.node)));
+    const inSlice = (other: Reference): boolean => isIn(units, other.node);
     const reader = readerOf(site, unit);
     const what = sharedThing(module, binding);
     if (what !== undefined) {
@@ -127,11 +126,20 @@ export class Isolation {
         return;
       }
     }
-    const changes = late("mutate").filter((change) => !inSlice(change));
-    if (changes.length > 0 && !late("mutate").some(inSlice)) {
+    const known = new Set([site.module, ...[...units].map((other) => other.module)]);
+    const foreign = [...known]
+      .flatMap((other) => this.graph.foreignChanges(other))
+      .filter(({ target }) => target.kind === "declared" && target.binding === binding);
+    const changed = late("mutate");
+    const changes = [
+      ...changed.filter((change) => !inSlice(change)),
+      ...foreign.filter(({ node, effect }) => (effect ? !units.has(effect) : !runsAtTopLevel(module.ts, node))),
+    ];
+    const changesItself = changed.some(inSlice) || foreign.some(({ node }) => isIn(units, node));
+    if (changes.length > 0 && !changesItself) {
       this.reported.add(binding);
       this.report.add("MP2005", reference.node, { task: reader, name: binding.name }, [
-        { node: (changes[0] as Reference).node, message: `\`${binding.name}\` is changed here` },
+        { node: (changes[0] as { node: ts.Node }).node, message: `\`${binding.name}\` is changed here` },
         ...declarationOf(binding),
       ]);
     }
@@ -140,12 +148,14 @@ export class Isolation {
   private checkCalls(site: TaskSite, module: Module, units: Set<Unit>): void {
     for (const call of module.callsLeftOut) {
       if (this.reported.has(call.node)) continue;
-      const target = this.modules.target(module, call.binding);
+      const target = this.modules.targetOf(module, call.binding, call.name);
+      if (call.isKept && !(target && changesObject(this.modules, call, target))) continue;
       const unit =
         target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
       if (!target || !unit || call.units.some((own) => units.has(own)) || isTaskBinding(target)) continue;
+      if (call.argument === undefined && isHarmless(module, call, target)) continue;
       const isUsed = units.has(unit) && (call.argument === undefined || maySetUp(this.modules, module, call, target));
-      const name = isUsed ? call.binding.name : packageName(module, call, target, units);
+      const name = isUsed ? usedName(module, call, target) : packageName(module, call, target, units);
       if (name === undefined) continue;
       this.reported.add(call.node);
       this.report.add("MP2003", call.node, {
@@ -212,30 +222,27 @@ export class Isolation {
   }
 }
 
+/** Whether a slice holds the node. */
+function isIn(units: ReadonlySet<Unit>, node: ts.Node): boolean {
+  const source = node.getSourceFile();
+  return [...units].some((unit) => unit.module.source === source && unit.nodes.some((part) => contains(part, node)));
+}
+
 /** Who uses something, in words. */
 function readerOf(site: TaskSite, { kind, bindings }: Pick<Unit, "kind" | "bindings">): string {
   const [binding] = bindings;
   return kind === "task" || !binding ? `\`${site.name}\`` : `\`${binding.name}\`, which \`${site.name}\` uses,`;
 }
 
-function forEachThis(ts: Module["ts"], fn: ts.Node, found: (node: ts.Node) => void): void {
-  const visit = (node: ts.Node): void => {
-    if (node.kind === ts.SyntaxKind.ThisKeyword && !ts.isTypeNode(node.parent)) found(node);
-    if (ts.isClassLike(node) || (isFunctionLike(ts, node) && !ts.isArrowFunction(node))) return;
-    ts.forEachChild(node, visit);
-  };
-  ts.forEachChild(fn, visit);
-}
-
-function runsAtTopLevel(module: Module, node: ts.Node): boolean {
-  const { ts } = module;
-  let statement = node;
-  while (!ts.isSourceFile(statement.parent)) statement = statement.parent;
-  return runsWith(ts, node, statement);
-}
-
 function isInAnyTask(module: Module, node: ts.Node): boolean {
   return module.sites.some((site) => contains(site.fn, node));
+}
+
+/** What a call is about, as the source has it: `state.table`, where `state` is a namespace. */
+function usedName({ ts }: Module, { binding, name }: SetUpCall, target: Target): string {
+  const isNamespace = binding.declarations.some((declaration) => ts.isNamespaceImport(declaration));
+  const member = isNamespace && target.kind === "declared" ? subjectOf(ts, name) : undefined;
+  return member ? writtenAccess(ts, member) : binding.name;
 }
 
 /** `f.with(…)` at the top level: a call on a parallel function is none that sets something up. */

@@ -11,7 +11,7 @@ import { type Binding, referencesWithin, type Reference, type ScopeTree } from "
 import { buildScopes } from "./scopes";
 import { methodCallOn, setUpCall, type SetUpCall } from "./set-up-calls";
 import type { TaskSite } from "./sites";
-import { changedGlobal, commentsBefore, hasModifier, isContainer, isFrozen, runsWith, useOf } from "./syntax";
+import { changedGlobal, commentsBefore, hasModifier, isContainer, isFrozen, runsWith, subjectOf, useOf } from "./syntax";
 
 export interface ImportRecord {
   specifier: string;
@@ -73,6 +73,8 @@ export class Module {
   readonly unitOf = new Map<Binding, Unit>();
   /** Statements that change what an import stands for (`Settings.zone = "utc"`), by the specifier: they set up all that comes from there. */
   readonly importsChanged = new Map<string, Set<Unit>>();
+  /** Statements that come along because their author says so. */
+  readonly includedByPragma = new Set<Unit>();
   /** Calls at the top level that may set a binding up, and do not come along with it. */
   readonly callsLeftOut: SetUpCall[] = [];
   /** Statements of the top level that change a global of the language. */
@@ -304,12 +306,15 @@ export class Module {
         if (changed && runsWith(ts, changed, statement)) globals.push(changed);
       }
       const unit = binding && this.unitOf.get(binding);
-      // A namespace can't be assigned to; where TypeScript's CommonJS lets it pass, it is another module's object that changes.
-      if (!unit || this.imports.get(binding)?.name === "*" || !runsWith(ts, reference.node, statement)) continue;
-      const use = useOf(ts, reference.node);
+      if (!unit || !runsWith(ts, reference.node, statement)) continue;
+      // A namespace can't be assigned to; where TypeScript's CommonJS lets it pass, it is another module's object that changes. Its members' members can.
+      const isNamespace = this.imports.get(binding)?.name === "*";
+      const subject = isNamespace ? subjectOf(ts, reference.node) : reference.node;
+      const use = subject && useOf(ts, subject);
+      if (use === undefined || (use === "write" && subject !== reference.node)) continue;
       const fills = use === "call" && isContainer(ts, binding.declarations[0]);
       const call = setUpCall(ts, reference.node);
-      isAboutName ||= use === "write" || use === "mutate" || fills || methodCallOn(ts, reference.node) !== undefined;
+      isAboutName ||= use === "write" || use === "mutate" || fills || (!isNamespace && methodCallOn(ts, reference.node) !== undefined);
       if ((pragma && (!declares || call)) || use === "write" || use === "mutate" || fills || isFrozen(ts, reference.node))
         assigned.set(unit, reference);
       else if (call) called.push({ binding, ...call });
@@ -330,6 +335,7 @@ export class Module {
     this.globalChanges.push(...globals.map((node) => ({ node, units })));
     if (!effect) return;
     this.units.push(effect);
+    if (pragma) this.includedByPragma.add(effect);
     if (pragma && !isAboutName) this.included.push(effect);
     for (const [unit, { binding }] of assigned) {
       this.tie(unit, effect);

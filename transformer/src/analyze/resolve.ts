@@ -5,9 +5,11 @@
  * stays an import because it comes from outside. Modules are parsed on demand and kept.
  */
 import * as path from "node:path";
+import type * as ts from "typescript";
 import type { Host } from "../core";
 import type { Binding } from "./bindings";
 import { type ImportRecord, Module, type Unit } from "./module";
+import { accessedName, subjectOf } from "./syntax";
 
 export type Target =
   | { kind: "declared"; module: Module; binding: Binding }
@@ -98,6 +100,15 @@ export class Modules {
     const record = module.imports.get(binding);
     if (!record) return { kind: "declared", module, binding };
     return this.imported(module, binding, record);
+  }
+
+  /** The same of one place where the name stands: the member, where it is a namespace of the project and one of its members is named there. */
+  targetOf(module: Module, binding: Binding, node: ts.Node): Target | undefined {
+    const target = this.target(module, binding);
+    if (target?.kind !== "namespace") return target;
+    const access = subjectOf(module.ts, node);
+    const member = access && accessedName(module.ts, access);
+    return member === undefined ? target : this.exported(target.module, member);
   }
 
   private imported(module: Module, binding: Binding, record: ImportRecord): Target | undefined {

@@ -9,31 +9,47 @@ import { isBuiltin } from "node:module";
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import type { Binding } from "./bindings";
-import { functionOf } from "./capture-rules";
+import { changeOfThis, functionOf } from "./capture-rules";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
-import { isAccess, isCalledAtOnce, isFunctionLike, rootOfAccess, unwrap, useOf, wrapped } from "./syntax";
+import {
+  accessedName,
+  forEachThis,
+  hasModifier,
+  isAccess,
+  isAssignmentTarget,
+  isCalledAtOnce,
+  isContainer,
+  isFunctionLike,
+  rootOfAccess,
+  unwrap,
+  useOf,
+  wrapped,
+} from "./syntax";
 
 /** A call that stays out of slices. */
 export interface SetUpCall {
   /** What it may change. */
   readonly binding: Binding;
   readonly node: ts.CallExpression;
+  /** Where the binding stands in it. */
+  readonly name: ts.Identifier;
+  /** Somebody looks at what it gives: a method's call all the same may change its object (`const off = bus.on(…)`). */
+  readonly isKept: boolean;
   /** Which argument the name is; undefined when a method of it is called, `function` when it is called itself. */
   readonly argument: number | "function" | undefined;
   /** What holds the call, if a slice can have it all the same. */
   readonly units: readonly Unit[];
 }
 
-export function setUpCall(ts: TypeScript, name: ts.Identifier): Pick<SetUpCall, "node" | "argument"> | undefined {
+export function setUpCall(ts: TypeScript, name: ts.Identifier): Omit<SetUpCall, "binding" | "units"> | undefined {
   const method = methodCallOn(ts, name);
-  if (method) return isDiscarded(ts, method) ? { node: method, argument: undefined } : undefined;
+  if (method) return { name, node: method, argument: undefined, isKept: !isDiscarded(ts, method) };
   const argument = wrapped(ts, name);
   const { parent } = argument;
-  if (!ts.isCallExpression(parent)) return undefined;
-  if (parent.expression === argument) return isDiscarded(ts, parent) ? { node: parent, argument: "function" } : undefined;
-  const index = parent.arguments.indexOf(argument as ts.Expression);
-  return index >= 0 && isDiscarded(ts, parent) ? { node: parent, argument: index } : undefined;
+  if (!ts.isCallExpression(parent) || !isDiscarded(ts, parent)) return undefined;
+  const index = parent.expression === argument ? ("function" as const) : parent.arguments.indexOf(argument as ts.Expression);
+  return index === -1 ? undefined : { name, node: parent, argument: index, isKept: false };
 }
 
 /** The call when `name` is what a method is called on: `name.x.y(…)`, at the left of a chain of calls. */
@@ -58,7 +74,8 @@ function isDiscarded(ts: TypeScript, call: ts.CallExpression): boolean {
   let node: ts.Node = call;
   for (;;) {
     const { parent } = node;
-    if (ts.isExpressionStatement(parent)) return true;
+    // `Settings.get().zone = "utc"`
+    if (ts.isExpressionStatement(parent) || (node !== call && isAssignmentTarget(ts, node))) return true;
     if (ts.isArrowFunction(parent) && parent.body === node && isCalledAtOnce(ts, parent)) {
       const outer = wrapped(ts, parent);
       node = ts.isCallExpression(outer.parent) ? outer.parent : outer;
@@ -90,6 +107,44 @@ export function maySetUp(modules: Modules, module: Module, call: SetUpCall, targ
   if (target.kind === "namespace") return false;
   if (target.kind === "declared" && !isObject(target.module, target.binding)) return false;
   return typeof call.argument === "number" && changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, new Set());
+}
+
+/** Whether a method's call changes its object for certain: that of a container of the language, or of a class of the project that assigns to `this`. */
+export function changesObject(modules: Modules, { name, node }: SetUpCall, target: Target): boolean {
+  if (target.kind !== "declared") return false;
+  const { ts } = target.module;
+  if (isContainer(ts, target.binding.declarations[0])) return useOf(ts, name) === "call";
+  const made = classOf(modules, target);
+  if (!made) return false;
+  const method = accessedName(ts, unwrap(ts, node.expression));
+  let changes = false;
+  for (const member of made.owner.members) {
+    if (!ts.isMethodDeclaration(member) || !member.body || member.name.getText() !== method) continue;
+    if (hasModifier(ts, member, ts.SyntaxKind.StaticKeyword) !== made.isClass) continue;
+    forEachThis(ts, member, (place) => (changes ||= changeOfThis(made.module, place, made.owner) !== undefined));
+  }
+  return changes;
+}
+
+/** The class that a binding is, or that `const x = new X()` makes an instance of. */
+function classOf(
+  modules: Modules,
+  { module, binding }: Target & { kind: "declared" },
+): { module: Module; owner: ts.ClassLikeDeclaration; isClass: boolean } | undefined {
+  const { ts } = module;
+  const declaration = binding.declarations[0];
+  if (declaration && ts.isClassDeclaration(declaration)) return { module, owner: declaration, isClass: true };
+  if (!declaration || !ts.isVariableDeclaration(declaration) || !declaration.initializer) return undefined;
+  const value = unwrap(ts, declaration.initializer);
+  if (!ts.isNewExpression(value)) return undefined;
+  const made = unwrap(ts, value.expression);
+  if (ts.isClassExpression(made)) return { module, owner: made, isClass: false };
+  const named = module.scopes.byNode.get(made)?.binding;
+  const target = named && named.scope.kind === "module" ? modules.targetOf(module, named, made) : undefined;
+  const owner = target?.kind === "declared" ? target.binding.declarations[0] : undefined;
+  return target?.kind === "declared" && owner && ts.isClassDeclaration(owner)
+    ? { module: target.module, owner, isClass: false }
+    : undefined;
 }
 
 /** Classes, and variables that hold neither a function nor a primitive value, as far as the initialiser tells. */
@@ -134,6 +189,15 @@ function isPackage(specifier: string): boolean {
   return !isBuiltin(specifier) && !/^makeparallel(\/|$)/.test(specifier);
 }
 
+/** Methods of Node's own modules that are about more than their call: `dns.setServers(…)`. What others do is outside of the modules: `fs.mkdirSync(…)`. */
+const SETTERS = /^(?:set|enable|disable|add|register|sync|use)/;
+
+/** Whether a method's call sets nothing up, as one of Node's own modules that has none of these names. */
+export function isHarmless(module: Module, { node }: SetUpCall, target: Target): boolean {
+  if (target.kind !== "external" || isUnknown(target)) return false;
+  return !SETTERS.test(accessedName(module.ts, unwrap(module.ts, node.expression)) ?? "");
+}
+
 /** The name of a package that a slice has, when the call is one of a function or method of that package: it may set up the whole. */
 export function packageName(module: Module, call: SetUpCall, target: Target, units: ReadonlySet<Unit>): string | undefined {
   if (typeof call.argument === "number" || target.kind !== "external") return undefined;
@@ -161,7 +225,7 @@ function bodyChanges(modules: Modules, module: Module, binding: Binding, index: 
       const use = useOf(ts, name);
       if (use === "mutate" || use === "call") return true;
       const call = setUpCall(ts, name);
-      if (!call) continue;
+      if (!call || call.isKept) continue;
       if (call.argument === undefined) return true;
       if (call.argument === "function") continue;
       if (changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, seen)) return true;

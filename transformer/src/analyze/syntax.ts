@@ -262,6 +262,29 @@ export function runsWith(ts: TypeScript, node: ts.Node, statement: ts.Node): boo
   }
 }
 
+/** Every `this` of a function's own: not those of functions and classes in it. */
+export function forEachThis(ts: TypeScript, fn: ts.Node, found: (node: ts.Node) => void): void {
+  const visit = (node: ts.Node): void => {
+    if (node.kind === ts.SyntaxKind.ThisKeyword && !ts.isTypeNode(node.parent)) found(node);
+    if (ts.isClassLike(node) || (isFunctionLike(ts, node) && !ts.isArrowFunction(node))) return;
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(fn, visit);
+}
+
+/** Whether code at `node` runs when the module does. */
+export function runsAtTopLevel(ts: TypeScript, node: ts.Node): boolean {
+  let statement = node;
+  while (!ts.isSourceFile(statement.parent)) statement = statement.parent;
+  return runsWith(ts, node, statement);
+}
+
+/** What an access through a namespace import is about: `state.config` in `state.config.level = 1`. */
+export function subjectOf(ts: TypeScript, namespace: ts.Node): ts.Node | undefined {
+  const name = wrapped(ts, namespace);
+  return isAccess(ts, name.parent) && name.parent.expression === name ? name.parent : undefined;
+}
+
 /** Whether `owner` keeps code at `node` for later: a function's parameters and body, an instance field's initialiser. */
 function delays(ts: TypeScript, owner: ts.Node, node: ts.Node): boolean {
   if (isFunctionLike(ts, owner)) {

@@ -56,7 +56,7 @@ export function groupUnits(graph: Graph, roots: readonly Root[]): Map<Unit, Grou
 function reachAll(graph: Graph, roots: readonly Root[]): Map<Unit, Set<number>> {
   const reachedBy = new Map<Unit, Set<number>>();
   roots.forEach((root, index) => {
-    for (const unit of graph.reach([root.unit])) {
+    for (const unit of graph.reach(root.unit)) {
       const set = reachedBy.get(unit);
       if (set) set.add(index);
       else reachedBy.set(unit, new Set([index]));

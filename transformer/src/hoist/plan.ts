@@ -144,7 +144,8 @@ class Planner {
   private effectsWith(unit: Unit): Unit[] {
     const imported = this.input.graph.dependencies(unit).flatMap((dependency) => this.input.graph.unitsOf(dependency));
     const setUp = imported.flatMap((needed) => (needed.kind === "import" ? this.input.graph.setUpOf(needed) : []));
-    return unit.kind === "import" || unit.kind === "reexport" ? [] : [...unit.module.included, ...setUp];
+    if (unit.kind === "import" || unit.kind === "reexport") return [];
+    return [...unit.module.included, ...setUp, ...this.input.graph.effectsBefore(unit)];
   }
 
   /** Makes `local` mean the target in a module of the group. */
