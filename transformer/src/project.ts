@@ -283,12 +283,31 @@ export class Project {
         continue;
       }
       const found = this.importOf(module, info);
+      if (found && this.closesCircle(module, found.specifier)) {
+        asks.push(info);
+        continue;
+      }
       const isMarked = Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
       const selfRegistering = !found || isMarked || info.guarded || this.classNames.hasPrivateState(info);
       if (selfRegistering) asks.push(info);
       if (found) classImports.push({ specifier: found.specifier, name: selfRegistering ? undefined : found.name, id: info.id });
     }
     return { classImports, asks };
+  }
+
+  /**
+   * Whether an import that the program does not have (the module names what comes from there in types only) could make a circle, in which modules run before
+   * those that they build on: "Class extends value undefined". The class registers itself then, if the program loads it.
+   */
+  private closesCircle(module: Module, specifier: string): boolean {
+    const { modules } = this;
+    const other = modules.follow(module, specifier);
+    if (!other) return false;
+    const isLoaded = [...module.imports].some(
+      ([binding, record]) =>
+        binding.references.some(({ erased }) => !erased) && modules.follow(module, record.specifier, record.kind) === other,
+    );
+    return !isLoaded && this.derivations.reaches(other, module);
   }
 
   /** How the module can import a class: as one of its imports has it, or by a relative path. */
