@@ -254,6 +254,8 @@ export class Module {
     }
     const record = (node: ts.Node, name: string): void => {
       const binding = this.declaredBy(node) as Binding;
+      // `import type { Field }` beside `const Field`: as a value the name is the module's own.
+      if (binding.kind !== "import" && binding.value) return;
       this.imports.set(binding, { specifier, name, node, kind: "import" });
       if (binding.value) this.add("import", [node], [binding]);
     };

@@ -81,7 +81,8 @@ class ScopeBuilder {
         references: [],
       };
       scope.bindings.set(name, binding);
-    } else if (meaning.value && (!binding.value || (binding.kind === "namespace" && kind !== "namespace"))) {
+    } else if (meaning.value && (!binding.value || (kind !== "import" && (binding.kind === "namespace" || binding.kind === "import")))) {
+      // A namespace gives way to what it is merged with, an import to what the module declares: then it means a type only.
       binding.kind = kind;
     }
     binding.value ||= meaning.value ?? false;
