@@ -205,14 +205,17 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
 
   /** Time for which the task has run so far, or ran in all, in ms; 0 while it has not started. */
   get elapsed(): number {
-    if (this.isReady() || this._backend === undefined || this._ticket < 0) return this._elapsed / 1000;
+    if (this.isReady() || this._backend === undefined) return this._elapsed / 1000;
+    if (this._more?.source !== undefined) return this._more.source.elapsed;
+    if (this._ticket < 0) return this._elapsed / 1000;
     return this._backend.elapsed(this._ticket);
   }
 
   /** Last progress that the task reported, 0..1; 1 once it is fulfilled. */
   get progress(): number {
     this.isReady();
-    return this._settlement === Settlement.Fulfilled ? 1 : (this._more?.progress ?? 0);
+    if (this._settlement === Settlement.Fulfilled) return 1;
+    return this._more?.source?.progress ?? this._more?.progress ?? 0;
   }
 
   /** The caller's own notes on this task; it never leaves this thread. */
@@ -325,7 +328,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     }
     // It runs in the asynchronous context of the one who gave it, not of whatever delivers the progress.
     (more.progressCallbacks ??= []).push(AsyncResource.bind(callback));
-    if (more.progress > 0) queueMicrotask(() => callback(more.progress));
+    const { progress } = this;
+    if (progress > 0) queueMicrotask(() => callback(progress));
     this._observe();
     return this;
   }

@@ -9,6 +9,7 @@ import { CancelledError, ParallelError } from "./errors";
 export interface TaskInfo {
   /** Task id, `path/from/root.ts#name`. */
   id: string;
+  /** The function's own name: the option `name` is for the caller's side. */
   name: string;
   /** Number of the worker in its pool, from 0; -1 on the program's own thread. */
   worker: number;

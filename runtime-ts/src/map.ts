@@ -15,7 +15,7 @@ import { arrayFor, hasRoom } from "./array-room";
 import { carriedValues, carriesValues, type Carried } from "./carry";
 import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, STAYS_BRAND } from "./codec";
 import { currentBackend, threadCount } from "./configure";
-import { CancelledError, ParallelError, TimeoutError, TransferError } from "./errors";
+import { ParallelError, TimeoutError, TransferError } from "./errors";
 import { follow } from "./follow";
 import { AsyncHandle, FailedInput, type HandleStatus, keep } from "./handle";
 import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
@@ -29,6 +29,8 @@ import { pushOptionsOf } from "./task-options";
 import { carrying } from "./task-variants";
 import type { MapItems } from "./types";
 import { queueMicrotask } from "./own-clock";
+import { cancelledError } from "./outcome-error";
+import { lookedAt } from "./unhandled";
 
 export interface MapOptions {
   /**
@@ -96,6 +98,12 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private nextToYield = 0;
   /** Runs whose results nobody has taken; only bounded while iterating. */
   private iterating = false;
+  /** An iteration has taken results. */
+  private taken = false;
+  /** Somebody has asked for all results while there still were all of them. */
+  private keepsAll = false;
+  /** What an iteration has taken since then. */
+  private readonly kept = new Map<number, Results>();
   private readonly outcome: AsyncHandle<R[]>;
   private failed = false;
   private wakeIterators: (() => void)[] = [];
@@ -229,13 +237,13 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
         });
       }
     }
-    return this.outcome.get();
+    return this.wanted().get();
   }
 
   /** Cancels what has not ended; the promise is rejected with a CancelledError. */
   cancel(reason?: unknown): boolean {
     if (this.outcome._settlement !== 0) return this.outcome._settlement === Settlement.Cancelled;
-    this.fail(Settlement.Cancelled, new CancelledError(`${this.task.name}.map was cancelled.`, { task: this.task.name, cause: reason }));
+    this.fail(Settlement.Cancelled, cancelledError(`${this.task.name}.map`, reason, this.task.name));
     return true;
   }
 
@@ -243,19 +251,35 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     onFulfilled?: ((value: R[]) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.outcome.then(onFulfilled, onRejected);
+    return this.wanted().then(onFulfilled, onRejected);
   }
 
   catch<B = never>(onRejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R[] | B> {
-    return this.outcome.catch(onRejected);
+    return this.wanted().catch(onRejected);
   }
 
   finally(onFinally?: (() => void) | null): Promise<R[]> {
-    return this.outcome.finally(onFinally);
+    return this.wanted().finally(onFinally);
+  }
+
+  /** Somebody asks for all results: from now on, they are kept when an iteration takes them. What it has taken before is gone. */
+  private wanted(): AsyncHandle<R[]> {
+    if (this.taken && !this.keepsAll && this.outcome._settlement <= Settlement.Fulfilled) {
+      const text =
+        `${this.task.name}.map() has been iterated, and its results are not kept beside that: collect them in the loop, or ask for all of them ` +
+        "(then, catch, await) before it.";
+      return AsyncHandle._failed(this.outcome._origin, Settlement.Rejected, new ParallelError(text, { task: this.task.name }));
+    }
+    this.keepsAll = true;
+    return this.outcome;
   }
 
   /** Results one by one. Leaving the loop early cancels the rest. */
   async *[Symbol.asyncIterator](): AsyncGenerator<R, void, undefined> {
+    if (!this.iterating && this.outcome._settlement === Settlement.Fulfilled) {
+      yield* this.outcome._peek();
+      return;
+    }
     if (this.iterating) throw new ParallelError(`${this.task.name}.map() is being iterated already.`);
     this.iterating = true;
     this.outcome._quiet();
@@ -285,13 +309,18 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private takeChunk(): Results | undefined {
     if (!this.ordered) {
       for (const [number, results] of this.finished) {
-        this.finished.delete(number);
-        return results;
+        return this.take(number, results);
       }
       return undefined;
     }
     const results = this.finished.get(this.nextToYield);
-    if (results !== undefined) this.finished.delete(this.nextToYield++);
+    return results === undefined ? undefined : this.take(this.nextToYield++, results);
+  }
+
+  private take(number: number, results: Results): Results {
+    this.finished.delete(number);
+    if (this.keepsAll) this.kept.set(number, results);
+    this.taken = true;
     return results;
   }
 
@@ -305,8 +334,10 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       return;
     }
     if (this.source.exhausted && this.running.size === 0 && this.outcome._settlement === 0) {
-      // While iterating, the results are taken one by one, and nobody wants the array.
-      this.outcome._settleWith(Settlement.Fulfilled, this.iterating ? [] : this.collect());
+      // While iterating, the results are taken one by one, and often nobody wants the array.
+      const lost = this.iterating && !this.keepsAll && this.taken;
+      this.keepsAll ||= !lost;
+      this.outcome._settleWith(Settlement.Fulfilled, lost ? [] : this.collect());
       this.wake();
     }
   }
@@ -400,6 +431,8 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.running.add(run);
     handle._whenSettled(() => {
       if (handle._settlement !== Settlement.Fulfilled) {
+        // One that failed before it could be queued: its error is the map's now.
+        lookedAt(handle);
         this.runFailed(run, handle._settlement as Settlement, handle._error());
         return;
       }
@@ -448,7 +481,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   private places(): unknown[] | undefined {
     const { total } = this.source;
-    if (this.iterating || total === undefined || !hasRoom(total)) return undefined;
+    if ((this.iterating && !this.keepsAll) || total === undefined || !hasRoom(total)) return undefined;
     return (this.all ??= new Array<unknown>(total));
   }
 
@@ -476,24 +509,20 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   }
 
   private collect(): R[] {
-    const { all, finished } = this;
+    const { all, finished, kept } = this;
     this.all = undefined;
-    if (all !== undefined && finished.size === this.nextRun && [...finished.values()].every(({ values }) => values === all)) {
-      finished.clear();
+    const runs = Array.from({ length: this.nextRun }, (_, number) => finished.get(number) ?? kept.get(number)!);
+    kept.clear();
+    // An iteration that goes on takes what is left.
+    if (!this.iterating) finished.clear();
+    if (all !== undefined && runs.every(({ values }) => values === all)) {
       // A source may have become shorter.
       all.length = this.doneItems;
       return all as R[];
     }
     const results = arrayFor<R>(this.doneItems);
     let at = 0;
-    for (let number = 0; number < this.nextRun; number++) {
-      const run = finished.get(number);
-      // Taken by an iteration that has been left.
-      if (run === undefined) continue;
-      for (let i = run.from; i < run.to; i++) results[at++] = run.values[i] as R;
-    }
-    finished.clear();
-    results.length = at;
+    for (const { values, from, to } of runs) for (let i = from; i < to; i++) results[at++] = values[i] as R;
     return results;
   }
 

@@ -1,8 +1,9 @@
 /**
  * Keeps results by encoded arguments. Calls that come while the first one still runs share its run (single flight); each caller gets a handle of its
- * own, so that cancelling one does not cancel the others, and decodes its own copy of the result.
+ * own, so that cancelling one does not cancel the others, and decodes its own copy of the result. A run that nobody wants any more is cancelled.
  */
 import type { HandleLike, Writer } from "./codec";
+import { follow } from "./follow";
 import { AsyncHandle, type HandleOrigin } from "./handle";
 import type { ResolvedOptions } from "./options";
 import type { Backend } from "./pool/backend";
@@ -10,8 +11,10 @@ import { Settlement } from "./pool/backend";
 
 interface Entry {
   source: AsyncHandle<unknown>;
-  /** performance.now() after which it is stale. */
+  /** performance.now() after which it is stale: none while it runs, since the result is what is kept. */
   expires: number;
+  /** Calls that wait for the run. */
+  waiting: number;
 }
 
 /** Least recently used first: a Map keeps insertion order. */
@@ -42,15 +45,18 @@ export function memoized(
     cache.delete(key);
     entry = undefined;
   }
+  const forget = (stale: Entry): void => {
+    if (cache.get(key) === stale) cache.delete(key);
+  };
   if (entry === undefined) {
     const source = start();
     source._quiet();
-    entry = { source, expires: performance.now() + ttl };
-    const made = entry;
+    const made: Entry = (entry = { source, expires: Infinity, waiting: 0 });
     source._whenSettled(() => {
-      if (source._settlement !== Settlement.Fulfilled && cache.get(key) === made) cache.delete(key);
+      if (source._settlement === Settlement.Fulfilled) made.expires = performance.now() + ttl;
+      else forget(made);
     });
-    if (source._settlement > Settlement.Fulfilled) return share(source, origin, backend);
+    if (source._settlement > Settlement.Fulfilled) return share(made, options, origin, backend, forget);
   } else {
     writer.reset();
     origin.record?.memoized();
@@ -58,13 +64,33 @@ export function memoized(
   }
   cache.set(key, entry);
   if (cache.size > max) cache.delete(cache.keys().next().value!);
-  return share(entry.source, origin, backend);
+  return share(entry, options, origin, backend, forget);
 }
 
-function share(source: AsyncHandle<unknown>, origin: HandleOrigin, backend: Backend): AsyncHandle<unknown> {
+/** A handle for one of the calls. */
+function share(
+  entry: Entry,
+  { signal }: ResolvedOptions,
+  origin: HandleOrigin,
+  backend: Backend,
+  forget: (entry: Entry) => void,
+): AsyncHandle<unknown> {
+  const { source } = entry;
   // Without a record: the run is counted once, by the handle that it belongs to.
   const handle = new AsyncHandle<unknown>({ id: origin.id, name: origin.name }, backend);
-  handle._extra().source = source;
+  const more = handle._extra();
+  if (source._settlement === 0) {
+    more.source = source;
+    (source._extra().progressCallbacks ??= []).push((fraction) => handle.progressed(fraction));
+    entry.waiting++;
+    handle._whenSettled(() => {
+      if (source._settlement !== 0 || --entry.waiting > 0) return;
+      // This was the last one: nobody else can have the run from now on.
+      forget(entry);
+      source.cancel(more.cancelReason);
+    });
+    if (signal !== undefined) follow(signal, handle, handle);
+  }
   source._whenSettled(() => handle._settleAs(source));
   return handle;
 }

@@ -20,13 +20,10 @@ export function outcomeError(
   switch (settlement) {
     case Settlement.Rejected:
       return decoded(payload!);
-    case Settlement.Cancelled: {
-      const reason = more?.cancelReason;
-      const because = reason instanceof Error ? `: ${reason.message}` : typeof reason === "string" ? `: ${reason}` : "";
-      return new CancelledError(`${task} was cancelled${because}.`, reason === undefined ? { task } : { task, cause: reason });
-    }
+    case Settlement.Cancelled:
+      return cancelledError(task, more?.cancelReason);
     case Settlement.TimedOut:
-      return new TimeoutError(`${task} has not ended within its timeout of ${more?.timeout ?? "?"} ms.`, { task });
+      return timeoutError(task, more?.timeout);
     case Settlement.DependencyFailed: {
       const failed = more?.after?.[detail];
       failed?.isReady();
@@ -39,6 +36,21 @@ export function outcomeError(
     default:
       return crash(task, payload, detail);
   }
+}
+
+/**
+ * @param what was cancelled
+ * @param reason given for it; undefined: none
+ * @param task readable name of the function, where `what` is more than that
+ */
+export function cancelledError(what: string, reason: unknown, task = what): CancelledError {
+  const because = reason instanceof Error ? `: ${reason.message}` : typeof reason === "string" ? `: ${reason}` : "";
+  return new CancelledError(`${what} was cancelled${because}.`, reason === undefined ? { task } : { task, cause: reason });
+}
+
+/** @param ms that it was given */
+export function timeoutError(task: string, ms: number | undefined): TimeoutError {
+  return new TimeoutError(`${task} has not ended within its timeout of ${ms ?? "?"} ms.`, { task });
 }
 
 function crash(task: string, payload: Encoded | null, detail: number): WorkerCrashedError {

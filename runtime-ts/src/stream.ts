@@ -7,10 +7,13 @@ import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry
 import { ByteWriter, decodeCall, decodeFor, decodeValue, encodeCall, encodeValue, NO_RECEIVER, STAYS_BRAND } from "./codec";
 import { currentBackend } from "./configure";
 import { processNow } from "./clock";
-import { CancelledError, concerning, DependencyError } from "./errors";
+import { concerning, DependencyError } from "./errors";
+import { follow } from "./follow";
 import { AsyncHandle, FailedInput, type HandleStatus } from "./handle";
 import { loadLocally, runLocally } from "./local";
 import type { ResolvedOptions } from "./options";
+import { cancelledError, timeoutError } from "./outcome-error";
+import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
 import { type Encoded, Settlement } from "./pool/backend";
 import { StreamConsumer } from "./stream-channel";
 import { FLAG_RECEIVER } from "./stub-meta";
@@ -32,7 +35,7 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
     captures: readonly unknown[] | undefined,
     args: ArrayLike<unknown>,
   ): StreamHandle<unknown> {
-    if (currentBackend().kind === "inline") return new StreamHandle(new LocalSource(task, receiver, captures, args));
+    if (currentBackend().kind === "inline") return new StreamHandle(new LocalSource(task, options, receiver, captures, args));
     const channel = new StreamConsumer();
     // Behind the arguments, so that a message counts those as the caller does.
     const handle = task.pushVariant("stream:", options, receiver, captures, [...Array.from(args), channel.memory]);
@@ -171,7 +174,10 @@ export class RemoteSource<T, R> implements Source<T, R> {
   }
 }
 
-/** The inline backend has no thread to run ahead on: the generator is stepped by its consumer. Values are copied, as elsewhere. */
+/**
+ * The inline backend has no thread to run ahead on: the generator is stepped by its consumer. Values are copied, as elsewhere. A time limit and a signal
+ * end it between two steps.
+ */
 class LocalSource<T, R> implements Source<T, R> {
   status: HandleStatus = "queued";
   /** Settled like a task's handle, for those who watch and count. */
@@ -187,6 +193,7 @@ class LocalSource<T, R> implements Source<T, R> {
 
   constructor(
     private readonly task: StubTask,
+    private readonly options: ResolvedOptions | undefined,
     receiver: unknown,
     private readonly captures: readonly unknown[] | undefined,
     args: ArrayLike<unknown>,
@@ -204,9 +211,47 @@ class LocalSource<T, R> implements Source<T, R> {
       this.handles = [error.handle];
     }
     this.call = copied(writer);
+    const { signal, timeout = Infinity, after } = options ?? {};
+    for (const handle of [...this.handles, ...(after ?? [])]) handle._willBeLookedAt();
+    if (signal?.aborted === true) this.stop(Settlement.Cancelled, cancelledError(task.name, signal.reason));
+    if (this.failure !== undefined) return;
+    if (signal !== undefined) {
+      const cancel = (reason: unknown): void => this.stop(Settlement.Cancelled, cancelledError(task.name, reason));
+      follow(signal, { cancel }, this.outcome);
+    }
+    if (timeout === Infinity) return;
+    this.deadline = performance.now() + timeout;
+    const expire = (): void => this.expire();
+    const timer = setTimeout(expire, Math.min(timeout, LONGEST_TIMER)).unref();
+    this.outcome._whenSettled(() => clearTimeout(timer));
   }
 
   private readonly hasReceiver: boolean;
+  private deadline = Infinity;
+  /** Why it was stopped from outside, for the step that is under way or the next one. */
+  private failure: { error: unknown } | undefined;
+  private stopped: (() => void) | undefined;
+
+  private expire(): void {
+    this.stop(Settlement.TimedOut, timeoutError(this.task.name, this.options?.timeout));
+  }
+
+  private stop(settlement: Settlement.Cancelled | Settlement.TimedOut, error: unknown): void {
+    if (this.outcome._settlement !== 0) return;
+    this.failure = { error };
+    this.settle(settlement, error);
+    this.stopped?.();
+    this.close();
+  }
+
+  /** Has the generator run its `finally` blocks. What they throw is nobody's any more, as on the other backends; nor can one in the middle of a synchronous step be closed. */
+  private close(): void {
+    const { generator } = this;
+    if (generator !== undefined)
+      Promise.resolve()
+        .then(() => generator.return(undefined as never))
+        .catch(() => {});
+  }
 
   private async start(): Promise<Generator<T, R> | AsyncGenerator<T, R>> {
     const inputs: Encoded[] = [];
@@ -216,6 +261,11 @@ class LocalSource<T, R> implements Source<T, R> {
         throw new DependencyError(`${task.name} did not run, because ${handle.name} that it waits for failed.`, { task: task.name, cause });
       });
       inputs.push(encoded(value));
+    }
+    for (const handle of this.options?.after ?? []) {
+      await handle.then(undefined, (cause: unknown) => {
+        throw new DependencyError(`${task.name} did not run, because ${handle.name} that it waits for failed.`, { task: task.name, cause });
+      });
     }
     await loadLocally(task);
     const side = decodeFor(task.home.manifest);
@@ -230,7 +280,7 @@ class LocalSource<T, R> implements Source<T, R> {
     return (await runLocally(task, captures, values, receiver)) as Generator<T, R>;
   }
 
-  private settle(settlement: Settlement.Fulfilled | Settlement.Rejected | Settlement.Cancelled, value: unknown): void {
+  private settle(settlement: keyof typeof STATUS, value: unknown): void {
     if (this.status !== "queued" && this.status !== "running") return;
     this.status = STATUS[settlement];
     const { started, called } = this;
@@ -239,12 +289,16 @@ class LocalSource<T, R> implements Source<T, R> {
   }
 
   async next(): Promise<IteratorResult<T, R | undefined>> {
+    if (performance.now() >= this.deadline) this.expire();
+    if (this.failure !== undefined) throw this.failure.error;
     this.status = "running";
     if (this.started === 0) this.started = processNow();
     try {
-      this.generator ??= await this.start();
-      const { generator } = this;
-      const next = await (carriesValues() ? runCarrying(this.carried, () => generator.next()) : generator.next());
+      const stopped = new Promise<void>((resolve) => (this.stopped = resolve));
+      const step = this.step();
+      step.catch(() => {});
+      const next = await Promise.race([step, stopped]);
+      if (next === undefined) throw this.failure!.error;
       const value = copy(next.value);
       if (next.done === true) this.settle(Settlement.Fulfilled, value);
       this.outcome._tracePull(processNow());
@@ -255,9 +309,19 @@ class LocalSource<T, R> implements Source<T, R> {
     }
   }
 
+  private async step(): Promise<IteratorResult<T, R>> {
+    if (this.generator === undefined) {
+      this.generator = await this.start();
+      // What has been stopped while it was waiting does not begin.
+      if (this.failure !== undefined) this.close();
+    }
+    const { generator } = this;
+    return await (carriesValues() ? runCarrying(this.carried, () => generator.next()) : generator.next());
+  }
+
   cancel(reason: unknown): void {
-    this.settle(Settlement.Cancelled, new CancelledError(`${this.task.name} was cancelled.`, { task: this.task.name, cause: reason }));
-    void this.generator?.return(undefined as never);
+    this.settle(Settlement.Cancelled, cancelledError(this.task.name, reason));
+    this.close();
   }
 }
 
@@ -265,6 +329,7 @@ const STATUS = {
   [Settlement.Fulfilled]: "fulfilled",
   [Settlement.Rejected]: "rejected",
   [Settlement.Cancelled]: "cancelled",
+  [Settlement.TimedOut]: "rejected",
 } as const;
 
 function copy(value: unknown): unknown {

@@ -63,6 +63,8 @@ export class StubTask {
     readonly meta: StubMeta,
     readonly options: ResolvedOptions | undefined,
     private readonly variant = "",
+    /** Whose memoized results its calls share. */
+    private readonly results: object = {},
   ) {}
 
   private found: FunctionRecord | undefined = undefined;
@@ -188,12 +190,21 @@ export class StubTask {
       throw error;
     }
     if (options?.memoize !== undefined) {
-      const shared = memoized(this, options, origin, writer, dependencies, backend, () =>
-        this.pushEncoded(backend, index, options, origin, writer, dependencies),
+      // The run is everybody's: each call follows its own signal.
+      const shared = memoized(this.results, options, origin, writer, dependencies, backend, () =>
+        this.pushEncoded(backend, index, { ...options, signal: undefined }, origin, writer, dependencies),
       );
       if (shared !== undefined) return shared;
     }
     return this.pushEncoded(backend, index, options, origin, writer, dependencies);
+  }
+
+  /** The same function with other options. Memoized results are shared, unless what is set anew is how they are kept or what a run is. */
+  with(options: ParallelOptions): StubTask {
+    const before = this.options;
+    const now = resolveOptions(options, before);
+    const alike = (["memoize", "timeout", "retry", "after", "move"] as const).every((name) => now[name] === before?.[name]);
+    return new StubTask(this.home, this.id, this.meta, now, this.variant, alike ? this.results : undefined);
   }
 
   /** Queues a variant of the task (see task-variants.ts), without memoizing or repeating it. */
@@ -462,7 +473,7 @@ const prototype: object = Object.create(Function.prototype, {
     ...OVERRIDABLE,
     value: function (this: Function, options: ParallelOptions) {
       const { task, captures } = internalsOf(this);
-      return makeParallelFunction(new StubTask(task.home, task.id, task.meta, resolveOptions(options, task.options)), captures);
+      return makeParallelFunction(task.with(options), captures);
     },
   },
   map: {

@@ -242,6 +242,55 @@ conformance("batches", tasks, {
       Array.from({ length: 500 }, (_, i) => i * i),
     );
   },
+  "map can be awaited, and then iterated": async ({ T, assert }) => {
+    const squares = T.square.map([1, 2, 3]);
+    assert.deepStrictEqual(await squares, [1, 4, 9]);
+    for (let i = 0; i < 2; i++) {
+      const seen: unknown[] = [];
+      for await (const n of squares) seen.push(n);
+      assert.deepStrictEqual(seen, [1, 4, 9]);
+    }
+  },
+  "map gives all results to one who has asked for them, beside an iteration": async ({ T, assert }) => {
+    const items = Array.from({ length: 50 }, (_, i) => i);
+    const squared = items.map((n) => n * n);
+    for (const source of [items, new Set(items)]) {
+      for (const ordered of [true, false]) {
+        const squares = T.square.map(source, { chunkSize: 3, ordered });
+        const all = squares.then((values) => values);
+        const seen: number[] = [];
+        for await (const n of squares) seen.push(n);
+        assert.deepStrictEqual(
+          seen.sort((a, b) => a - b),
+          squared,
+        );
+        assert.deepStrictEqual(await all, squared);
+        assert.deepStrictEqual(await squares, squared);
+      }
+    }
+  },
+  "map says so to one who asks for all results when an iteration has taken some": async ({ T, mp, assert }) => {
+    const squares = T.square.map([1, 2, 3]);
+    const seen: unknown[] = [];
+    for await (const n of squares) seen.push(n);
+    assert.deepStrictEqual(seen, [1, 4, 9]);
+    const refusal = (error: any): boolean => error instanceof mp.ParallelError && /^square\.map\(\) has been iterated/.test(error.message);
+    await assert.rejects(squares, refusal);
+    assert.throws(() => squares.get(), refusal);
+  },
+  "a cancelled map says why": async ({ T, mp, assert }) => {
+    const map = T.later.map([60_000]);
+    assert.strictEqual(map.cancel("not needed"), true);
+    await assert.rejects(map, { name: "CancelledError", message: "later.map was cancelled: not needed.", cause: "not needed" });
+    void mp;
+  },
+  "map of tasks that can't begin fails once": async ({ T, mp, assert }) => {
+    const failed = T.fail("before");
+    await assert.rejects(failed, RangeError);
+    // What is not looked at would be reported, and fail the test.
+    await assert.rejects(T.pass.with({ after: [failed] }).map([1, 2, 3]), (error: any) => error instanceof mp.DependencyError);
+    await sleep(1);
+  },
   "map of an async function awaits each": async ({ T, assert }) => {
     assert.strictEqual((await T.later.map([1, 2, 3])).length, 3);
   },

@@ -37,6 +37,19 @@ const tasks = {
     return n;
   },
   random: () => Math.random(),
+  halfway: async (ms: number) => {
+    mp.reportProgress(0.5);
+    await sleep(ms);
+    return Math.random();
+  },
+  cooperates: async (n: number) => {
+    while (!mp.isCancelled()) await sleep(1);
+    return n;
+  },
+  pause: async (ms: number) => {
+    await sleep(ms);
+    return Math.random();
+  },
   shutsDown: async () => {
     await null;
     await mp.shutdown();
@@ -184,6 +197,72 @@ conformance("options", tasks, {
     const until = performance.now() + 10;
     while (performance.now() < until) await sleep(1);
     assert.notStrictEqual(await brief(1), value);
+  },
+  "memoize keeps a result for its ttl from when it is there, and a run of any length is shared": async ({ T, assert }) => {
+    const pause = T.pause.with({ memoize: { ttl: 60_000 } });
+    const brief = T.pause.with({ memoize: { ttl: 1 } });
+    assert.strictEqual(await pause(1), await pause(1));
+    const first = brief(50);
+    const until = performance.now() + 5;
+    while (performance.now() < until) await sleep(1);
+    const second = brief(50);
+    assert.strictEqual(await first, await second);
+  },
+  "memoize: with() shares the results unless it says how they are kept": async ({ T, assert }) => {
+    const keyed = T.keyed.with({ memoize: true });
+    const first = await keyed(1);
+    assert.strictEqual(await keyed.with({ priority: 2, name: "other", signal: new AbortController().signal })(1), first);
+    assert.strictEqual(await keyed.with({ grace: 1 }).with({ priority: 1 })(1), first);
+    assert.notStrictEqual(await keyed.with({ memoize: { max: 5 } })(1), first);
+    assert.notStrictEqual(await keyed.with({ retry: 2 })(1), first);
+  },
+  "memoize: a run that nobody waits for any more is cancelled, and shared with nobody": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const cooperates = T.cooperates.with({ memoize: true, grace: 60_000 });
+      const [one, two] = [cooperates(1), cooperates(1)];
+      while (one.status !== "running") await sleep(1);
+      assert.strictEqual(one.cancel("first"), true);
+      await assert.rejects(one, { name: "CancelledError", cause: "first" });
+      assert.strictEqual(two.status, "running");
+      two.cancel("second");
+      await assert.rejects(two, { name: "CancelledError", cause: "second" });
+      // It is told, or it would keep its worker for ever.
+      while (mp.stats().running > 0) await sleep(1);
+      const again = cooperates(1);
+      assert.notStrictEqual(again.status, "cancelled");
+      again.cancel();
+      await assert.rejects(again, mp.CancelledError);
+    },
+  },
+  "memoize: each call follows its own signal": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const controller = new AbortController();
+      const pause = T.pause.with({ memoize: true });
+      const mine = pause.with({ signal: controller.signal })(20);
+      const other = pause(20);
+      controller.abort("enough");
+      await assert.rejects(mine, { name: "CancelledError", cause: "enough" });
+      assert.strictEqual(typeof (await other), "number");
+      void mp;
+    },
+  },
+  "memoize: progress and time come to all who share a run": {
+    on: ["native", "typescript"],
+    run: async ({ T, assert }) => {
+      const halfway = T.halfway.with({ memoize: true });
+      const [one, two] = [halfway(100), halfway(100)];
+      const seen: number[] = [];
+      two.onProgress((fraction) => seen.push(fraction));
+      while (one.progress < 0.5) await sleep(1);
+      assert.strictEqual(two.progress, 0.5);
+      halfway(100).onProgress((fraction) => seen.push(fraction));
+      await Promise.all([one, two]);
+      await sleep(1);
+      assert.deepStrictEqual(seen, [0.5, 0.5]);
+      assert.strictEqual(two.elapsed, one.elapsed);
+    },
   },
   "a retry.when that gives a promise is refused": {
     on: ["native", "typescript"],

@@ -63,6 +63,47 @@ const tasks = {
 };
 
 conformance("streams", tasks, {
+  "a signal ends a stream, before it begins and in its course": async ({ T, assert }) => {
+    const early = T.range.with({ signal: AbortSignal.abort("never") })(3);
+    await assert.rejects(early.next(), { name: "CancelledError", cause: "never" });
+    assert.strictEqual(early.status, "cancelled");
+    const controller = new AbortController();
+    const stream = T.range.with({ signal: controller.signal })(1e9);
+    const seen: unknown[] = [];
+    await assert.rejects(
+      async () => {
+        for await (const n of stream) if (seen.push(n) === 2) controller.abort("enough");
+      },
+      { name: "CancelledError", cause: "enough", message: "range was cancelled: enough." },
+    );
+    assert.deepStrictEqual(seen.slice(0, 2), [0, 1]);
+  },
+  "a stream waits for what it comes after": async ({ T, assert }) => {
+    const first = T.add(1, 2);
+    assert.deepStrictEqual(
+      await T.range
+        .with({ after: [first] })(1)
+        .next(),
+      { done: false, value: 0 },
+    );
+    assert.strictEqual(first.isReady(), true);
+    await assert.rejects(
+      T.range
+        .with({ after: [T.fails()] })(1)
+        .next(),
+      { name: "DependencyError" },
+    );
+  },
+  "a time limit ends a stream": async ({ T, mp, assert }) => {
+    const stream = T.range.with({ timeout: 20 })(1e9);
+    await assert.rejects(
+      async () => {
+        for await (const _ of stream);
+      },
+      (error: any) => error instanceof mp.TimeoutError && /^range has not ended within its timeout of 20 ms/.test(error.message),
+    );
+    assert.strictEqual(stream.status, "rejected");
+  },
   "what a generator is called with is copied at the call": async ({ T, assert }) => {
     const list: unknown[] = [1];
     const stream = T.withOwn(list);
