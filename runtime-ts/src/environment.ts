@@ -2,7 +2,7 @@
  * The loader of this environment: one in each thread that runs hoisted code, be it a pool worker or the program's own thread (`.local`, the inline
  * backend).
  */
-import { onParallelFunction, onUnknownClass } from "./codec";
+import { classStillLoads, onParallelFunction, onUnknownClass } from "./codec";
 import { registerLazyClasses } from "./lazy-classes";
 import { ChunkLoader, FsChunkStore, installStackMapping, readManifest } from "./loader";
 import { knownManifests } from "./known-manifests";
@@ -36,8 +36,7 @@ onUnknownClass((id, only) => {
     if (!(id in readManifest(manifest).classes)) continue;
     const found = environmentLoader().loadClass(manifest, id);
     if (typeof found === "function") return found;
-    // Its chunk is loaded asynchronously, which can't be waited for here.
-    found.catch(() => {});
+    throw classStillLoads(id, found);
   }
   return undefined;
 });

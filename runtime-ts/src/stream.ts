@@ -4,7 +4,7 @@
 import type { InspectOptionsStylized } from "node:util";
 import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry";
-import { ByteWriter, decodeCall, decodeFor, decodeValue, encodeCall, encodeValue, NO_RECEIVER, STAYS_BRAND } from "./codec";
+import { ByteWriter, decodeCall, decodeFor, decodeValue, encodeCall, encodeValue, NO_RECEIVER, STAYS_BRAND, whenLoaded } from "./codec";
 import { currentBackend } from "./configure";
 import { processNow } from "./clock";
 import { concerning, DependencyError } from "./errors";
@@ -268,13 +268,14 @@ class LocalSource<T, R> implements Source<T, R> {
       });
     }
     await loadLocally(task);
-    const side = decodeFor(task.home.manifest);
-    let values: unknown[];
-    try {
-      values = decodeCall(this.call, inputs);
-    } finally {
-      decodeFor(side);
-    }
+    const values = await whenLoaded(() => {
+      const side = decodeFor(task.home.manifest);
+      try {
+        return decodeCall(this.call, inputs);
+      } finally {
+        decodeFor(side);
+      }
+    });
     const receiver = this.hasReceiver ? values.shift() : undefined;
     const captures = this.captures && values.splice(0, this.captures.length);
     return (await runLocally(task, captures, values, receiver)) as Generator<T, R>;

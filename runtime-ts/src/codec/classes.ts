@@ -1,6 +1,7 @@
 /**
  * Classes whose instances keep their prototype, and private fields, across threads. The transformer registers each right after its definition.
  */
+import { ChunkError } from "../errors";
 import { baseKind, type Kind } from "./kinds";
 
 /** Reads and writes the `#private` and the symbol-named fields that one class declares, in a fixed order. Made by the transformer inside the class body. */
@@ -66,7 +67,7 @@ let decodingSide: Side = "program";
 let version = 0;
 let unknownClassHook: UnknownClassHook | undefined;
 
-/** @param manifest the only one to look into; default all. Answers with the class of a chunk, which it loads */
+/** @param manifest the only one to look into; default all. Answers with the class of a chunk, which it loads. @throws what {@link classStillLoads} gives */
 export type UnknownClassHook = (id: string, manifest?: string) => Function | undefined;
 
 /**
@@ -123,6 +124,36 @@ function asked(id: string, manifest: string | undefined): ClassEntry | undefined
   // Loading the class's chunk has usually registered it; if not, the hook's answer is enough for classes without private fields.
   if (known() === undefined) registerClass(answer, id, undefined, side);
   return known();
+}
+
+/** What the loading of a class's chunk that awaits at its top level leads to, by the error that says so. */
+const stillLoading = new WeakMap<object, Promise<unknown>>();
+
+/** @returns the error of a decoder that meets a class before its chunk is there */
+export function classStillLoads(id: string, loading: Promise<unknown>): ChunkError {
+  const error = new ChunkError(
+    `cannot revive an instance of ${id} here: its module awaits at its top level, and this thread has not loaded it yet. Keep the await out of the class's module, or let the task that needs it have one among its own arguments.`,
+  );
+  // Nobody may be interested.
+  loading.catch(() => {});
+  stillLoading.set(error, loading);
+  return error;
+}
+
+/** @returns what has to be waited for before decoding is tried again; undefined: it failed for another reason */
+export function loadingBehind(error: unknown): Promise<unknown> | undefined {
+  return typeof error === "object" && error !== null ? stillLoading.get(error) : undefined;
+}
+
+/** Decodes, and does so again after each chunk that has to be waited for; synchronous when there is none. */
+export function whenLoaded<T>(decode: () => T): T | Promise<T> {
+  try {
+    return decode();
+  } catch (error) {
+    const loading = loadingBehind(error);
+    if (loading === undefined) throw error;
+    return loading.then(() => whenLoaded(decode));
+  }
 }
 
 /** Sets who is asked for a class that is not registered (the loader, which has the chunk that defines it). */

@@ -3,7 +3,18 @@
  */
 export { ByteWriter, MAX_PAYLOAD } from "./byte-writer";
 export { HANDLE_BRAND, PARALLEL_BRAND, STAYS_BRAND, onParallelFunction, type HandleLike, type ParallelFunctionReference } from "./brands";
-export { classById, classByPrototype, decodeFor, onUnknownClass, registerClass, revival, type PrivateAccessors } from "./classes";
+export {
+  classById,
+  classByPrototype,
+  classStillLoads,
+  decodeFor,
+  loadingBehind,
+  onUnknownClass,
+  registerClass,
+  revival,
+  type PrivateAccessors,
+  whenLoaded,
+} from "./classes";
 export { decodeCall, decodeItems, decodeValue } from "./decode";
 export { NO_RECEIVER, encodeCall, encodeItemsCall, encodeValue, type CallEncoding } from "./encode";
 export { encodeError } from "./encode-thrown";

@@ -1,7 +1,7 @@
 /**
  * Runs jobs: finds the function behind an index, decodes the arguments, calls it, encodes what comes back. The same for every backend.
  */
-import { HANDLE_BRAND, decodeCall, decodeFor, encodeError, encodeValue } from "../codec";
+import { HANDLE_BRAND, decodeCall, decodeFor, encodeError, encodeValue, loadingBehind } from "../codec";
 import { arrayFor } from "../array-room";
 import { carriesValues, runCarrying, type Carried } from "../carry";
 import { concerning } from "../errors";
@@ -44,8 +44,7 @@ export class Executor implements JobExecutor {
       if (task.loaded === undefined) {
         const loading = this.loader.loadTask(task.key.manifest, task.key.id);
         if (loading instanceof Promise) {
-          const kept = { ...payload, bytes: payload.bytes.slice(payload.start, payload.end), start: 0, end: payload.end - payload.start };
-          const keptInputs = inputs === null ? null : inputs.map((input) => ({ ...input, bytes: input.bytes.slice() }));
+          const [kept, keptInputs] = [own(payload), inputs && inputs.map(own)];
           this.finish(
             job,
             index,
@@ -95,6 +94,11 @@ export class Executor implements JobExecutor {
     let values: unknown[];
     try {
       values = decodeCall(payload, inputs);
+    } catch (error) {
+      const loading = loadingBehind(error);
+      if (loading === undefined) throw error;
+      const [kept, keptInputs] = [own(payload), inputs && inputs.map(own)];
+      return loading.then(() => this.start(runnable, job, kept, keptInputs));
     } finally {
       decodeFor(side);
     }
@@ -206,6 +210,11 @@ function call({ loaded, variant }: Runnable, values: unknown[], context: Running
   if (variant === "map") return mapItems(callee, args[0] as ArrayLike<unknown>);
   if (variant === "stream") return runStream(callee, receiver, args, context);
   return callee.apply(receiver, args);
+}
+
+/** A copy that stays when the bytes are used again. */
+function own({ bytes, start, end, attachments }: Encoded): Encoded {
+  return { bytes: bytes.slice(start, end), start: 0, end: end - start, attachments };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
