@@ -45,6 +45,8 @@ const EVENTS_AT = CONTROL_BYTES + FUNCTIONS * FUNCTION_BYTES;
 export class Telemetry {
   readonly control: Int32Array;
   readonly events: Float64Array;
+  /** A trace has it, and reads it when it is saved. */
+  recorded = false;
   private readonly bytes: Buffer;
 
   constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(EVENTS_AT + EVENTS * EVENT * 8)) {
@@ -70,6 +72,12 @@ export class Telemetry {
     return number;
   }
 
+  /** As new. Touches only what has been written; the events stay, and are not looked at. */
+  clear(): void {
+    this.bytes.fill(0, CONTROL_BYTES, CONTROL_BYTES + this.functionCount * FUNCTION_BYTES);
+    this.control.fill(0);
+  }
+
   function(number: number): { id: string; name: string } {
     const at = CONTROL_BYTES + number * FUNCTION_BYTES;
     const text = this.bytes.toString("utf8", at + 4, at + 4 + this.bytes.readInt32LE(at));
@@ -83,6 +91,24 @@ export class Telemetry {
 }
 
 const OTHERS = "\0(other functions)";
+
+/**
+ * Of workers that have ended, for those that start. Memory that is new for each would not be without cost for long: V8 does not count shared memory when it decides about a
+ * collection, and after the first that is freed glibc takes such sizes from its heap, where it writes zeros over all of it.
+ */
+const spare: Telemetry[] = [];
+
+/** For a worker that is about to start; to be given back. */
+export function takeTelemetry(): Telemetry {
+  return spare.pop() ?? new Telemetry();
+}
+
+/** The thread that wrote to it has ended, or never started, and what it has noted has been read. */
+export function giveTelemetryBack(memory: Telemetry): void {
+  if (memory.recorded) return;
+  memory.clear();
+  spare.push(memory);
+}
 
 let own: Telemetry | undefined;
 let given = false;

@@ -70,6 +70,7 @@ function add(source: TraceSource): void {
   // Left behind by an earlier recording.
   Atomics.store(control, C.Taken, Atomics.load(control, C.Written));
   Atomics.store(control, C.Dropped, 0);
+  source.telemetry.recorded = true;
   recording!.sources.push(source);
   Atomics.store(control, C.Tracing, 1);
 }

@@ -5,8 +5,9 @@ import type { MessagePort, Worker } from "node:worker_threads";
 import { workerExited, workerSpawned, type WorkerExitReason } from "./channels";
 import { keepRecords } from "./metrics";
 import { hasHungUp } from "./pool/thread-end";
-import { C, type Telemetry } from "./telemetry";
+import { C, giveTelemetryBack, type Telemetry } from "./telemetry";
 import { EXIT_LIMIT_MS, isExiting, mayTerminate } from "./thread-exit";
+import { clearTimeout, setTimeout } from "./own-clock";
 
 export interface WatchedWorker {
   /** Its number in the pool. */
@@ -52,25 +53,31 @@ export function workerStarted(worker: WatchedWorker): (exitCode: number, cause: 
   return (exitCode, cause) => {
     const reason = cause ?? (worker.telemetry.control[C.Leaving] === 1 ? "idle" : "crashed");
     alive.delete(worker);
+    clearTimeout(limits.get(worker));
+    limits.delete(worker);
     if (alive.size === 0) process.off("exit", endWithProgram);
     keepRecords(worker.telemetry);
     workerExited(worker.worker, worker.threadId, exitCode, reason);
     watcher?.exited(worker, exitCode, reason);
+    giveTelemetryBack(worker.telemetry);
   };
 }
 
 const terminated = new WeakSet<WatchedWorker>();
+/** Until those that end by themselves are terminated nevertheless. */
+const limits = new Map<WatchedWorker, NodeJS.Timeout>();
 
 /** Ends a worker's thread: at once, or, where it is in its `process.exit` already, when that takes too long. */
 export function endThread(worker: WatchedWorker): void {
-  if (terminated.has(worker)) return;
+  // Of one that has ended, the memory may be another's by now.
+  if (!alive.has(worker) || terminated.has(worker) || limits.has(worker)) return;
   const terminate = (): void => {
-    if (!alive.has(worker) || terminated.has(worker)) return;
+    limits.delete(worker);
     terminated.add(worker);
     void worker.thread.terminate();
   };
   if (mayTerminate(worker.telemetry.control)) terminate();
-  else setTimeout(terminate, EXIT_LIMIT_MS).unref();
+  else limits.set(worker, setTimeout(terminate, EXIT_LIMIT_MS).unref());
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4));

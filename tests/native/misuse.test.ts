@@ -77,6 +77,34 @@ const STRANGE = `[undefined, null, true, "text", Symbol("s"), 10n, NaN, Infinity
     expect(ended).toMatchObject(SURVIVED);
   });
 
+  test("a root that has been closed answers, and lets go of its memory and of its callback", async () => {
+    const ended = await survive(`
+      require("node:v8").setFlagsFromString("--expose-gc");
+      const gc = require("node:vm").runInNewContext("gc");
+      const kept = (() => {
+        const onWake = () => {};
+        const root = binding.openPool(1, true, onWake, nothing);
+        const reports = root.addReports();
+        root.push(0, 0, 0);
+        root.close(true);
+        root.close(true);
+        refuses(() => root.push(1, 0, 8), /closed/);
+        refuses(() => root.pushWith(1, 0, new Uint8Array(4), 4, null, null, 0, -1, -1, null, null, -1), /closed/);
+        refuses(() => root.fail(0), /closed/);
+        assert.equal(root.drain(0), 0);
+        assert.equal(root.addReports().byteLength, 0);
+        assert.equal(root.cancel(0, 0, 0), 0);
+        assert.equal(root.phase(0), 3);
+        return [onWake, root, root.out, reports].map((value) => new WeakRef(value));
+      })();
+      for (let i = 0; i < 20 && kept.some((reference) => reference.deref() !== undefined); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        gc();
+      }
+      assert.deepEqual(kept.map((reference) => reference.deref()), [undefined, undefined, undefined, undefined]);`);
+    expect(ended).toMatchObject(SURVIVED);
+  });
+
   test("every function of a root takes strange values in every place", async () => {
     const ended = await survive(`
       const root = open();

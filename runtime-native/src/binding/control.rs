@@ -177,7 +177,7 @@ pub unsafe extern "C" fn close(env: sys::napi_env, info: sys::napi_callback_info
                 port.pool.close();
             }
             if boolean(env, last)? {
-                port.close();
+                port.close(Some(env));
             }
             Ok(nothing())
         })

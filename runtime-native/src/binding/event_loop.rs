@@ -257,12 +257,18 @@ impl EventLoop {
         }
     }
 
-    /// No more wakes. On the loop's own thread only. Repeatable.
-    pub fn close(&self) {
+    /// No more wakes. On the loop's own thread only. Repeatable. With its living environment, the callback is let go as well; else it ends with that.
+    pub fn close(&self, alive: Option<sys::napi_env>) {
         let channel = std::mem::replace(&mut *self.channel.lock(), Channel::Closed);
         match (channel, &*LIBUV) {
-            // SAFETY: open until now and nobody else can close it; `on_closed` frees it.
-            (Channel::Open(handle), Some(uv)) => unsafe { (uv.close)(handle, on_closed) },
+            // SAFETY: open until now and nobody else can close it; `on_closed` frees it and its context, in a later phase of the loop. libuv calls `on_wake` no more, so the
+            // reference is used no more.
+            (Channel::Open(handle), Some(uv)) => unsafe {
+                if let Some(env) = alive {
+                    sys::napi_delete_reference(env, (**handle.cast::<*mut Context>()).callback);
+                }
+                (uv.close)(handle, on_closed);
+            },
             // SAFETY: as above.
             (Channel::Fallback(function), _) => unsafe {
                 sys::napi_release_threadsafe_function(function, sys::ThreadsafeFunctionReleaseMode::abort);
@@ -300,7 +306,7 @@ unsafe extern "C" fn on_wake(handle: Handle) {
 
 unsafe extern "C" fn on_cleanup(_hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
     // SAFETY: the context lives until `on_closed`, and the hook is removed there.
-    unsafe { (*data.cast::<Context>()).waker.close() };
+    unsafe { (*data.cast::<Context>()).waker.close(None) };
 }
 
 unsafe extern "C" fn on_closed(handle: Handle) {

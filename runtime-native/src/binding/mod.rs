@@ -122,7 +122,7 @@ unsafe fn open_port(
             mailbox,
             event_loop,
             parker,
-            out,
+            out_area: out,
             reports: RefCell::new(Vec::<Rc<Area>>::new()),
             table: RefCell::default(),
             backlog: RefCell::default(),
@@ -198,7 +198,7 @@ const WORKER_FUNCTIONS: &[(&CStr, Callback)] = &[
 unsafe extern "C" fn on_env_end(port: *mut c_void) {
     // SAFETY: leaked in `open_port`; no JavaScript runs in this environment any more, and the hook runs once.
     let port = unsafe { Box::from_raw(port.cast::<Port>()) };
-    port.close();
+    port.close(None);
 }
 
 /// # Safety

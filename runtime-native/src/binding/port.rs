@@ -35,15 +35,15 @@ pub struct Port {
     pub mailbox: Arc<Mailbox>,
     pub event_loop: Arc<EventLoop>,
     pub parker: Parker,
-    /// Where arguments are encoded into.
-    pub out: Area,
+    /// Where arguments are encoded into, while the port is open: see [`Port::out`].
+    pub out_area: Area,
     /// Where settlements are reported, one area for each depth of nested deliveries.
     pub reports: RefCell<Vec<Rc<Area>>>,
     pub table: RefCell<Vec<Entry>>,
     /// Settled tasks that are still to be reported, the next one last.
     pub backlog: RefCell<Vec<Arc<Task>>>,
     pub progressed: RefCell<Vec<Arc<Task>>>,
-    /// A function that does nothing: calling it lets the engine act on a termination request.
+    /// A function that does nothing, and holds nothing, since it stays for good: calling it lets the engine act on a termination request.
     pub breathe: sys::napi_ref,
     /// Present in a worker.
     pub worker: Option<WorkerSide>,
@@ -51,6 +51,13 @@ pub struct Port {
 }
 
 impl Port {
+    pub fn out(&self) -> Outcome<&Area> {
+        if self.closed.get() {
+            return Err(Fault::Message("makeparallel: the pool has been closed".into()));
+        }
+        Ok(&self.out_area)
+    }
+
     pub fn task(&self, slot: usize) -> Option<Arc<Task>> {
         self.table.borrow().get(slot).and_then(|entry| entry.task.clone())
     }
@@ -138,7 +145,10 @@ impl Port {
 
     /// Ends this environment's part in the pool. For a worker: its open jobs have crashed. For the root: its pool has no owner any more.
     /// Repeatable.
-    pub fn close(&self) {
+    ///
+    /// With the environment, from a call that JavaScript makes, it also lets go of what it holds there, so that a pool that has been shut down is collected although
+    /// its environment lives on.
+    pub fn close(&self, alive: Option<sys::napi_env>) {
         if self.closed.replace(true) {
             return;
         }
@@ -162,6 +172,18 @@ impl Port {
         if self.worker.is_none() {
             self.pool.abandon();
         }
-        self.event_loop.close();
+        self.event_loop.close(alive);
+        self.progressed.borrow_mut().clear();
+        let reports = std::mem::take(&mut *self.reports.borrow_mut());
+        if let (Some(env), None) = (alive, &self.worker) {
+            // SAFETY: inside of a call from JavaScript, which a root's port never makes in the middle of using an area; `out` gives none from now on, and there are
+            // no others.
+            unsafe {
+                self.out_area.release(env);
+                for area in reports {
+                    area.release(env);
+                }
+            }
+        }
     }
 }

@@ -24,9 +24,10 @@ pub unsafe extern "C" fn push(env: sys::napi_env, info: sys::napi_callback_info)
         enter(env, info, |port, [slot, task, length]: [_; 3]| {
             let (slot, task, length) = (index(env, slot)?, int(env, task)?, index(env, length)?);
             port.check_slot(slot)?;
-            let length = length.min(port.out.length);
+            let out = port.out()?;
+            let length = length.min(out.length);
             // The out-area has at least `length` bytes and is only written to by this thread.
-            let payload = Payload::copy_of(std::slice::from_raw_parts(port.out.start, length));
+            let payload = Payload::copy_of(std::slice::from_raw_parts(out.start, length));
             let task = Arc::new(Task::new(
                 Arc::clone(&port.mailbox),
                 Plan {
@@ -91,7 +92,7 @@ pub unsafe extern "C" fn push_with(env: sys::napi_env, info: sys::napi_callback_
                 let slot = index(env, slot)?;
                 port.check_slot(slot)?;
                 let payload = if is_present(env, bytes)? {
-                    transit::payload_of(env, bytes, index(env, length)?, attachments, transfers, &port.out)?
+                    transit::payload_of(env, bytes, index(env, length)?, attachments, transfers, port.out()?)?
                 } else {
                     Payload::default()
                 };

@@ -15,7 +15,7 @@ use napi::sys;
 
 use super::port::Port;
 use super::transit;
-use super::value::{Area, Fault, Outcome, enter, from_int, index, nothing};
+use super::value::{Area, Fault, Outcome, enter, from_int, index, new_array_buffer, nothing};
 use crate::payload::Payload;
 use crate::state::{Phase, Settlement};
 use crate::task::{Run, Task};
@@ -123,6 +123,9 @@ pub unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [depth]: [_; 1]| {
+            if port.closed.get() {
+                return from_int(env, 0);
+            }
             let mut writer = Writer::new(port, index(env, depth)?)?;
             port.mailbox.answer_wake();
             let mut progressed = port.progressed.borrow_mut();
@@ -170,6 +173,9 @@ pub unsafe extern "C" fn add_reports(env: sys::napi_env, info: sys::napi_callbac
     // SAFETY: a callback made by `function`.
     unsafe {
         enter(env, info, |port, []: [_; 0]| {
+            if port.closed.get() {
+                return new_array_buffer(env, &[]);
+            }
             let (area, buffer) = Area::new(env, super::AREA_BYTES)?;
             port.reports.borrow_mut().push(Rc::new(area));
             Ok(buffer)
@@ -233,8 +239,8 @@ pub unsafe extern "C" fn fail(env: sys::napi_env, info: sys::napi_callback_info)
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [length]: [_; 1]| {
-            let length = index(env, length)?.min(port.out.length);
-            let bytes = std::slice::from_raw_parts(port.out.start, length);
+            let out = port.out()?;
+            let bytes = std::slice::from_raw_parts(out.start, index(env, length)?.min(out.length));
             let tasks: Vec<_> = port
                 .table
                 .borrow()

@@ -221,11 +221,12 @@ pub unsafe fn new_array_buffer(env: sys::napi_env, bytes: &[u8]) -> Outcome<sys:
     Ok(buffer)
 }
 
-/// Memory that JavaScript sees as an ArrayBuffer for the life of the environment, and Rust as a pointer. It belongs to the JavaScript engine, which
-/// never moves it; the strong reference keeps it alive, and nothing on the JavaScript side detaches it.
+/// Memory that JavaScript sees as an ArrayBuffer for the life of the environment, or until it is released, and Rust as a pointer. It belongs to the
+/// JavaScript engine, which never moves it; the strong reference keeps it alive, and nothing on the JavaScript side detaches it.
 pub struct Area {
     pub start: *mut u8,
     pub length: usize,
+    reference: sys::napi_ref,
 }
 
 impl Area {
@@ -235,7 +236,7 @@ impl Area {
         let mut data = ptr::null_mut();
         let mut buffer = ptr::null_mut();
         let mut reference = ptr::null_mut();
-        // SAFETY: common contract, for both calls. The reference is never deleted: it ends with the environment.
+        // SAFETY: common contract, for both calls. The reference ends with the environment, or is deleted by `release`.
         check(unsafe { sys::napi_create_arraybuffer(env, length, &mut data, &mut buffer) })?;
         // SAFETY: as said above.
         check(unsafe { sys::napi_create_reference(env, buffer, 1, &mut reference) })?;
@@ -243,8 +244,18 @@ impl Area {
             Self {
                 start: data.cast(),
                 length,
+                reference,
             },
             buffer,
         ))
+    }
+
+    /// The memory may go, as far as Rust is concerned.
+    ///
+    /// # Safety
+    /// Common contract of this module; to be called once, and nobody uses `start` any more.
+    pub unsafe fn release(&self, env: sys::napi_env) {
+        // SAFETY: the caller's promise. A reference that can't be deleted is kept until the environment ends.
+        unsafe { sys::napi_delete_reference(env, self.reference) };
     }
 }

@@ -4,7 +4,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
 import { decodeValue, encodeError } from "../codec";
 import type { BindingRoot } from "../../../runtime-native";
-import { Telemetry } from "../telemetry";
+import { giveTelemetryBack, takeTelemetry } from "../telemetry";
 import { workerFile } from "../worker/entry-file";
 import type { NativeWorkerStart } from "../worker/native-start";
 import type { Backend, BackendOptions, Encoded, ShutdownOptions, TaskSink, Ticket } from "./backend";
@@ -55,6 +55,9 @@ interface PoolThread {
   stopped: boolean;
 }
 
+/** The addon never lets go of it, so it holds nothing. */
+const breathe = (): void => {};
+
 class NativePool extends NativeEnvironment<BindingRoot> {
   private readonly threads = new Map<number, PoolThread>();
   /** Those that may not have arrived at their work yet. */
@@ -71,12 +74,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const pool: { wake?: () => void } = {};
     super(
       binding,
-      binding.openPool(
-        options.threads,
-        engineIsV8(),
-        () => pool.wake!(),
-        () => {},
-      ),
+      binding.openPool(options.threads, engineIsV8(), () => pool.wake!(), breathe),
       options.grace,
     );
     pool.wake = () => {
@@ -177,7 +175,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const seat = this.freeSeat();
     const { options } = this;
     const { port1: line, port2 } = new MessageChannel();
-    const telemetry = new Telemetry();
+    const telemetry = takeTelemetry();
     const start: NativeWorkerStart = {
       line: port2,
       telemetry: telemetry.memory,
@@ -194,6 +192,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       thread = startThread(WORKER_FILE, start, port2, seat, options);
     } catch (error) {
       line.close();
+      giveTelemetryBack(telemetry);
       this.startError = error;
       this.failedStarts++;
       this.port.removeWorker(id);

@@ -60,6 +60,8 @@ export abstract class Environment extends Ledger implements Backend {
   /** A waitAsync on the sleep word is outstanding. */
   private armed = false;
   private turning = false;
+  /** The pool has ended: see `endTurns`. */
+  private turnsEnded = false;
   private lastNews = 0;
   private readonly looks = new LoopPatience();
   /** The turn that comes is one of looking, not one that something has asked for. */
@@ -677,7 +679,7 @@ export abstract class Environment extends Ledger implements Backend {
       this.turn();
       return;
     }
-    if (this.armed) return;
+    if (this.armed || this.turnsEnded) return;
     const waiting = waitAsync(control, sleepAt, sleep);
     if (!waiting.async) {
       this.turn();
@@ -693,6 +695,12 @@ export abstract class Environment extends Ledger implements Backend {
     this.woken();
     this.onTurn();
   };
+
+  /** The event loop sleeps on this pool no more. A `waitAsync` that nobody wakes would hold it, with all its memory, for the life of the thread. */
+  protected endTurns(): void {
+    this.turnsEnded = true;
+    Atomics.notify(this.control, this.sleepAt);
+  }
 
   /** Something to do that is no news of its own tasks. */
   protected hasWork(): boolean {

@@ -202,11 +202,24 @@ const KEY_BYTES = 1 << 23;
 /** What is sent to a worker so that it sees the same memory. */
 export interface PoolBuffers {
   environments: number;
-  control: SharedArrayBuffer;
-  slots: SharedArrayBuffer;
-  keys: SharedArrayBuffer;
-  queues: SharedArrayBuffer;
-  arena: SharedArrayBuffer;
+  queueBytes: number;
+  arenaBytes: number;
+  /**
+   * All of it is one buffer, which has more than 32 MB for any number of environments: such sizes glibc always takes from the system and gives back to it, whereas after
+   * the first that is freed it takes smaller ones from its heap and writes zeros over all of them.
+   */
+  memory: SharedArrayBuffer;
+}
+
+/** Where the parts begin, in bytes, and the size of all. */
+function layoutOf(environments: number, queueBytes: number, arenaBytes: number) {
+  const slotCount = ROOT_SLOTS + (environments - 1) * WORKER_SLOTS;
+  const words = POOL_WORDS + environments * ENVIRONMENT_WORDS + roundUp(environments, 16) + slotCount * INBOX_FACTOR;
+  const slots = roundUp(words * 4, 64);
+  const keys = slots + slotCount * SLOT_WORDS * 4;
+  const queues = keys + KEY_ENTRIES * 4 + KEY_BYTES;
+  const arena = roundUp(queues + queueBytes, 64);
+  return { words, slots, slotWords: slotCount * SLOT_WORDS, keys, queues, arena, size: arena + arenaBytes };
 }
 
 export class PoolMemory {
@@ -217,7 +230,9 @@ export class PoolMemory {
   readonly slotBytes: Uint8Array<SharedArrayBuffer>;
   /** A slot's times are at `slot * SLOT_WORDS / 2 + T.…`. */
   readonly times: Float64Array<SharedArrayBuffer>;
-  readonly queues: SharedArrayBuffer;
+  readonly memory: SharedArrayBuffer;
+  /** Byte in `memory` at which the queues begin. */
+  readonly queuesAt: number;
   readonly arenaWords: Int32Array<SharedArrayBuffer>;
   readonly arenaBytes: Uint8Array<SharedArrayBuffer>;
   private readonly keyTable: Int32Array<SharedArrayBuffer>;
@@ -226,16 +241,19 @@ export class PoolMemory {
   private readonly inboxes: number;
 
   constructor(readonly buffers: PoolBuffers) {
-    this.environments = buffers.environments;
-    this.control = new Int32Array(buffers.control);
-    this.slots = new Int32Array(buffers.slots);
-    this.slotBytes = new Uint8Array(buffers.slots);
-    this.times = new Float64Array(buffers.slots);
-    this.queues = buffers.queues;
-    this.arenaWords = new Int32Array(buffers.arena);
-    this.arenaBytes = new Uint8Array(buffers.arena);
-    this.keyTable = new Int32Array(buffers.keys, 0, KEY_ENTRIES);
-    this.keyBytes = Buffer.from(buffers.keys, KEY_ENTRIES * 4, KEY_BYTES);
+    const { environments, queueBytes, arenaBytes, memory } = buffers;
+    const { words, slots, slotWords, keys, queues, arena } = layoutOf(environments, queueBytes, arenaBytes);
+    this.environments = environments;
+    this.memory = memory;
+    this.control = new Int32Array(memory, 0, words);
+    this.slots = new Int32Array(memory, slots, slotWords);
+    this.slotBytes = new Uint8Array(memory, slots, slotWords * 4);
+    this.times = new Float64Array(memory, slots, slotWords / 2);
+    this.queuesAt = queues;
+    this.arenaWords = new Int32Array(memory, arena, arenaBytes / 4);
+    this.arenaBytes = new Uint8Array(memory, arena, arenaBytes);
+    this.keyTable = new Int32Array(memory, keys, KEY_ENTRIES);
+    this.keyBytes = Buffer.from(memory, keys + KEY_ENTRIES * 4, KEY_BYTES);
     this.modes = POOL_WORDS + this.environments * ENVIRONMENT_WORDS;
     this.inboxes = this.modes + roundUp(this.environments, 16);
   }
@@ -247,16 +265,8 @@ export class PoolMemory {
    * @param arenaBytes see Arena
    */
   static create(environments: number, queueBytes: number, arenaBytes: number): PoolMemory {
-    const slots = ROOT_SLOTS + (environments - 1) * WORKER_SLOTS;
-    const words = POOL_WORDS + environments * ENVIRONMENT_WORDS + roundUp(environments, 16) + slots * INBOX_FACTOR;
-    return new PoolMemory({
-      environments,
-      control: new SharedArrayBuffer(words * 4),
-      slots: new SharedArrayBuffer(slots * SLOT_WORDS * 4),
-      keys: new SharedArrayBuffer(KEY_ENTRIES * 4 + KEY_BYTES),
-      queues: new SharedArrayBuffer(queueBytes),
-      arena: new SharedArrayBuffer(arenaBytes),
-    });
+    const memory = new SharedArrayBuffer(layoutOf(environments, queueBytes, arenaBytes).size);
+    return new PoolMemory({ environments, queueBytes, arenaBytes, memory });
   }
 
   /** Index in `control` of an environment's word. */

@@ -94,7 +94,7 @@ export class SharedQueue {
   private readonly heapCapacity: number;
 
   /**
-   * @param start byte in `memory.queues` at which it begins, a multiple of 8
+   * @param start byte of the queues' part at which it begins, a multiple of 8
    * @param capacity entries of ring and of heap each; a power of two
    */
   constructor(
@@ -103,14 +103,14 @@ export class SharedQueue {
     capacity: number,
     private readonly lock: QueueLock,
   ) {
-    let at = start;
-    this.words = new Int32Array(memory.queues, at, QUEUE_WORDS);
+    let at = memory.queuesAt + start;
+    this.words = new Int32Array(memory.memory, at, QUEUE_WORDS);
     at += QUEUE_WORDS * 4;
-    this.heapOrder = new Float64Array(memory.queues, at, capacity * 2);
+    this.heapOrder = new Float64Array(memory.memory, at, capacity * 2);
     at += capacity * 16;
-    this.heapEntries = new Int32Array(memory.queues, at, capacity * 2);
+    this.heapEntries = new Int32Array(memory.memory, at, capacity * 2);
     at += capacity * 8;
-    this.ring = new Int32Array(memory.queues, at, capacity * RING_ENTRY);
+    this.ring = new Int32Array(memory.memory, at, capacity * RING_ENTRY);
     this.slots = memory.slots;
     this.ringMask = capacity - 1;
     this.heapCapacity = capacity;

@@ -8,7 +8,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
 import { ByteWriter } from "../codec/byte-writer";
 import { decodeValue, encodeError } from "../codec";
-import { Telemetry } from "../telemetry";
+import { giveTelemetryBack, takeTelemetry } from "../telemetry";
 import { endThread, type WatchedWorker, workerStarted } from "../worker-watch";
 import { workerFile } from "../worker/entry-file";
 import type { Initializer } from "../initializer";
@@ -94,6 +94,9 @@ export function createTypeScriptBackend(options: BackendOptions): Backend {
   return new TypeScriptPool(options);
 }
 
+/** Outside of the pool, which a trace would keep otherwise. */
+const sameNumber = (seat: number): number => seat;
+
 class TypeScriptPool extends Environment {
   private readonly workers: (PoolWorker | undefined)[] = [];
   /** Workers that count: neither dead nor stopped nor extra. */
@@ -137,7 +140,7 @@ class TypeScriptPool extends Environment {
     if (environment < 0) return;
     const { options, memory } = this;
     const { port1, port2 } = new MessageChannel();
-    const telemetry = new Telemetry();
+    const telemetry = takeTelemetry();
     const start: WorkerStart = {
       telemetry: telemetry.memory,
       buffers: memory.buffers,
@@ -158,6 +161,7 @@ class TypeScriptPool extends Environment {
       thread = startThread(WORKER_FILE, start, port2, start.workerIndex, options);
     } catch (error) {
       port1.close();
+      giveTelemetryBack(telemetry);
       memory.setMode(environment, Mode.None);
       this.startError ??= { error };
       this.pausedUntil = performance.now() + startPause(0);
@@ -170,7 +174,7 @@ class TypeScriptPool extends Environment {
       worker: start.workerIndex,
       threadId: thread.threadId,
       telemetry,
-      seatOf: (seat) => seat,
+      seatOf: sameNumber,
       thread,
       line: port1,
     };
@@ -242,11 +246,13 @@ class TypeScriptPool extends Environment {
       if (state === State.Running || state === State.Dropped) return false;
     }
     if (this.holdsResults(environment)) return false;
+    // What has never been written stays so: it has no memory yet.
     for (let slot = first; slot < end; slot++) {
       const at = slot * SLOT_WORDS + S.State;
-      slots[at] = withState(slots[at]!, State.Free);
+      if (stateOf(slots[at]!) !== State.Free) slots[at] = withState(slots[at]!, State.Free);
     }
-    control.fill(0, memory.inboxStart(environment), memory.inboxStart(environment) + memory.inboxMask(environment) + 1);
+    const inbox = memory.inboxStart(environment);
+    for (let at = inbox; at <= inbox + memory.inboxMask(environment); at++) if (control[at] !== 0) control[at] = 0;
     const words = [E.Sleep, E.InboxTail, E.Want, E.Service, E.ExitCode, E.Running, E.Awaited, E.Doomed];
     for (const word of words) Atomics.store(control, memory.word(environment, word), 0);
     return true;
@@ -720,6 +726,7 @@ class TypeScriptPool extends Environment {
     );
     this.unhold();
     this.stopTimers();
+    this.endTurns();
   }
 }
 
