@@ -13,8 +13,11 @@ type SettledResults<H extends readonly unknown[]> = { -readonly [K in keyof H]: 
 
 /**
  * Waits for all handles. In order of the handles, whatever the order in which they settle.
+ * @param handles an array or another iterable; promises are taken as well
  * @param options `onError`: `"throw"` (default) rejects with the first error, as soon as it comes; `"skip"` leaves failed ones out; `"settle"`
  *   gives `{ status, value | reason }` for each
+ * @returns their values, or what became of each
+ * @throws (as a rejection) with `"throw"` the first error; TypeError for a bad option
  */
 export function gather<const H extends readonly PromiseLike<unknown>[]>(handles: H, options?: { onError?: "throw" }): Promise<Results<H>>;
 export function gather<H extends PromiseLike<unknown>>(
@@ -44,6 +47,7 @@ export async function gather(
 
 /** Values in the order in which they are there. (An `AsyncIterableIterator`, which takes these three parameters only from TypeScript 5.6 on.) */
 export interface CompletedValues<T> extends AsyncIterator<T, undefined, undefined> {
+  /** Ends the iteration. The tasks go on. */
   return(): Promise<IteratorResult<T, undefined>>;
   [Symbol.asyncIterator](): this;
 }
@@ -51,6 +55,9 @@ export interface CompletedValues<T> extends AsyncIterator<T, undefined, undefine
 /**
  * The handles' values, each as soon as it is there. A handle that failed makes its turn's `next()` reject with its error, which ends a `for await` loop; who
  * calls `next()` by hand can go on with the others.
+ * @param handles an array or another iterable, which is read at once; promises are taken as well
+ * @returns the values, to be iterated once
+ * @throws TypeError for something that is no handle
  */
 export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>): CompletedValues<Awaited<H>> {
   const all = checked("asCompleted", handles);
@@ -86,9 +93,11 @@ export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>
 }
 
 /**
- * Waits until some of the handles have settled (with a value or an error; nothing is thrown).
+ * Waits until some of the handles have settled (with a value or an error; no task's error is thrown).
+ * @param handles an array or another iterable
  * @param options `count`: how many to wait for (default 1); `timeout`: longest wait in ms (default: none)
  * @returns the handles that have settled, in order of settling, and those that have not
+ * @throws (as a rejection) ParallelError when fewer handles than `count` were given, TypeError or RangeError for a bad option or something that is no handle
  */
 export async function waitAny<H extends AsyncHandle<any>>(
   handles: Iterable<H>,

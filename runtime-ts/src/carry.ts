@@ -33,6 +33,7 @@ export function carriesValues(): boolean {
  * @param name what the storage is known by in all threads; unique in the program
  * @param storage its values must be able to cross threads; a call under one that can't throws a `TransferError`
  * @returns the storage
+ * @throws TypeError for a bad argument
  */
 export function carry<T>(name: string, storage: AsyncLocalStorage<T>): AsyncLocalStorage<T> {
   if (typeof name !== "string" || name === "")

@@ -11,9 +11,11 @@ import type { MapHandle } from "./map";
 import type { StreamHandle } from "./stream";
 import { Settlement } from "./pool/backend";
 
+/** What the channels `tracing:makeparallel.task:*` say: one object for a task's whole life. */
 export interface TaskMessage {
   /** Task id, `path/from/root.ts#name`. */
   id: string;
+  /** Readable name of the function: the option `name`, if there is one. */
   name: string;
   /** A call, a whole `map`, or a generator. */
   kind: "call" | "map" | "stream";
@@ -93,7 +95,9 @@ export interface WorkerSpawnMessage {
 
 /** What `makeparallel.worker.exit` says. */
 export interface WorkerExitMessage extends WorkerSpawnMessage {
+  /** Of its thread: what `process.exit` was called with in it, 1 for an error or a termination. */
   exitCode: number;
+  /** Why it has ended. */
   reason: WorkerExitReason;
 }
 

@@ -18,6 +18,7 @@ import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/
 /** Folder of the compiled runtime, where workers read their code. */
 const PACKAGE = join(OWN_FOLDER, sep);
 
+/** The settings of the pool, for `configure()`. */
 export interface PoolOptions {
   /** Workers at most. Default: the number of cores (`os.availableParallelism()`), or `MAKEPARALLEL_THREADS`. */
   threads?: number;
@@ -48,7 +49,9 @@ export interface PoolOptions {
   initializeArgs?: readonly unknown[];
 }
 
+/** The part of `stats()` that is about the pool. */
 export interface PoolStats extends BackendStats {
+  /** What runs the tasks. */
   backend: BackendKind;
 }
 
@@ -94,6 +97,7 @@ export function refuseCalls(reason: string | undefined): void {
 
 /**
  * Sets the pool up. Only before the first task, or after `shutdown()`; later calls replace the settings of earlier ones.
+ * @param options the settings; what is left out has its default
  * @throws ParallelError when the pool runs already, TypeError for a bad value
  */
 export function configure(options: PoolOptions): void {
@@ -215,6 +219,8 @@ function sayOnce(message: string): void {
  * Ends the workers. The next parallel call after it starts a new pool.
  * @param options `cancelPending`: cancel what has not ended instead of waiting for it (default false); `timeout`: ms to wait for it at most, after
  *   which it is cancelled (default: no limit)
+ * @returns settled when all workers have ended; it never tells of tasks that failed
+ * @throws (as a rejection) ParallelError in a task, TypeError for a bad option
  */
 export async function shutdown(options: { timeout?: number; cancelPending?: boolean } = {}): Promise<void> {
   checkKeys(options, ["timeout", "cancelPending"], "shutdown()");

@@ -35,6 +35,7 @@ export class CancelledError extends ParallelError {
 /** The worker ended while the task ran on it. `cause` holds what ended it, `exitCode` its exit code, where known. */
 export class WorkerCrashedError extends ParallelError {
   override readonly code = "MP_WORKER_CRASHED";
+  /** What the worker ended with (the argument of `process.exit`), where known. */
   readonly exitCode: number | undefined;
 
   constructor(message: string, options?: ParallelErrorOptions & { exitCode?: number }) {
@@ -51,6 +52,7 @@ export class DependencyError extends ParallelError {
 /** A value cannot cross between threads. `path` names it: `args[0].user.onClick`. Nothing has been detached. */
 export class TransferError extends ParallelError {
   override readonly code = "MP_TRANSFER";
+  /** Where the value is, from the arguments on: `args[0].user.onClick`. */
   readonly path: string;
 
   constructor(message: string, options: ParallelErrorOptions & { path: string }) {

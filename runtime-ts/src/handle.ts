@@ -22,6 +22,10 @@ import { addPushSite } from "./push-site";
 import { afterRejection, enterWait, leaveWait, lookedAt } from "./unhandled";
 import { clearTimeout, LONGEST_TIMER, queueMicrotask, setTimeout } from "./own-clock";
 
+/**
+ * Where a task stands: `waiting` for other tasks (or its next run), `queued`, `running`; then `fulfilled`, `rejected` (an error, a time-out, a crash, a failed
+ * dependency) or `cancelled`.
+ */
 export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
 
 /** What a handle knows of the function behind it, for messages. */
@@ -785,6 +789,8 @@ appearsAs(AsyncHandle, "AsyncHandle", true);
 
 /**
  * The handle behind what an `async` parallel function returned: that same object, with its type.
+ * @param promise what the call returned
+ * @returns it, as the handle that it is
  * @throws TypeError when the promise does not come from a parallel function
  */
 export function handleOf<R>(promise: Promise<R>): AsyncHandle<R> {

@@ -40,6 +40,7 @@ export {
 /**
  * The state of the pool at this moment (before the first task: what it will be), and what has become of the tasks so far. A task is counted when this thread
  * has learned of its end. In a task, only the tasks that its worker has pushed are counted.
+ * @returns a snapshot; docs/observability.md explains each number
  */
 export function stats(): PoolStats & TaskStats {
   const backend = runningBackend();

@@ -62,7 +62,8 @@ export function insidePendingTask(): boolean {
 
 /**
  * Reports how far the task is; the caller sees it as `handle.progress` and through `onProgress`.
- * @param fraction 0..1
+ * @param fraction 0..1; outside of a task it does nothing
+ * @throws TypeError when it is no number
  */
 export function reportProgress(fraction: number): void {
   if (typeof fraction !== "number" || Number.isNaN(fraction))
@@ -70,7 +71,10 @@ export function reportProgress(fraction: number): void {
   current()?.progress(Math.min(1, Math.max(0, fraction)));
 }
 
-/** True once the task has been cancelled or has timed out. Cheap enough for inner loops; false outside of a task. */
+/**
+ * Asks whether the task is to end. Cheap enough for inner loops.
+ * @returns true once it has been cancelled or has timed out; false outside of a task
+ */
 export function isCancelled(): boolean {
   return current()?.isCancelled() ?? false;
 }
@@ -89,6 +93,7 @@ const SIGNAL_POLL_MS = 5;
 
 /**
  * A signal that aborts when the task is cancelled or times out: for `fetch`, `setTimeout` and other APIs that take one.
+ * @returns the same one each time; its `reason` is a CancelledError
  * @throws ParallelError outside of a task
  */
 export function taskSignal(): AbortSignal {
@@ -114,6 +119,7 @@ export function taskSignal(): AbortSignal {
 
 /**
  * Facts about the running task.
+ * @returns a new object
  * @throws ParallelError outside of a task
  */
 export function taskInfo(): TaskInfo {

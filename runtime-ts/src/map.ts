@@ -32,6 +32,7 @@ import { queueMicrotask } from "./own-clock";
 import { cancelledError } from "./outcome-error";
 import { lookedAt } from "./unhandled";
 
+/** Options of `fn.map(items, options)`. */
 export interface MapOptions {
   /**
    * Items a chunk. Default: chosen from the measured cost of an item. With the options `retry`, `memoize`, `timeout` or `after` of the function each item is a

@@ -10,18 +10,25 @@ import { RECORD, telemetry } from "./telemetry";
 
 /** Percentiles of a duration, in ms. Each is exact to one part in eight; `max` is exact. All are 0 without a measurement. */
 export interface Percentiles {
+  /** Half of the measurements are at most this. */
   p50: number;
+  /** Nine in ten are. */
   p90: number;
+  /** Ninety-nine in a hundred are. */
   p99: number;
+  /** The longest. */
   max: number;
 }
 
 /** What has become of one function's tasks, since the program started. An item of a `map` counts as a task. */
 export interface FunctionStats {
+  /** Readable name of the function. */
   name: string;
+  /** Tasks that gave a value. */
   fulfilled: number;
   /** Failed in any way but by being cancelled: an error, a time-out, a crash, a failed dependency. */
   rejected: number;
+  /** Cancelled before they ran, or while they did. */
   cancelled: number;
   /** Runs whose failure was followed by another run, by the option `retry`. */
   retried: number;
@@ -168,9 +175,11 @@ function addUp(sums: Map<string, Sum>, memory: Telemetry): void {
   }
 }
 
+/** The part of `stats()` that is about tasks. */
 export interface TaskStats {
-  /** Over all functions. */
+  /** From the call (or the end of the last dependency) to the start, over all functions. */
   queueWait: Percentiles;
+  /** From the start to the end, over all functions. */
   runTime: Percentiles;
   /** By task id, `path/from/root.ts#name`. */
   functions: Record<string, FunctionStats>;

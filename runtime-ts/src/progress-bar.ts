@@ -11,6 +11,7 @@ import { MapHandle } from "./map";
 import { checkKeys } from "./options";
 import { Settlement } from "./pool/backend";
 
+/** Options of `progressBar()`. */
 export interface ProgressBarOptions {
   /** What stands before the bar. Default: the function's name. */
   label?: string;
@@ -50,6 +51,8 @@ const LINE_PAUSE = 1_000;
 /**
  * Shows how far tasks are: of one handle, what it reports by `reportProgress`; of many, how many have ended, and what the others report; of a map, its items. It is
  * drawn while the event loop turns: not during a blocking `get()`. Like waiting for a handle, it keeps the process alive until the tasks have ended.
+ * @param target what is shown
+ * @param options what stands before the bar, and where it is drawn
  * @returns `target` itself: `await progressBar(render(doc))`, `await gather(progressBar(handles))`
  * @throws TypeError when `target` holds something that does not come from a parallel function, or for a bad option
  */

@@ -69,6 +69,9 @@ export class Scope implements AsyncDisposable {
 /**
  * With a function: calls it with a scope, waits for its tasks, and gives what it returned; an error of the function or of a task cancels the rest and
  * is thrown. Without: a scope for `await using s = scope()`.
+ * @param body gets the scope; what it starts by `s.run(fn, ...args)` or `s.add(handle)` ends with it
+ * @returns what `body` gives, when all tasks have ended; without `body`, the scope
+ * @throws (as a rejection) the first error of a task or of `body`; CancelledError when the scope was cancelled
  */
 export function scope(): Scope;
 export function scope<R>(body: (s: Scope) => Promise<R> | R): Promise<R>;

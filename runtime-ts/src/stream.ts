@@ -71,6 +71,7 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
     return show("StreamHandle", { name, status }, depth, options, inspect);
   }
 
+  /** The next value, or `{ done: true }` with what the generator returned. Rejects with the error that ended it. */
   next(): Promise<IteratorResult<T, R | undefined>> {
     const result = this.last.then(() => this.pull());
     this.last = result.catch(() => {});
@@ -83,6 +84,7 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
     return { done: true, value };
   }
 
+  /** Ends the generator as `return` does, and rejects with `error`: the generator does not see it. */
   async throw(error?: unknown): Promise<IteratorResult<T, R | undefined>> {
     this.cancel(error);
     throw error;

@@ -16,6 +16,7 @@ import { BLOCK, type Recording, ROW, type TraceSource } from "./trace-recording"
 import { C, EVENT, EVENTS, insideWorker, telemetry, type Telemetry } from "./telemetry";
 import { onWorkers, type WatchedWorker, watchedWorkers } from "./worker-watch";
 
+/** Options of `trace.start()`. */
 export interface TraceOptions {
   /** Events to keep; a task makes about three. What comes after is counted, but dropped. Default 300,000, which take 24 MB. */
   maxEvents?: number;

@@ -25,7 +25,9 @@ export interface ParallelFunction<A extends unknown[], R> {
   warm(): Promise<void>;
   /** Id of its task: `path/from/root.ts#name`. */
   readonly id: string;
+  /** For people: the option `name`, or the name of the function. */
   readonly name: string;
+  /** Parameters before the first one that may be left out, as of any function. */
   readonly length: number;
 }
 
@@ -41,8 +43,11 @@ export interface ParallelStream<A extends unknown[], T, R, G = Generator<T, R, a
   local(...args: A): G;
   /** Loads its code in every worker, so that the first call does not wait for it. */
   warm(): Promise<void>;
+  /** Id of its task: `path/from/root.ts#name`. */
   readonly id: string;
+  /** For people: the option `name`, or the name of the function. */
   readonly name: string;
+  /** Parameters before the first one that may be left out, as of any function. */
   readonly length: number;
 }
 

@@ -35,10 +35,11 @@ test("AggregateError, and errors that refer to each other", () => {
 });
 
 test("DOMException", () => {
-  const source = new DOMException("stop", "AbortError");
+  const source = Object.assign(new DOMException("stop", "AbortError"), { url: "/users", tries: 3 });
   const copy = roundTrip({ source }).source;
   expect(copy).toBeInstanceOf(DOMException);
   expect([copy.name, copy.message, copy.code, copy.stack]).toEqual(["AbortError", "stop", 20, source.stack]);
+  expect([copy.url, copy.tries]).toEqual(["/users", 3]);
 });
 
 test("a changed or missing message, name and stack", () => {

@@ -4,7 +4,6 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import * as mp from "../../dist/runtime-ts/src";
 import { makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
 import { threaded } from "../support/backends";
 import { ROOT } from "../support/chunks";
@@ -64,11 +63,4 @@ test.each(cases)("$name ($backend)", async ({ name, backend, prints }) => {
   });
   expect({ code: run.code, hung: run.hung, stderr: run.stderr }).toEqual({ code: 0, hung: false, stderr: "" });
   expect(run.stdout.trimEnd().split("\n")).toEqual(prints);
-});
-
-test("the reference names everything that the package exports", () => {
-  const page = fs.readFileSync(path.join(ROOT, "docs", "reference.md"), "utf8");
-  const inner = new Set(["Scope", "MapHandle", "default"]);
-  const exported = Object.keys(mp);
-  expect(exported.filter((name) => !inner.has(name) && !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
 });

@@ -25,6 +25,9 @@ const twice = parallel((point: Point) => new Point(point.x * 2, point.sum));
 const fail = parallel((text: string) => {
   throw new RangeError(text, { cause: "because" });
 });
+const aborted = parallel(() => {
+  throw new DOMException("no more", "AbortError");
+});
 const later = parallel(async (ms: number) => {
   await new Promise((resolve) => setTimeout(resolve, ms));
   return "late";
@@ -79,6 +82,8 @@ const checks: Record<string, () => Promise<void>> = {
     assert((await fill(new Uint8Array(1 << 20))) === 1 << 20, "a large buffer");
     const error = await rejects(fail("thrown"), RangeError);
     assert(error.message === "thrown" && error.cause === "because", "an error");
+    const abort = await rejects(aborted(), DOMException);
+    assert(abort.name === "AbortError" && abort.message === "no more", "a DOMException");
   },
   limits: async () => {
     await rejects(forever.with({ timeout: 50, grace: 10 })(), TimeoutError);

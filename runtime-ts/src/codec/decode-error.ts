@@ -46,5 +46,6 @@ function decodeDOMException(d: Decoder): Error {
   d.references[slot] = exception;
   if (typeof stack === "string") hidden(exception, "stack", stack);
   if (hasCause) hidden(exception, "cause", d.value());
+  d.pairs(exception, true);
   return exception;
 }

@@ -105,4 +105,8 @@ export function encodeDOMException(e: Encoder, exception: DOMException): void {
   const hasCause = hasOwn.call(exception, "cause");
   e.value(hasCause);
   if (hasCause) part(e, exception.cause, ".cause");
+  e.namedValues(
+    exception as unknown as Record<string, unknown>,
+    Object.keys(exception).filter((key) => key !== "stack" && key !== "cause"),
+  );
 }

@@ -118,7 +118,8 @@ export function hasKind(value: object, kind: Kind): boolean {
     case Kind.View:
       return ArrayBuffer.isView(value);
     case Kind.Error:
-      return types.isNativeError(value);
+      // From Node 22 on, a DOMException is a native error too; its message and name are not where an error has them.
+      return types.isNativeError(value) && !isDOMException(value);
     case Kind.DOMException:
       return isDOMException(value);
     default:

@@ -90,6 +90,8 @@ type TypedArrayConstructor<T> = {
  * Copies bytes into memory that all threads see; passing the result to a task copies nothing.
  * @param x an ArrayBuffer (gives a SharedArrayBuffer), or a typed array or DataView (gives one of the same type; a Buffer gives a Uint8Array).
  *   What is shared already is returned as it is
+ * @returns the shared copy
+ * @throws TransferError for anything else
  */
 export function share(x: ArrayBuffer): SharedArrayBuffer;
 export function share<T extends Bytes>(x: T): T;
@@ -116,7 +118,9 @@ function copyShared(bytes: Uint8Array): SharedArrayBuffer {
 
 /**
  * A zeroed typed array in memory that all threads see.
+ * @param constructor `Float64Array`, `Int32Array`, …
  * @param length number of elements
+ * @returns the array
  * @throws TypeError when `constructor` is none of a typed array; RangeError for a bad length
  */
 export function sharedArray<T>(constructor: TypedArrayConstructor<T>, length: number): T {

@@ -7,6 +7,7 @@
  */
 import type { Writer } from "../codec/writer";
 
+/** What runs tasks: Rust, worker threads that TypeScript schedules, or the calling thread. */
 export type BackendKind = "native" | "typescript" | "inline";
 
 /** How a task ended. Exactly one of these is decided for each task, once. */

@@ -14,6 +14,7 @@ import type { HostBuild } from "./esbuild-build";
 import { Questions } from "./esbuild-questions";
 import { EsbuildSettings } from "./esbuild-settings";
 
+/** Options of the esbuild plugin. */
 export interface EsbuildPluginOptions {
   /** Whether packages go into the chunks. Default: as the host build does with its own output. */
   packages?: "external" | "bundle";
@@ -23,7 +24,11 @@ export interface EsbuildPluginOptions {
 
 const NAME = "makeparallel";
 
-/** @returns the plugin; it should stand first in `plugins`, because esbuild asks only the first plugin that has an answer for a file's text */
+/**
+ * Makes the plugin for esbuild.
+ * @param options what goes into the chunks
+ * @returns the plugin; it should stand first in `plugins`, because esbuild asks only the first plugin that has an answer for a file's text
+ */
 export function makeparallel(options: EsbuildPluginOptions = {}): esbuild.Plugin {
   return { name: NAME, setup: (build) => setUp(build, options) };
 }

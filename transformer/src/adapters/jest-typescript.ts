@@ -14,6 +14,7 @@ import { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
 import { packageVersion } from "./version";
 
+/** Part of ts-jest's cache keys. */
 export const name = "makeparallel";
 
 /** Part of ts-jest's cache keys. */
@@ -31,6 +32,12 @@ interface FactoryOptions {
 
 const projects = new Map<string, UnbuiltProject>();
 
+/**
+ * Called by ts-jest.
+ * @param compiler ts-jest's own, which has its settings
+ * @param options what goes into the chunks
+ * @returns the transformer that ts-jest runs before the compiler's own
+ */
 export function factory({ configSet }: TsJestCompiler, options: FactoryOptions = {}): ts.TransformerFactory<ts.SourceFile> {
   const { compilerModule: ts } = configSet;
   const rootDir = configSet.rootDir ?? configSet.cwd ?? process.cwd();

@@ -18,6 +18,7 @@ import { type UnbuiltFile, UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
 import { packageVersion } from "./version";
 
+/** Options beside the transform's name in jest's configuration. */
 export interface JestTransformOptions {
   /** Another transform that compiles what this one has put stubs into: its name or path, alone or with its options. Default: TypeScript. */
   with?: string | [string, object];
@@ -186,7 +187,11 @@ function inlineMap(code: string): unknown {
   return match ? JSON.parse(Buffer.from(match[1], "base64").toString("utf8")) : undefined;
 }
 
-/** Called by jest with the options beside the transform's name. */
+/**
+ * Called by jest.
+ * @param options those beside the transform's name
+ * @returns the transform
+ */
 export function createTransformer(options: JestTransformOptions = {}): object {
   const transformer = new JestTransformer(options ?? {});
   return {
@@ -196,4 +201,5 @@ export function createTransformer(options: JestTransformOptions = {}): object {
   };
 }
 
+/** What jest loads. */
 export default { createTransformer };

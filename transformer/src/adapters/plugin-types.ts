@@ -16,6 +16,7 @@ export interface UnpluginOptions {
 
 /** A plugin for `plugins` of Vite, Rollup or Rolldown. Its hooks are the bundler's business. */
 export interface RollupPlugin {
+  /** `makeparallel`. */
   readonly name: string;
 }
 

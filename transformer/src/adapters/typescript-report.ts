@@ -13,8 +13,11 @@ import type { TypeScript } from "../core";
 
 /** What ts-patch passes as the third argument. `diagnostics` are those that its program has been given so far. */
 export interface PluginExtras {
+  /** The compiler that runs. */
   ts: TypeScript;
+  /** Has the build fail with an error. */
   addDiagnostic?(diagnostic: ts.Diagnostic): void;
+  /** Those that the program has been given so far. */
   diagnostics?: ts.Diagnostic[];
 }
 

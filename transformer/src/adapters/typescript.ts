@@ -43,6 +43,10 @@ const builds = new WeakMap<ts.Program, ProgramBuild>();
 /**
  * As a source transformer: `{ "transform": "makeparallel/transformer" }`. With `"transformProgram": true` beside it ts-patch calls this when a program
  * is made, not when one is emitted, so that `noEmit` gives diagnostics in incremental builds and watches, which then emit nothing at all.
+ * @param program the compiler's
+ * @param config the entry in tsconfig's `plugins`
+ * @param extras what ts-patch passes along: the compiler, and where diagnostics go
+ * @returns the transformer, or, as a program transformer, the program
  */
 export default function transformer(
   program: ts.Program,
