@@ -194,6 +194,26 @@ test("packages: the plugin's option wins over the host's", async () => {
   expect(await run(workspace, "out/main.js")).toBe("MP_CHUNK");
 });
 
+test("import() of a file of the project finds it in the chunks, packages in the bundle or not", async () => {
+  const workspace = project("import-of-a-file", {
+    "tsconfig.json": { compilerOptions: { paths: { "@app/*": ["./src/*"] } } },
+    "src/main.ts": `import { parallel } from "makeparallel";
+const load = parallel(async () => {
+  const [{ factor }, aliased, { default: dual }] = await Promise.all([import("./factor"), import("@app/factor"), import("fixture-dual")]);
+  return [factor(), aliased.factor(), dual];
+});
+void load().then((value) => console.log(value.join()), (error) => console.log(error));
+`,
+  });
+  for (const packages of ["external", "bundle"]) {
+    await build(
+      workspace,
+      `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", packages: "${packages}", outdir: "out/${packages}" }`,
+    );
+    expect(await run(workspace, `out/${packages}/main.js`)).toBe("10,10,dual by import");
+  }
+});
+
 test("another plugin's resolution of project modules is followed", async () => {
   const workspace = project("plugins", { "src/main.ts": main.replace("./factor", "virtual:factor") });
   const other = `{ name: "other", setup(build) { build.onResolve({ filter: /^virtual:/ }, () => ({ path: ${JSON.stringify(workspace.file("src/factor.ts"))} })); } }`;

@@ -153,24 +153,24 @@ async function resolveImport(
   }
   if (specifier.endsWith(".node")) return external();
   if (options.packages === "external") {
-    // Inside a project every module is a slice, so what is left is a package or a path that only exists at run time.
-    if (args.namespace === SLICE) return external();
-    return isBareSpecifier(specifier) ? external() : undefined;
+    if (args.namespace !== SLICE) return isBareSpecifier(specifier) ? external() : undefined;
+    // What is imported at the top of a slice is another slice, so what is left is a package, or a call that names a file: a bundler has that in its bundle.
+    if (kind === "import-statement" || options.dynamicProjectImports !== "bundle") return external();
   }
   if (matchesExternal(specifier, options.external)) return external();
   looks();
+  const staysOutside = (file: string | undefined): boolean =>
+    file !== undefined && (file.endsWith(".node") || (options.packages === "external" && /[\\/]node_modules[\\/]/.test(file)));
   const asked = await options.resolve?.(specifier, importer, kind);
-  if (asked) {
-    return asked.external
-      ? { path: externalKey({ ...args, path: asked.path ?? specifier }, importer, options, externals), external: true }
-      : asked;
-  }
+  if (asked?.external)
+    return { path: externalKey({ ...args, path: asked.path ?? specifier }, importer, options, externals), external: true };
+  if (asked) return staysOutside(asked.path) ? external() : asked;
   const found = await build.resolve(specifier, { kind, importer, resolveDir: args.resolveDir, pluginData: RESOLVING });
   if (found.errors.length > 0) {
     // As esbuild itself has it: what is missing behind `require` in a `try` may be missing.
     return kind === "import-statement" ? { errors: found.errors, warnings: found.warnings } : external();
   }
-  if (found.external || found.path.endsWith(".node")) return external();
+  if (found.external || staysOutside(found.path)) return external();
   return { path: found.path, namespace: found.namespace, suffix: found.suffix, sideEffects: found.sideEffects };
 }
 
