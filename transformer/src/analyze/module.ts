@@ -90,7 +90,7 @@ export class Module {
     readonly file: string,
     readonly text: string,
     root: string,
-    /** `name` in the package.json at the root. */
+    /** `name@version` in the package.json at the root. */
     readonly packageName: string,
     jsxFactories?: readonly string[],
   ) {

@@ -60,8 +60,10 @@ export class Modules {
   private packageName(): string {
     if (this.ownName === undefined) {
       try {
-        const { name } = JSON.parse(this.host.read(path.join(this.host.root, "package.json")) ?? "{}") as { name?: unknown };
-        this.ownName = typeof name === "string" ? name : "";
+        const text = this.host.read(path.join(this.host.root, "package.json")) ?? "{}";
+        const { name, version } = JSON.parse(text) as { name?: unknown; version?: unknown };
+        // Two versions of a package meet in one process as well.
+        this.ownName = typeof name !== "string" ? "" : typeof version === "string" ? `${name}@${version}` : name;
       } catch {
         this.ownName = "";
       }

@@ -28,7 +28,7 @@ function readableName(module: Module, site: TaskSite, names: readonly string[]):
 
 /**
  * Where a task is looked up, its manifest is known; a class is looked up by what arrives, which may come from any package of the program. So its id begins
- * with the package's name: `name:src/file.ts#Class`.
+ * with the package's name and version: `name@1.2.3:src/file.ts#Class`.
  */
 export function classId(module: Module, name: string): string {
   return `${module.packageName === "" ? "" : `${module.packageName}:`}${module.path}#${name}`;
