@@ -96,6 +96,11 @@ export class HostBuild {
     };
   }
 
+  /** Whether this build has put stubs into a file. */
+  hasStubs(file: string): boolean {
+    return (this.#files.results.get(file)?.edits.length ?? 0) > 0;
+  }
+
   #mayHaveMarks(): boolean {
     return this.#hasMet || this.questions.hasMarks;
   }

@@ -10,6 +10,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
+import { builtLibrary } from "./built-library";
 import type { HostBuild } from "./esbuild-build";
 import { Questions } from "./esbuild-questions";
 import { EsbuildSettings } from "./esbuild-settings";
@@ -59,7 +60,11 @@ function setUp(build: esbuild.PluginBuild, options: EsbuildPluginOptions): void 
       return questions.start();
     });
   }
-  build.onResolve({ filter: /^makeparallel(\/|$)/ }, (args) => ({ path: args.path, external: true }));
+  build.onResolve({ filter: /^makeparallel(\/|$)/ }, ({ path, importer, namespace }) => {
+    const library = namespace === "file" && !loaded?.hasStubs(importer) ? builtLibrary(path, importer, settings.root) : undefined;
+    if (library) return { errors: [{ text: library.text, notes: [{ text: library.fix }] }] };
+    return { path, external: true };
+  });
   for (const filter of questions.filters) {
     build.onLoad({ filter, namespace: "file" }, (args) => host().load(args));
   }

@@ -4,6 +4,7 @@
 import * as path from "node:path";
 import { type Manifest, CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import { manifestText, readManifestFile, removeStale } from "../emit/write-output";
+import { builtLibrary } from "./built-library";
 import { UnpluginBuild } from "./unplugin-build";
 import type { UnpluginOptions } from "./plugin-types";
 import type { HostFacts, HostMessage, HostOutput, HostResolution } from "./unplugin-host";
@@ -94,8 +95,12 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
 export const OWN_FILTER = { id: /^makeparallel(?:$|\/)/ };
 
 /** makeparallel itself stays outside: a process must have one instance of it, and it finds its workers beside it. */
-export function externalSelf(source: string): { id: string; external: true } | null {
-  return OWN_FILTER.id.test(source) ? { id: source, external: true } : null;
+export function externalSelf(source: string, importer?: string): { id: string; external: true } | null {
+  if (!OWN_FILTER.id.test(source)) return null;
+  const isInstalled = importer !== undefined && /[\\/]node_modules[\\/]/.test(importer);
+  const library = isInstalled ? builtLibrary(source, importer, "") : undefined;
+  if (library) throw new Error(`makeparallel: ${library.text}. ${library.fix}`);
+  return { id: source, external: true };
 }
 
 export function hostOutput({ dir, file, format = "es", interop }: OutputOptions): HostOutput {

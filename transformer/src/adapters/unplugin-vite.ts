@@ -100,7 +100,7 @@ export function viteHooks(options: UnpluginOptions) {
       resolveId: {
         order: "pre" as const,
         filter: OWN_FILTER,
-        handler: (source: string) => (config?.command === "build" ? externalSelf(source) : null),
+        handler: (source: string, importer?: string) => (config?.command === "build" ? externalSelf(source, importer) : null),
       },
       async buildStart(this: unknown, input?: { input?: unknown }): Promise<void> {
         const context = this as ViteContext;
