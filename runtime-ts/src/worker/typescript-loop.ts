@@ -474,7 +474,10 @@ export class WorkerEnvironment extends Environment {
     Atomics.sub(control, this.runningAt, 1);
     if (Atomics.compareExchange(slots, base + S.State, word, withState(word, State.Done)) === word) {
       memory.note(owner, slot);
-      if (owner !== this.self) memory.wake(owner);
+      if (owner === this.self) return;
+      // The root sleeps more deeply while nobody in it waits for a task; a failure that nobody looks at must be reported all the same.
+      if (owner === 0 && settlement !== Settlement.Fulfilled) memory.callForService(owner);
+      else memory.wake(owner);
     } else {
       memory.freeResult(base);
       Atomics.store(slots, base + S.State, withState(word, State.Returned));
