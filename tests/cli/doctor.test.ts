@@ -97,6 +97,20 @@ describe("setup", () => {
     expect(await codes(linked)).toEqual([]);
   });
 
+  test("a copy in pnpm's store counts when a package leads to it, not when it is a leftover", async () => {
+    const stored = project();
+    const store = "node_modules/.pnpm";
+    stored.write(`${store}/makeparallel@0.0.9/node_modules/makeparallel/package.json`, '{ "name": "makeparallel", "version": "0.0.9" }');
+    expect(await codes(stored)).toEqual([]);
+    fs.mkdirSync(stored.file(`${store}/reports@1.0.0/node_modules`), { recursive: true });
+    fs.symlinkSync(
+      stored.file(`${store}/makeparallel@0.0.9/node_modules/makeparallel`),
+      stored.file(`${store}/reports@1.0.0/node_modules/makeparallel`),
+      "junction",
+    );
+    expect(await codes(stored)).toEqual(["MP4005"]);
+  });
+
   test("TypeScript is absent, too old, or has no API", async () => {
     expect(await codes(project({ "package.json": { ...PACKAGE, devDependencies: {} } }, { installed: ["makeparallel"] }))).toEqual([
       "MP4006",

@@ -207,6 +207,15 @@ describe("package managers", () => {
     expect(project.asked()).toHaveLength(1);
   });
 
+  test("an installation that fails after everything is there does not stop it", async () => {
+    const project = inlineProject(bare);
+    const { code, stdout } = await project.makeparallel(["init"], { PACKAGE_MANAGER_COMPLAINS: "1" });
+    expect(stdout).toMatch(/`npm i makeparallel@\^[\d.]+`: it ended with exit code 1\. What it was to install is there, so init goes on\./);
+    expect(stdout).toMatch(/✓ Done\./);
+    expect(code).toBe(0);
+    expect(project.read("tsconfig.json")).toContain("makeparallel/transformer");
+  });
+
   test("--no-install names the commands and runs none", async () => {
     const project = inlineProject(bare);
     const { code, stdout } = await project.makeparallel(["init", "--no-install"]);

@@ -38,3 +38,5 @@ for (const spec of packages) {
   fs.symlinkSync(package === "makeparallel" ? ROOT : path.join(ROOT, "node_modules", package), link, "junction");
 }
 fs.writeFileSync("package.json", `${JSON.stringify(json, null, /^[ \t]+/m.exec(text)[0])}\n`);
+// As pnpm does when it has left an install script out.
+if (process.env.PACKAGE_MANAGER_COMPLAINS) process.exit(1);

@@ -44,7 +44,7 @@ export async function init(context: CommandContext, options: InitOptions): Promi
 
   const isChange = plan.files.length + plan.installs.length + plan.afterwards.length > 0;
   if (!options.dryRun && isChange) {
-    const problem = apply(context, options, folder, plan) ?? (await finish(context, options, folder, plan, look));
+    const problem = (await apply(context, options, folder, plan, look)) ?? (await finish(context, options, folder, plan, look));
     if (problem !== undefined) {
       out.line();
       out.line(`${out.paint("red", "✗")} ${problem}`);
@@ -64,14 +64,26 @@ export async function init(context: CommandContext, options: InitOptions): Promi
 }
 
 /** Installs. @returns what went wrong */
-function apply(context: CommandContext, options: InitOptions, folder: string, plan: Plan): string | undefined {
+async function apply(
+  context: CommandContext,
+  options: InitOptions,
+  folder: string,
+  plan: Plan,
+  look: () => Promise<{ plan: Plan }>,
+): Promise<string | undefined> {
   if (!options.install) return undefined;
   for (const command of plan.installs) {
     context.out.line();
     context.out.line(context.out.paint("dim", `$ ${commandLine(command)}`));
     const problem = runCommand(command, folder, context.env);
-    if (problem !== undefined)
+    if (problem === undefined) continue;
+    // pnpm fails when it has left an install script out (esbuild's, which is not needed), after it has installed everything.
+    const { installs } = (await look()).plan;
+    if (installs.some((open) => commandLine(open) === commandLine(command)))
       return `\`${commandLine(command)}\` failed: ${problem}. No file was changed by init; run it yourself, then init again.`;
+    context.out.line(
+      `${context.out.paint("yellow", "!")} \`${commandLine(command)}\`: ${problem}. What it was to install is there, so init goes on.`,
+    );
   }
   return undefined;
 }

@@ -68,10 +68,17 @@ export function copiesOf(folder: string, name: string): Installed[] {
     add(path.join(modules, name));
     for (const other of packageFolders(modules)) add(path.join(other, "node_modules", name));
     const store = path.join(modules, ".pnpm");
-    for (const entry of listed(store))
-      if (entry.startsWith(`${name.replace("/", "+")}@`)) add(path.join(store, entry, "node_modules", name));
+    // pnpm's store keeps copies that nothing uses any more: what counts is where a package's dependencies lead.
+    for (const entry of listed(store)) {
+      const place = path.join(store, entry, "node_modules", name);
+      if (isLink(place)) add(place);
+    }
   }
   return [...found.values()];
+}
+
+function isLink(place: string): boolean {
+  return fs.lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 function packageFolders(modules: string): string[] {
