@@ -53,6 +53,24 @@ export function count(): unknown {
 }
 `;
 
+test("the compiler in another tool's process: all errors arrive with the first emit, whatever the tool's own -w means", async () => {
+  const workspace = project("in-process", { files: { "src/a.ts": broken } });
+  workspace.write(
+    "tool.cjs",
+    `const ts = require("typescript");
+const transformer = require("makeparallel/transformer").default;
+const { options, fileNames } = ts.getParsedCommandLineOfConfigFile("tsconfig.json", {}, ts.sys);
+const program = ts.createProgram(fileNames, options);
+const errors = [];
+const before = [transformer(program, {}, { ts, addDiagnostic: (error) => errors.push(error), diagnostics: errors })];
+program.emit(program.getSourceFile(fileNames.find((name) => name.endsWith("main.ts"))), () => {}, undefined, false, { before });
+console.log(errors.map(({ file, code }) => file.fileName.split("/").at(-1) + " " + code).join());
+`,
+  );
+  const ended = await runNode(workspace.file("tool.cjs"), ["-w"], { cwd: workspace.root, limit: 60_000 });
+  expect(ended.stdout + ended.stderr).toBe("a.ts 991005\n");
+});
+
 test("an error fails the build, with code, place and way out, and does not hide the next", async () => {
   const workspace = project("errors", { files: { "src/a.ts": broken, "src/b.ts": broken } });
   const built = await tspc(workspace);

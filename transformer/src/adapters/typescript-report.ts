@@ -35,8 +35,7 @@ export class Reports {
     private readonly program: ts.Program,
   ) {
     const { noEmit, watch, configFilePath } = program.getCompilerOptions();
-    // `-b -w` tells the program nothing.
-    const isWatch = watch === true || ts.sys.args.some((argument) => /^--?w(?:atch)?$/i.test(argument));
+    const isWatch = watch === true || isBuildWatch(ts.sys.args);
     this.#reportsByFile = isWatch && noEmit !== true;
     const config = String(configFilePath);
     this.#kept = keptByConfig.get(config) ?? new Map();
@@ -87,6 +86,11 @@ export class Reports {
     const others = this.#errors.filter((error) => !this.#kept.get(error.file?.fileName ?? "")?.has(keyOf(error)));
     if (others.length > 0) ts.sys.write(format(ts, this.program, others, ts.sys.writeOutputIsTTY?.() === true));
   }
+}
+
+/** `-b -w` tells the program nothing. `tsc` takes `-b` as its first argument only; `-w` alone may be another tool's. */
+function isBuildWatch([first = "", ...others]: readonly string[]): boolean {
+  return /^--?b(?:uild)?$/i.test(first) && others.some((argument) => /^--?w(?:atch)?$/i.test(argument));
 }
 
 /** In a watch: the errors that went with each file's last emit. */
