@@ -103,7 +103,9 @@ export class ExternalModules {
       return types.isModuleNamespaceObject(value) ? markedNamespace(value as object) : nodeNamespace(value);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ERR_REQUIRE_ASYNC_MODULE" && code !== "ERR_REQUIRE_ESM") throw error;
+      // Plug'n'Play serves ES modules out of its archives to `import` only.
+      const archived = code === "ERR_MODULE_NOT_FOUND" && process.versions["pnp"] !== undefined;
+      if (code !== "ERR_REQUIRE_ASYNC_MODULE" && code !== "ERR_REQUIRE_ESM" && !archived) throw error;
       return import(url).then(markedNamespace);
     }
   }

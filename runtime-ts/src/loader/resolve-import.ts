@@ -2,10 +2,11 @@
  * Where an `import` of a package leads, by Node's rules for ES modules ("Resolution and loading algorithm" in Node's documentation of ECMAScript
  * modules), synchronously and from any folder: `import.meta.resolve` only answers for the module that it stands in.
  *
- * Takes: a specifier and the folder that it is resolved from. Gives: a `node:`, `data:` or `file:` URL. Not handled: module hooks of the program.
+ * Takes: a specifier and the folder that it is resolved from. Gives: a `node:`, `data:` or `file:` URL. Yarn's Plug'n'Play is asked where packages are. Not handled:
+ * module hooks of the program.
  */
 import * as fs from "node:fs";
-import { builtinModules } from "node:module";
+import Module, { builtinModules } from "node:module";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -64,17 +65,38 @@ function resolvePackage(specifier: string, folder: string): string {
   if (scope?.json.name === name && scope.json.exports !== undefined)
     return resolveExports(scope.folder, scope.json.exports, subpath, specifier, folder);
 
+  const found = plugAndPlayFolder(name, folder) ?? installedFolder(name, folder);
+  if (found === undefined) throw new ResolveError(`Cannot find package '${name}' from ${folder}`, "ERR_MODULE_NOT_FOUND");
+  const json = readPackage(found);
+  if (json?.exports != null) return resolveExports(found, json.exports, subpath, specifier, folder);
+  if (subpath !== ".") return existing(pathToFileURL(path.join(found, subpath)).href, specifier, folder);
+  return legacyMain(found, json, specifier, folder);
+}
+
+function installedFolder(name: string, folder: string): string | undefined {
   for (let at = folder; ; at = path.dirname(at)) {
     const candidate = path.join(at, "node_modules", name);
-    if (path.basename(at) !== "node_modules" && fs.existsSync(candidate)) {
-      const json = readPackage(candidate);
-      if (json?.exports != null) return resolveExports(candidate, json.exports, subpath, specifier, folder);
-      if (subpath !== ".") return existing(pathToFileURL(path.join(candidate, subpath)).href, specifier, folder);
-      return legacyMain(candidate, json, specifier, folder);
-    }
-    if (at === path.dirname(at)) break;
+    if (path.basename(at) !== "node_modules" && fs.existsSync(candidate)) return candidate;
+    if (at === path.dirname(at)) return undefined;
   }
-  throw new ResolveError(`Cannot find package '${name}' from ${folder}`, "ERR_MODULE_NOT_FOUND");
+}
+
+/** What Yarn's Plug'n'Play adds to Node's `module` where it is in use (https://yarnpkg.com/advanced/pnpapi). */
+interface PlugAndPlay {
+  resolveToUnqualified(request: string, issuer: string, options: { considerBuiltins: boolean }): string | null;
+}
+
+/** The folder of a package in a project that Plug'n'Play resolves; undefined in others. */
+function plugAndPlayFolder(name: string, folder: string): string | undefined {
+  if (process.versions["pnp"] === undefined) return undefined;
+  const { findPnpApi } = Module as unknown as { findPnpApi?: (place: string) => PlugAndPlay | null };
+  const interfaceOf = findPnpApi?.(`${folder}/`);
+  if (interfaceOf == null) return undefined;
+  try {
+    return interfaceOf.resolveToUnqualified(name, `${folder}/`, { considerBuiltins: false }) ?? undefined;
+  } catch (error) {
+    throw new ResolveError((error as Error).message.split("\n", 1)[0]!, "ERR_MODULE_NOT_FOUND");
+  }
 }
 
 function legacyMain(packageFolder: string, json: PackageJson | undefined, specifier: string, folder: string): string {
