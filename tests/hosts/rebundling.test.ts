@@ -46,6 +46,13 @@ function made(before: Map<string, number>, after: Map<string, number>): string[]
   return changed.map((file) => file.replace(/-\w+\.cjs$/, ""));
 }
 
+/** Whether the maps have the project's files as they are now, whatever was made anew. */
+function expectCurrentMaps(workspace: Workspace, folder: string): void {
+  const maps = listFiles(workspace, folder).filter((file) => file.endsWith(".map"));
+  const texts = maps.flatMap((file) => (JSON.parse(workspace.read(`${folder}/${file}`)) as { sourcesContent: string[] }).sourcesContent);
+  for (const { file } of edits) expect(texts).toContain(workspace.read(file));
+}
+
 test("tspc -w", async () => {
   const workspace = project("tspc");
   const compiler = watch(workspace);
@@ -60,6 +67,7 @@ test("tspc -w", async () => {
       expect(after.size).toBe(before.size);
       expect(made(before, after)).toEqual(concerns);
     }
+    expectCurrentMaps(workspace, "dist/parallel-chunks");
   } finally {
     await compiler.stop();
   }
@@ -108,6 +116,7 @@ console.log(JSON.stringify({ made, links, chunks: chunks().size }));
   // Where no slice has changed, nothing is linked; else all slices are (docs/build-speed.md says why).
   const links = [[3], ...edits.map(({ concerns }) => (concerns.length > 0 ? [3] : []))];
   expect(JSON.parse(stdout)).toEqual({ made: edits.map(({ concerns }) => concerns), links, chunks: 4 });
+  expectCurrentMaps(workspace, "out/parallel-chunks");
 }, 200_000);
 
 test("an esbuild context, after edits of what only esbuild reads", async () => {

@@ -254,7 +254,7 @@ class ProgramBuild {
       host: facts.esbuildOptions(),
     };
     // Bundled packages may change without the program knowing.
-    const hash = options.packages === "bundle" ? undefined : hashOf(plan, options);
+    const hash = options.packages === "bundle" ? undefined : hashOf(plan, options, watch.texts);
     if (hash === undefined || watch.bundled?.hash !== hash) {
       const outcome = bundleChunksSync(plan, options, undefined);
       if ("errors" in outcome) {
@@ -275,10 +275,12 @@ class ProgramBuild {
   }
 }
 
-function hashOf(plan: SlicePlan, options: BundleOptions): string {
+function hashOf(plan: SlicePlan, options: BundleOptions, texts: ReadonlyMap<string, string>): string {
   const hash = createHash("sha256");
   const data = [...options.resolutions.values()].filter((resolution) => resolution.kind === "data");
   const contents = data.map(({ file }) => [file, fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs]);
   hash.update(JSON.stringify([[...plan.modules.values()], plan.entries, [...plan.classes], [...options.sources], options.host, contents]));
+  // The maps hold whole files. Where nothing else has changed, the bundler makes only these anew.
+  for (const { file } of plan.modules.values()) hash.update(texts.get(file) ?? "").update("\0");
   return hash.digest("hex");
 }

@@ -15,13 +15,13 @@ import type { SlicePlan, TypeScript } from "../core";
 import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
 import { withComputedImports } from "./computed-imports";
 import { Externals } from "./externals";
-import { digestOf, keepBundle, keptBundle } from "./kept-bundles";
+import { digestOf, keepBundle, keptBundle, type KeptMaps } from "./kept-bundles";
 import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
 import { withoutFailingClasses } from "./optional-classes";
 import { CLASS_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
 import { isImportOfSlice, locateInSource } from "./messages";
-import { finishMap } from "./source-maps";
+import { type FinishedMap, finishMap, type SourceOrigin, SourceTexts } from "./source-maps";
 
 export interface Bundle {
   /** Chunks and their maps, by file name. */
@@ -104,6 +104,14 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     // Files that esbuild's `file` and `copy` loaders put beside the chunks.
     if (!name.endsWith(".cjs") && !name.endsWith(".cjs.map")) files.set(name, (outputs.get(name) as esbuild.OutputFile).contents);
   }
+  const texts = new SourceTexts();
+  const maps: KeptMaps["maps"] = new Map();
+  const origin: SourceOrigin = {
+    folder: options.folder,
+    base: options.folder,
+    fileOfSource: slices.fileOfSource,
+    isProjectFile: (file) => !/[\\/]node_modules[\\/]/.test(file),
+  };
   for (const name of names) {
     const output = meta.get(name) as esbuild.Metafile["outputs"][string];
     const { chunk, dynamicImports } = describe(output, externals);
@@ -111,24 +119,17 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     const made = await convert(ts, { name, code: (outputs.get(name) as esbuild.OutputFile).text, map, dynamicImports, target });
     const code = Buffer.from(made.code);
     files.set(name, code);
-    files.set(
-      `${name}.map`,
-      Buffer.from(
-        finishMap(made.map, {
-          folder: options.folder,
-          base: options.folder,
-          fileOfSource: slices.fileOfSource,
-          isProjectFile: (file) => !/[\\/]node_modules[\\/]/.test(file),
-        }),
-      ),
-    );
+    const finish = (): FinishedMap => finishMap(made.map, origin, texts);
+    const finished = finish();
+    files.set(`${name}.map`, Buffer.from(finished.json));
+    maps.set(`${name}.map`, { files: finished.files, finish });
     manifest.chunks[name] = { sha256: createHash("sha256").update(code).digest("hex"), ...chunk, async: made.async, map: `${name}.map` };
     const entry = output.entryPoint?.slice(output.entryPoint.indexOf(":") + 1);
     if (entry !== undefined) chunkOfEntry.set(entry, name);
   }
   describeEntries(plan, options, chunkOfEntry, manifest);
   const bundle: Bundle = { files, manifest, warnings: result.warnings, inputs: realInputs(result.metafile, options.root) };
-  keepBundle(options, slices.hasLooked() || bundle.inputs.length > 0 ? undefined : digest, bundle);
+  keepBundle(options, slices.hasLooked() || bundle.inputs.length > 0 ? undefined : digest, bundle, { texts, maps });
   return bundle;
 }
 

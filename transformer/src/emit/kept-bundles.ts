@@ -2,7 +2,7 @@
  * The last bundle of each manifest, for the builds of a watch mode in which no slice has changed: most edits concern no task.
  *
  * Kept is only what came of the plan and the options alone, so that equal ones give an equal bundle: where esbuild looked for a package or read a file, that may
- * have changed as well.
+ * have changed as well. The maps alone hold more, the text of whole files, and are finished again where that has changed.
  */
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
@@ -11,22 +11,38 @@ import type { SlicePlan } from "../core";
 import type { Bundle } from "./bundle";
 import type { BundleOptions } from "./options";
 import { formatOf } from "./slice-plugin";
+import type { FinishedMap, SourceTexts } from "./source-maps";
 
-const kept = new Map<string, { digest: string; bundle: Bundle }>();
+/** What the maps of a bundle are made of. */
+export interface KeptMaps {
+  texts: SourceTexts;
+  /** By file name: the absolute paths of its sources, and how it is finished. */
+  maps: Map<string, { files: readonly string[]; finish: () => FinishedMap }>;
+}
+
+const kept = new Map<string, { digest: string; bundle: Bundle; maps: KeptMaps }>();
 const LIMIT = 20;
 
 /** @param digest of {@link digestOf} */
 export function keptBundle(options: BundleOptions, digest: string | undefined): Bundle | undefined {
   const last = kept.get(placeOf(options));
-  return last?.digest === digest ? last?.bundle : undefined;
+  if (!last || last.digest !== digest) return undefined;
+  const { texts, maps } = last.maps;
+  const changed = texts.refresh();
+  if (changed.size === 0) return last.bundle;
+  const files = new Map(last.bundle.files);
+  for (const [name, { files: sources, finish }] of maps) {
+    if (sources.some((file) => changed.has(file))) files.set(name, Buffer.from(finish().json));
+  }
+  return (last.bundle = { ...last.bundle, files });
 }
 
-export function keepBundle(options: BundleOptions, digest: string | undefined, bundle: Bundle): void {
+export function keepBundle(options: BundleOptions, digest: string | undefined, bundle: Bundle, maps: KeptMaps): void {
   const place = placeOf(options);
   kept.delete(place);
   if (digest === undefined) return;
   if (kept.size >= LIMIT) kept.clear();
-  kept.set(place, { digest, bundle });
+  kept.set(place, { digest, bundle, maps });
 }
 
 function placeOf({ root, folder, key }: BundleOptions): string {

@@ -1,11 +1,12 @@
 /**
  * The last step of a chunk's map: sources become real files, relative to the map, and positions that no source has go.
  *
- * Takes: a map whose sources are esbuild's names, and what stands behind them. Gives: a map that can be moved together with the sources. Text of
+ * Takes: a map whose sources are esbuild's names, what stands behind them, and their texts. Gives: a map that can be moved together with the sources. Text of
  * project files is included, so that a debugger shows it wherever the output goes; that of packages is not.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { remembered } from "../analyze/remembered";
 import { decoded, encoded, GENERATED, type RawSourceMap } from "./chunk-format";
 import { lineStarts, type Segment } from "./mapped-text";
 import { portableRelative, toSlashes } from "./paths";
@@ -19,7 +20,35 @@ export interface SourceOrigin {
   isProjectFile(file: string): boolean;
 }
 
-export function finishMap(map: RawSourceMap, origin: SourceOrigin): string {
+/** Texts of files, as they were when each was first asked for. */
+export class SourceTexts {
+  private readonly known = new Map<string, string | undefined>();
+
+  /** @returns undefined when it can't be read */
+  of(file: string): string | undefined {
+    return remembered(this.known, file, () => readText(file));
+  }
+
+  /** Looks again. @returns the files that have another text by now */
+  refresh(): Set<string> {
+    const changed = new Set<string>();
+    for (const [file, text] of this.known) {
+      const now = readText(file);
+      if (now === text) continue;
+      this.known.set(file, now);
+      changed.add(file);
+    }
+    return changed;
+  }
+}
+
+export interface FinishedMap {
+  json: string;
+  /** Absolute paths of its sources, in their order. */
+  files: string[];
+}
+
+export function finishMap(map: RawSourceMap, origin: SourceOrigin, texts: SourceTexts): FinishedMap {
   const sources: string[] = [];
   const contents: (string | null)[] = [];
   const lineCounts: number[] = [];
@@ -32,7 +61,7 @@ export function finishMap(map: RawSourceMap, origin: SourceOrigin): string {
       index = sources.length;
       indexOf.set(file, index);
       sources.push(toSlashes(portableRelative(origin.folder, file)));
-      const text = readText(file);
+      const text = texts.of(file);
       contents.push(text !== undefined && origin.isProjectFile(file) ? text : null);
       lineCounts.push(text === undefined ? Infinity : lineStarts(text).length);
     }
@@ -47,7 +76,8 @@ export function finishMap(map: RawSourceMap, origin: SourceOrigin): string {
       return segment.length === 5 ? [segment[0], source, segment[2], segment[3], segment[4]] : [segment[0], source, segment[2], segment[3]];
     }),
   );
-  return JSON.stringify({ version: 3, sources, sourcesContent: contents, names: map.names, mappings: encoded(mappings) });
+  const json = JSON.stringify({ version: 3, sources, sourcesContent: contents, names: map.names, mappings: encoded(mappings) });
+  return { json, files: [...indexOf.keys()] };
 }
 
 function readText(file: string): string | undefined {
