@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use napi::sys;
 
 use super::jobs::{Alive, Calls, execute};
-use super::port::Port;
+use super::port::{NO_ROOM, Port};
 use super::report::report_one;
 use super::transit::{bury_dead_stores, duration};
 use super::value::{Outcome, enter, from_int, index};
@@ -49,7 +49,7 @@ enum Waited {
 /// Added to a result when there are other records to [`drain`](super::report::drain), so that who waits again and again need not ask.
 const MORE: i32 = 8;
 
-/// `block(slot, ms, depth) → Waited`, plus `MORE`, plus 16 for each record that was written (the last progress, the settlement).
+/// `block(slot, ms, depth) → NO_ROOM`, or `Waited`, plus `MORE`, plus 16 for each record that was written (the last progress, the settlement).
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -57,6 +57,9 @@ pub unsafe extern "C" fn block(env: sys::napi_env, info: sys::napi_callback_info
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [slot, ms, depth]: [_; 3]| {
+            let Some(depth) = port.room_for_reports(index(env, depth)?) else {
+                return from_int(env, NO_ROOM);
+            };
             let Some(task) = port.task(index(env, slot)?) else {
                 // A push that was made after the termination has come to nothing.
                 let waited = if port.breathe() {
@@ -82,7 +85,7 @@ pub unsafe extern "C" fn block(env: sys::napi_env, info: sys::napi_callback_info
                 }
             };
             let records = if waited == Waited::Settled {
-                report_one(port, index(env, depth)?, &task)?
+                report_one(port, depth, &task)?
             } else {
                 0
             };

@@ -130,6 +130,7 @@ unsafe fn open_port(
             breathe: reference(env, breathe)?,
             worker: side,
             closed: Cell::new(false),
+            stack_top: Cell::new(port::stack_address()),
         }));
         // Runs when the environment ends, after its last JavaScript.
         value::check(sys::napi_add_env_cleanup_hook(env, Some(on_env_end), port.cast()))?;

@@ -48,9 +48,44 @@ pub struct Port {
     /// Present in a worker.
     pub worker: Option<WorkerSide>,
     pub closed: Cell<bool>,
+    /// The highest address of this thread's stack that a call has been seen at: as good as its beginning.
+    pub stack_top: Cell<usize>,
+}
+
+/// From so many bytes of stack on, who takes a record makes sure first that there is room for telling it. V8's own limit is not to be had, and is nearly 1 MB
+/// on a main thread.
+const HIGH_STACK: usize = 128 * 1024;
+/// Added to the depth by who has made sure. Without it, and on a high stack, the call comes back with [`NO_ROOM`].
+const WITH_ROOM: usize = 1 << 20;
+pub const NO_ROOM: i32 = -1;
+
+/// Where the stack is now, roughly.
+pub fn stack_address() -> usize {
+    let here = 0_u8;
+    std::hint::black_box(&raw const here).addr()
 }
 
 impl Port {
+    /// Whether the stack may be near its end. (It grows downwards on every platform that Node runs on.)
+    pub fn is_high(&self) -> bool {
+        let (top, here) = (self.stack_top.get(), stack_address());
+        if here > top {
+            self.stack_top.set(here);
+        }
+        top.saturating_sub(here) > HIGH_STACK
+    }
+
+    /// What the `depth` of a call that reports stands for. None: the stack is high and nobody has looked whether there is room, so that nothing is to be taken.
+    pub fn room_for_reports(&self, depth: usize) -> Option<usize> {
+        if depth >= WITH_ROOM {
+            Some(depth - WITH_ROOM)
+        } else if self.is_high() {
+            None
+        } else {
+            Some(depth)
+        }
+    }
+
     pub fn out(&self) -> Outcome<&Area> {
         if self.closed.get() {
             return Err(Fault::Message("makeparallel: the pool has been closed".into()));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use super::port::Port;
+use super::port::{NO_ROOM, Port};
 use super::transit;
 use super::value::{Area, Fault, Outcome, enter, from_int, index, new_array_buffer, nothing};
 use crate::payload::Payload;
@@ -115,7 +115,7 @@ pub fn report_one(port: &Port, depth: usize, task: &Arc<Task>) -> Outcome<i32> {
     Ok(writer.count)
 }
 
-/// `drain(depth) → number of records in that depth's area`. 0: nothing more for the moment.
+/// `drain(depth) → NO_ROOM`, or the number of records in that depth's area. 0: nothing more for the moment.
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -126,7 +126,10 @@ pub unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info
             if port.closed.get() {
                 return from_int(env, 0);
             }
-            let mut writer = Writer::new(port, index(env, depth)?)?;
+            let Some(depth) = port.room_for_reports(index(env, depth)?) else {
+                return from_int(env, NO_ROOM);
+            };
+            let mut writer = Writer::new(port, depth)?;
             port.mailbox.answer_wake();
             let mut progressed = port.progressed.borrow_mut();
             if progressed.is_empty() {
@@ -211,7 +214,7 @@ pub unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info)
     }
 }
 
-/// `cancel(slot, grace, depth) → 1 and one record, or 0 when it had been settled otherwise`.
+/// `cancel(slot, grace, depth) → NO_ROOM`, or 1 and one record, or 0 when it had been settled otherwise`.
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -219,6 +222,9 @@ pub unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_inf
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
         enter(env, info, |port, [slot, grace, depth]: [_; 3]| {
+            let Some(depth) = port.room_for_reports(index(env, depth)?) else {
+                return from_int(env, NO_ROOM);
+            };
             let Some(task) = port.task(index(env, slot)?) else {
                 return from_int(env, 0);
             };
@@ -226,7 +232,7 @@ pub unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_inf
             if port.pool.cancel(&task, grace).is_none() {
                 return from_int(env, 0);
             }
-            from_int(env, report_one(port, index(env, depth)?, &task)?)
+            from_int(env, report_one(port, depth, &task)?)
         })
     }
 }

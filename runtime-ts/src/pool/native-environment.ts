@@ -47,18 +47,22 @@ const BACKLOG_LIMIT = 4096;
 
 const NO_OPTIONS: PushOptions = {};
 
-/** Nested waits from which on the stack may be near its end. */
-const DEEP = 16;
-/** Words of stack that running a task and telling a sink may take, and more. */
-const ROOM: undefined[] = new Array<undefined>(8192).fill(undefined);
+/** What a call answers that would take records, on a stack that may be near its end; and what is added to its depth once that has been looked at. As in runtime-native/src/binding/port.rs. */
+const NO_ROOM = -1;
+const WITH_ROOM = 1 << 20;
+/** Words of stack that telling a sink may take, and more. */
+const ROOM_TO_TELL: undefined[] = new Array<undefined>(8192).fill(undefined);
+/** The same for running a task; and for waiting, since the event loop may turn meanwhile, and what is delivered in there needs room itself. */
+const ROOM_TO_WAIT: undefined[] = new Array<undefined>(12_288).fill(undefined);
 
 /**
- * Throws where the stack has no room for as many arguments as `ROOM` has words. Recursion would not tell: how large its frames are depends on what V8
+ * A record that has been taken must be told to its sink. Where the stack could end in between, a call fails before it takes anything: this throws where
+ * the stack has no room for as many arguments as `room` has words. Recursion would not tell: how large its frames are depends on what V8
  * has made of it.
  * @throws RangeError
  */
-function ensureStack(): void {
-  noop(...ROOM);
+function ensureStack(room: undefined[]): void {
+  noop(...room);
 }
 
 function noop(..._values: unknown[]): void {}
@@ -171,7 +175,17 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     }
     const slot = this.occupy(sink);
     const ticket = this.tickets[slot]!;
-    const wants = this.port.push(slot, index, writer.length);
+    let wants;
+    try {
+      wants = this.port.push(slot, index, writer.length);
+    } catch (error) {
+      // Not a call from here on, as in `occupy`.
+      this.sinks[slot] = undefined;
+      this.tickets[slot] = ticket + SLOTS;
+      this.free[this.free.length] = slot;
+      this.pending--;
+      throw error;
+    }
     writer.reset();
     if (wants !== 0) this.wantWorker();
     return ticket;
@@ -207,20 +221,29 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     const slot = this.occupy(sink);
     const ticket = this.tickets[slot]!;
     const { priority = 0, timeout = Infinity, grace = this.grace, inputs = null } = options;
-    const wants = this.port.pushWith(
-      slot,
-      index,
-      writer === null ? null : writer.bytes,
-      writer === null ? 0 : writer.length,
-      writer === null ? null : writer.attachments,
-      writer === null ? null : writer.transfers,
-      priority,
-      timeout,
-      grace,
-      unusual.after,
-      inputs,
-      unusual.pinned,
-    );
+    let wants;
+    try {
+      wants = this.port.pushWith(
+        slot,
+        index,
+        writer === null ? null : writer.bytes,
+        writer === null ? 0 : writer.length,
+        writer === null ? null : writer.attachments,
+        writer === null ? null : writer.transfers,
+        priority,
+        timeout,
+        grace,
+        unusual.after,
+        inputs,
+        unusual.pinned,
+      );
+    } catch (error) {
+      this.sinks[slot] = undefined;
+      this.tickets[slot] = ticket + SLOTS;
+      this.free[this.free.length] = slot;
+      this.pending--;
+      throw error;
+    }
     writer?.reset();
     if (wants !== 0) this.wantWorker();
     return ticket;
@@ -232,17 +255,15 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   }
 
   private occupy(sink: TaskSink): number {
-    this.pending++;
-    const free = this.free.pop();
-    if (free !== undefined) {
-      this.sinks[free] = sink;
-      return free;
+    // What can fail where the stack is about to end comes before anything is written: of what follows nothing is a call.
+    const slot = this.free.length === 0 ? this.sinks.length : this.free.pop()!;
+    if (slot === this.sinks.length) {
+      if (slot >= SLOTS) throw new RangeError(`More than ${SLOTS} tasks are pending.`);
+      this.tickets[slot] = slot;
+      this.marks[slot] = 0;
     }
-    const slot = this.sinks.length;
-    if (slot >= SLOTS) throw new RangeError(`More than ${SLOTS} tasks are pending.`);
-    this.sinks.push(sink);
-    this.tickets.push(slot);
-    this.marks.push(0);
+    this.sinks[slot] = sink;
+    this.pending++;
     return slot;
   }
 
@@ -294,7 +315,11 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     this.depth = depth + 1;
     try {
       for (;;) {
-        const count = this.port.drain(depth);
+        let count = this.port.drain(depth);
+        if (count === NO_ROOM) {
+          ensureStack(ROOM_TO_TELL);
+          count = this.port.drain(depth + WITH_ROOM);
+        }
         if (count === 0) return;
         this.report(reports, count);
       }
@@ -315,6 +340,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
    * A sink has called what looks for news (a caller's `retry.when` may, or the source of a map): first those that came before, which the addon does not know any more.
    */
   private tellRest(): void {
+    ensureStack(ROOM_TO_TELL);
     for (let i = 0; i < this.depth; i++) {
       const reports = this.reports[i]!;
       if (reports.left === 0) continue;
@@ -399,13 +425,15 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     const slot = ticket & SLOT_MASK;
     for (let left = ms; this.isPending(ticket); left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now())) {
       const { depth } = this;
-      // A record that has been taken must be told to its sink. Where the stack could end in between, this call fails before it takes anything.
-      if (depth > DEEP) ensureStack();
       const reports = this.reportsOf(depth);
       this.depth = depth + 1;
       let result: number;
       try {
         result = this.port.block(slot, left, depth);
+        if (result === NO_ROOM) {
+          ensureStack(ROOM_TO_WAIT);
+          result = this.port.block(slot, left, depth + WITH_ROOM);
+        }
         // Its last progress, if that has not been told, and its settlement.
         this.report(reports, result >> WAITED_BITS);
       } finally {
@@ -440,7 +468,12 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     const reports = this.reportsOf(depth);
     this.depth = depth + 1;
     try {
-      const count = this.port.cancel(ticket & SLOT_MASK, grace < 0 ? this.grace : grace, depth);
+      const ms = grace < 0 ? this.grace : grace;
+      let count = this.port.cancel(ticket & SLOT_MASK, ms, depth);
+      if (count === NO_ROOM) {
+        ensureStack(ROOM_TO_TELL);
+        count = this.port.cancel(ticket & SLOT_MASK, ms, depth + WITH_ROOM);
+      }
       if (count > 0) this.report(reports, count);
       return count > 0;
     } finally {

@@ -99,7 +99,32 @@ export const inATask: FaultGroup = {
       const deeper = (n: number): number => deeper(n + 1) + 1;
       return deeper(0);
     },
+    /** Waits for tasks of its own on every level of a recursion that has come to the end of the stack, until some have been waited for. */
+    waitsWhereTheStackEnds: (count: number) => {
+      let left = count;
+      const go = (a: number, b: number, c: number): number => {
+        let depth = 0;
+        try {
+          depth = go(b, c, a) + 1;
+        } catch {
+          // Here it was full.
+        }
+        if (left > 0) {
+          try {
+            if (T["later"](1, "later").get() === "later") left--;
+          } catch {
+            // Not yet.
+          }
+        }
+        return depth;
+      };
+      return go(1, 2, 3) > 0 && left;
+    },
     overflowsNested: (): number => T["overflowsNested"]().get() + 1,
+    later: async (ms: number, value: unknown) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return value;
+    },
     forever: () => {
       for (;;);
     },
@@ -335,9 +360,29 @@ export const inATask: FaultGroup = {
     "a stack overflow through nested calls": {
       // The innermost call's get() has failed, so that nobody looks at that call's own failure.
       stderr: /^$|Maximum call stack/,
+      // What fails on one worker ends others, so this takes its time on a machine with much else to do.
+      run: { limit: 50_000 },
       main: `await assert.rejects(T.overflowsNested(), RangeError);
         assert.strictEqual(await T.add(1, 2), 3);
         assert.strictEqual(T.add(1, 2).get(), 3);`,
+      outcome: ["RangeError"],
+    },
+    "get() where the stack is about to end": {
+      main: `for (let i = 0; i < 3; i++) {
+          assert.strictEqual(T.waitsWhereTheStackEnds(4).get(), 0);
+          assert.strictEqual(T.add(i, 2).get(), i + 2);
+        }
+        if (mp.stats().backend === "native") {
+          const handles = [];
+          let left = 4;
+          const go = (a, b, c) => {
+            try { go(b, c, a); } catch {}
+            if (left === 0) return;
+            try { handles.push(T.later(1, left)); handles.at(-1).get(); left--; } catch {}
+          };
+          go(1, 2, 3);
+          await Promise.all(handles);
+        }`,
       outcome: ["RangeError"],
     },
     "a task settles its promise twice": {
