@@ -13,6 +13,7 @@ import { insidePendingTask } from "./inside";
 import { requireWorkers } from "./permissions";
 import { checkKeys, checkMs } from "./options";
 import { OWN_FOLDER } from "./own-folder";
+import { workerFile } from "./worker/entry-file";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
 
 /** Folder of the compiled runtime, where workers read their code. */
@@ -171,7 +172,11 @@ function startBackend(): Backend {
     initializer,
   };
   const kind = configured.backend ?? kindFromEnvironment();
-  if (kind !== "inline") requireWorkers(PACKAGE);
+  if (kind !== "inline") {
+    requireWorkers(PACKAGE);
+    // Before anything is said of the backends: it throws where the package's files are not around this one.
+    workerFile("typescript-worker");
+  }
   backend = createBackend(kind, options);
   return backend;
 }
@@ -192,7 +197,7 @@ function createBackend(kind: BackendKind | undefined, options: BackendOptions): 
   if ("path" in found) return native.createNativeBackend(options);
   if (kind === "native") {
     throw new ParallelError(
-      `The native backend was asked for, but its binary can't be used: ${found.reason} Use backend: "typescript", or build it with \`npm run build\`.`,
+      `The native backend was asked for, but its binary can't be used: ${found.reason.replace(/\.$/, "")}. Use backend: "typescript", or install makeparallel on this platform (in a checkout of it: \`npm run build\`).`,
     );
   }
   sayOnce(

@@ -118,6 +118,23 @@ describe("the packed package", () => {
     expectItRuns(project, file);
   });
 
+  test("says so when a bundler has put it into the program", () => {
+    const project = makeProject(path.join(folder, "bundled"), packed.tarball, {
+      "package.json": JSON.stringify({ name: "uses-it", type: "commonjs" }),
+      "tsconfig.json": tsconfig({ module: "CommonJS", plugins }),
+      "src/main.ts": program,
+      "bundle.mjs": `
+        import * as esbuild from "esbuild";
+        await esbuild.build({ entryPoints: ["out/main.js"], bundle: true, platform: "node", outfile: "out/all.js", logLevel: "silent" });
+      `,
+    });
+    expect(runNode(project, [tspc])).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(runNode(project, ["bundle.mjs"])).toEqual({ status: 0, stdout: "", stderr: "" });
+    const run = runNode(project, ["out/all.js"]);
+    expect(run.stderr).toMatch(/ParallelError: square: makeparallel has been bundled into the program \(in .*out\), where its workers/);
+    expect(run.stderr).not.toMatch(/native backend is not available/);
+  });
+
   test("is one instance in a process, however it is loaded", () => {
     const project = makeProject(path.join(folder, "instances"), packed.tarball, {
       "main.mjs": `

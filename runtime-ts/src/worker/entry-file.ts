@@ -1,13 +1,21 @@
 /** Which file a worker is started with. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { ParallelError } from "../errors";
 import { OWN_FOLDER } from "../own-folder";
 
 /**
  * @param name of the entry in this folder
  * @returns the bundle that the build makes of it; the entry itself where only the compiler has run
+ * @throws ParallelError when there is neither: a bundler has put the runtime into the program, and its files stayed behind
  */
 export function workerFile(name: "native-worker" | "typescript-worker"): string {
   const bundle = join(OWN_FOLDER, `${name}.bundle.js`);
-  return existsSync(bundle) ? bundle : join(OWN_FOLDER, "worker", `${name}.js`);
+  if (existsSync(bundle)) return bundle;
+  const entry = join(OWN_FOLDER, "worker", `${name}.js`);
+  if (existsSync(entry)) return entry;
+  throw new ParallelError(
+    `makeparallel has been bundled into the program (in ${OWN_FOLDER}), where its workers don't find their code. Leave it and its subpaths outside of the bundle, ` +
+      "as makeparallel's own plugins do (webpack: `externals: [/^makeparallel($|\\/)/]`), and install it where the program runs.",
+  );
 }
