@@ -93,6 +93,49 @@ test("write: false adds the chunks and the manifest to outputFiles and writes no
   expect(fs.existsSync(workspace.file("out"))).toBe(false);
 });
 
+test("packages that are no strict code run in chunks as in the host's CommonJS bundle; tasks stay strict, positions right", async () => {
+  const workspace = project("sloppy", {
+    "node_modules/sloppy/package.json": { name: "sloppy", version: "1.0.0", main: "index.js" },
+    "node_modules/sloppy/index.js": `var helper = require("./helper");
+exports.implicit = function () { for (i = 0; i < 3; i++) leaked = i; return helper.twice(leaked); };
+exports.callee = function (n) { return (function (n) { return n < 2 ? 1 : n * arguments.callee(n - 1); })(n); };
+exports.receiver = function () { return (function () { return this === globalThis; })(); };
+exports.fail = function () {
+  throw new Error("here");
+};
+`,
+    "node_modules/sloppy/helper.js": `"use strict";
+exports.twice = function (n) { return (function () { return this === undefined; })() ? n * 2 : NaN; };
+`,
+    "node_modules/with/package.json": { name: "with", version: "1.0.0", main: "index.js" },
+    "node_modules/with/index.js": "exports.f = function (o) { with (o) { return a; } };\n",
+    "src/sloppy.d.ts": "declare module 'sloppy';\ndeclare module 'with';\n",
+    "src/main.ts": `import { parallel } from "makeparallel";
+import sloppy from "sloppy";
+const strict = (): boolean => (function (this: unknown) { return this === undefined; })();
+const run = parallel((n: number) => [sloppy.implicit(), sloppy.callee(n), sloppy.receiver(), strict()]);
+const fail = parallel(() => sloppy.fail());
+async function main() {
+  const where = await fail().catch((error: Error) => /sloppy.index\\.js:\\d+/.exec(error.stack ?? "")?.[0]);
+  console.log(JSON.stringify([await run(4), where]));
+}
+void main();
+`,
+    "src/with.ts": `import { parallel } from "makeparallel";\nimport { f } from "with";\nexport const run = parallel((o: object) => f(o));\n`,
+  });
+  await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs", sourcemap: true }`);
+  expect(await run(workspace, "out/app.cjs")).toBe('[[4,24,true,true],"sloppy/index.js:6"]');
+
+  const refused = await esbuildBuild(workspace, `{ entryPoints: ["src/with.ts"], bundle: true, platform: "node", outdir: "out" }`);
+  const { errors } = JSON.parse(refused.stdout) as { errors: { location: { file: string }; notes: { text: string }[] }[] };
+  expect(errors.map(({ location, notes }) => [location.file, notes.at(-1)?.text])).toEqual([
+    [
+      "node_modules/with/index.js",
+      'Tasks can have the package from outside of their chunks: makeparallel({ external: ["with"] }), and install it where the program runs.',
+    ],
+  ]);
+});
+
 test("the plugin comes by default import, by name, and by require", async () => {
   const workspace = project("imports");
   workspace.write("a.mjs", `import a, { makeparallel as b } from "makeparallel/esbuild";\nconsole.log(a().name, b().name);`);

@@ -20,7 +20,8 @@ import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
 import { withoutFailingClasses } from "./optional-classes";
 import { CLASS_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
-import { isImportOfSlice, locateInSource } from "./messages";
+import { addWayOut, isImportOfSlice, locateInSource } from "./messages";
+import { sloppyInputs } from "./sloppy-modules";
 import { type FinishedMap, finishMap, type SourceOrigin, SourceTexts } from "./source-maps";
 
 export interface Bundle {
@@ -87,7 +88,10 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     const failed = new Set(errors?.flatMap((message) => slices.sliceOfMessage(message) ?? []));
     const fewer = errors && withoutFailingClasses(original, failed);
     if (fewer) return fewer;
-    if (errors) for (const message of errors) locateInSource(message, slices.fileOfSource, options.root);
+    for (const message of errors ?? []) {
+      locateInSource(message, slices.fileOfSource, options.root);
+      addWayOut(message);
+    }
     throw error;
   });
   if ("classes" in result) return bundleChunks(result, options, ts);
@@ -96,6 +100,8 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   for (const message of result.warnings) locateInSource(message, slices.fileOfSource, options.root);
   if (lost.length > 0) throw Object.assign(new Error(lost[0].text), { errors: lost, warnings: [] });
 
+  // A host's ES module bundle makes strict code of everything itself.
+  const sloppy: ReadonlySet<string> = options.defaultFormat.module === "cjs" ? sloppyInputs(result.metafile, options.root) : new Set();
   const outputs = new Map(result.outputFiles.map((file) => [path.basename(file.path), file]));
   const meta = new Map(Object.entries(result.metafile.outputs).map(([file, output]) => [path.posix.basename(file), output]));
   const chunkOfEntry = new Map<string, string>();
@@ -116,7 +122,15 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     const output = meta.get(name) as esbuild.Metafile["outputs"][string];
     const { chunk, dynamicImports } = describe(output, externals);
     const map = JSON.parse((outputs.get(`${name}.map`) as esbuild.OutputFile).text) as RawSourceMap;
-    const made = await convert(ts, { name, code: (outputs.get(name) as esbuild.OutputFile).text, map, dynamicImports, target });
+    const own = new Set(Object.keys(output.inputs).filter((input) => sloppy.has(input)));
+    const made = await convert(ts, {
+      name,
+      code: (outputs.get(name) as esbuild.OutputFile).text,
+      map,
+      dynamicImports,
+      target,
+      sloppy: own,
+    });
     const code = Buffer.from(made.code);
     files.set(name, code);
     const finish = (): FinishedMap => finishMap(made.map, origin, texts);
@@ -166,7 +180,7 @@ async function convert(ts: () => TypeScript, input: Parameters<typeof toChunk>[1
     .update(input.name)
     .update(input.code)
     .update(input.map.mappings)
-    .update(JSON.stringify(input.target))
+    .update(JSON.stringify([input.target, [...input.sloppy]]))
     .digest("hex");
   let made = converted.get(key);
   if (!made) {

@@ -3,13 +3,14 @@
  *
  * Takes: the module's text and map, how its externals are called, and what its sources are. Gives: the script, its map, and whether its body awaits
  * at the top level. esbuild converts to CommonJS; it cannot for modules with top-level await, for which TypeScript does. Modules are strict code, and chunks
- * say that they are, which esbuild leaves out.
+ * say that they are, which esbuild leaves out; CommonJS modules of packages may not be (sloppy-modules.ts).
  */
 import { decodedMappings, encodedMappings, TraceMap } from "@jridgewell/trace-mapping";
 import * as esbuild from "esbuild";
 import type { TypeScript } from "../core";
 import { cheapNames } from "./function-names";
 import { editMapped, type Segment, type TextEdit } from "./mapped-text";
+import { takeOutSloppy } from "./sloppy-modules";
 
 export interface RawSourceMap {
   version: 3;
@@ -27,6 +28,8 @@ export interface ChunkInput {
   /** Specifiers of `import()` calls in it: request keys of lazy externals, and other chunks as `./name`. */
   dynamicImports: ReadonlySet<string>;
   target: string | string[];
+  /** Modules of packages in it that are no strict code, by their names in esbuild's metafile. */
+  sloppy: ReadonlySet<string>;
 }
 
 export interface ChunkOutput {
@@ -48,9 +51,13 @@ export async function toChunk(ts: () => TypeScript, input: ChunkInput): Promise<
   const map: RawSourceMap = { ...input.map, mappings: encoded(edited.mappings) };
 
   const body = (await toCommonJs(edited.text, map, input.target)) ?? toAsyncCommonJs(ts(), edited.text, map);
-  const code = `(${body.async ? "async " : ""}function (${PARAMETERS}) { "use strict";\n${body.code.trimEnd()}\n})\n//# sourceMappingURL=${input.name}.map\n`;
+  const split = body.async ? undefined : takeOutSloppy(ts, body.code.trimEnd(), decoded(body.map), input.sloppy);
+  const text = split?.code ?? body.code.trimEnd();
+  const mappings = split ? encoded(split.mappings) : body.map.mappings;
+  const strict = split ? "" : ' "use strict";';
+  const code = `(${body.async ? "async " : ""}function (${PARAMETERS}) {${strict}\n${text}\n})\n//# sourceMappingURL=${input.name}.map\n`;
   // The wrapper's first line pushes everything one line down.
-  return { code, map: { ...body.map, mappings: `;${body.map.mappings}` }, async: body.async };
+  return { code, map: { ...body.map, mappings: `;${mappings}` }, async: body.async };
 }
 
 /** `import("x")` becomes `__mp_chunk.import("x")`: only the loader knows where `x` is resolved from. */

@@ -21,6 +21,16 @@ export function locateInSource(message: esbuild.Message, fileOfSource: (source: 
   }
 }
 
+/** Packages that esbuild can't take into an ES module, which chunks are before they become scripts, can stay outside. */
+export function addWayOut(message: esbuild.Message): void {
+  const name = /(?:^|[\\/])node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/](?!.*[\\/]node_modules[\\/])/.exec(
+    message.location?.file ?? "",
+  )?.[1];
+  if (name === undefined || !/strict mode/.test(message.text)) return;
+  const text = `Tasks can have the package from outside of their chunks: makeparallel({ external: [${JSON.stringify(name.replace("\\", "/"))}] }), and install it where the program runs.`;
+  message.notes.push({ text, location: null });
+}
+
 /**
  * Whether a message is about a name that the slicer has written into an import of another slice. Not so when it is about `namespace.name`, which is the
  * source's own.
