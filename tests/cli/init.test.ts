@@ -454,6 +454,23 @@ describe("other tools are named, with what exists", () => {
     expect(again.stdout).not.toContain("is served by");
   });
 
+  test("the root of a workspace that builds its packages by a pattern", async () => {
+    const project = inlineProject(
+      {
+        "package.json": { ...PACKAGE, workspaces: ["packages/*"], scripts: { build: "tsc -b packages/*" } },
+        "packages/a/tsconfig.json": TSCONFIG,
+        "packages/a/package.json": { name: "a" },
+        "packages/b/tsconfig.json": TSCONFIG,
+        "packages/b/package.json": { name: "b" },
+        "packages/notes/package.json": { name: "notes" },
+      },
+      INSTALLED,
+    );
+    const stdout = await unchanged(project, 1, /packages\/a\/tsconfig\.json is another package that is built along/);
+    expect(stdout).toContain("packages/b/tsconfig.json is another package");
+    expect(stdout).not.toMatch(/packages\/\*|notes/);
+  });
+
   test("the root of a workspace", async () => {
     const project = inlineProject({ "package.json": { name: "root", workspaces: ["packages/*"], scripts: {} } });
     await unchanged(project, 1, /the root of a workspace/);

@@ -1,6 +1,7 @@
 /** What a call of `tsc` or `tspc` does: which configurations it builds, and whether it writes JavaScript. */
+import * as fs from "node:fs";
 import * as path from "node:path";
-import { isFolder } from "./files";
+import { isFile, isFolder } from "./files";
 import type { ScriptCall } from "./scripts";
 
 export interface TscCall {
@@ -29,7 +30,7 @@ export function readTscCall(call: ScriptCall): TscCall {
   );
   const project = value("p") ?? value("project");
   let configs: string[];
-  if (build) configs = (positional.length > 0 ? positional : ["."]).map((name) => configIn(path.resolve(folder, name)));
+  if (build) configs = (positional.length > 0 ? positional : ["."]).flatMap((name) => expanded(folder, name)).map(configIn);
   else if (project !== undefined) configs = [configIn(path.resolve(folder, project))];
   else configs = positional.length > 0 ? [] : [path.join(folder, "tsconfig.json")];
   const asks = args.some((arg) => /^--?/.test(arg) && QUESTIONS.has(arg.replace(/^--?/, "").toLowerCase()));
@@ -41,6 +42,35 @@ export function readTscCall(call: ScriptCall): TscCall {
     purpose: asks || isOn("noemit") || isOn("emitdeclarationonly") ? "check" : "output",
     forcesOutput: value("noemit") === "false",
   };
+}
+
+/**
+ * What a shell makes of `packages/*`: the places that match, by name. Those that hold no project are left out; a pattern that matches nothing stays as it is.
+ * @returns absolute paths
+ */
+function expanded(folder: string, name: string): string[] {
+  if (!/[*?]/.test(name)) return [path.resolve(folder, name)];
+  let places = [path.isAbsolute(name) ? path.parse(name).root : folder];
+  for (const segment of name.split(/[\\/]/)) {
+    if (segment === "") continue;
+    if (!/[*?]/.test(segment)) places = places.map((place) => path.join(place, segment));
+    else {
+      const source = segment.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+      const pattern = new RegExp(`^${source.replace(/\*+/g, ".*").replaceAll("?", ".")}$`);
+      places = places.flatMap((place) => namesIn(place, pattern).map((found) => path.join(place, found)));
+    }
+  }
+  const projects = places.filter((place) => isFile(configIn(place)));
+  return projects.length > 0 ? projects : [path.resolve(folder, name)];
+}
+
+/** Hidden ones match no pattern. */
+function namesIn(folder: string, pattern: RegExp): string[] {
+  if (!isFolder(folder)) return [];
+  return fs
+    .readdirSync(folder)
+    .filter((name) => !name.startsWith(".") && pattern.test(name))
+    .sort();
 }
 
 function configIn(place: string): string {
