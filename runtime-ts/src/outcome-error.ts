@@ -4,6 +4,7 @@ import { CancelledError, DependencyError, TimeoutError, WorkerCrashedError } fro
 import type { More } from "./handle-extra";
 import { type Encoded, NOT_RUN, Settlement } from "./pool/backend";
 import { isStartFailure } from "./pool/start-failure";
+import { limitStackTraces } from "./stack-trace-limit";
 import { lookedAt } from "./unhandled";
 
 /**
@@ -21,9 +22,9 @@ export function outcomeError(
     case Settlement.Rejected:
       return decoded(payload!);
     case Settlement.Cancelled:
-      return cancelledError(task, more?.cancelReason);
+      return withoutFrames(() => cancelledError(task, more?.cancelReason));
     case Settlement.TimedOut:
-      return timeoutError(task, more?.timeout);
+      return withoutFrames(() => timeoutError(task, more?.timeout));
     case Settlement.DependencyFailed: {
       const failed = more?.after?.[detail];
       failed?.isReady();
@@ -35,6 +36,17 @@ export function outcomeError(
     }
     default:
       return crash(task, payload, detail);
+  }
+}
+
+/** Its stack would be of this package or of wherever the loop was, and be taken out again; where a million tasks are cancelled, that is what it costs. */
+function withoutFrames<E extends Error>(make: () => E): E {
+  const { stackTraceLimit } = Error;
+  limitStackTraces(0);
+  try {
+    return make();
+  } finally {
+    limitStackTraces(stackTraceLimit);
   }
 }
 

@@ -50,7 +50,11 @@ export const handles: FaultGroup = {
         assert.strictEqual(queued.cancel(new Error("changed my mind")), true);
         assert.throws(() => queued.get(), (error) => error instanceof mp.CancelledError && error.code === "MP_CANCELLED" && error.task === "add"
           && error.message === "add was cancelled: changed my mind." && error.cause.message === "changed my mind");
-        await assert.rejects(queued, mp.CancelledError);
+        const limit = Error.stackTraceLimit;
+        const error = await queued.catch((error) => error);
+        assert.match(error.stack, /^CancelledError: add was cancelled: changed my mind\\.\\n    --- add was called here ---\\n    at .*main\\.cjs:/);
+        assert.strictEqual(Error.stackTraceLimit, limit);
+        assert(limit >= 10);
         for (const handle of busy) assert.strictEqual(handle.get(), 50);`,
       outcome: ["CancelledError", "MP_CANCELLED"],
     },
