@@ -8,8 +8,10 @@ import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
 import { changeOfThis, sharedThing } from "./capture-rules";
 import type { Hoisted } from "./captures";
+import type { ForeignChange } from "./foreign-changes";
 import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
+import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
 import { changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
@@ -24,6 +26,7 @@ export interface Reach {
 
 export class Isolation {
   private readonly reported = new Set<unknown>();
+  private readonly foreign = new Map<ReadonlySet<Unit>, ReadonlyMap<Binding, ForeignChange[]>>();
 
   constructor(
     private readonly graph: Graph,
@@ -126,10 +129,7 @@ export class Isolation {
         return;
       }
     }
-    const known = new Set([site.module, ...[...units].map((other) => other.module)]);
-    const foreign = [...known]
-      .flatMap((other) => this.graph.foreignChanges(other))
-      .filter(({ target }) => target.kind === "declared" && target.binding === binding);
+    const foreign = this.changesIn(site, units).get(binding) ?? [];
     const changed = late("mutate");
     const changes = [
       ...changed.filter((change) => !inSlice(change)),
@@ -143,6 +143,18 @@ export class Isolation {
         ...declarationOf(binding),
       ]);
     }
+  }
+
+  /** What the modules of a slice do to what others of the project declare, by what is changed. */
+  private changesIn(site: TaskSite, units: ReadonlySet<Unit>): ReadonlyMap<Binding, ForeignChange[]> {
+    return remembered(this.foreign, units, () => {
+      const found = new Map<Binding, ForeignChange[]>();
+      for (const module of new Set([site.module, ...[...units].map((unit) => unit.module)])) {
+        for (const change of this.graph.foreignChanges(module))
+          if (change.target.kind === "declared") remembered(found, change.target.binding, (): ForeignChange[] => []).push(change);
+      }
+      return found;
+    });
   }
 
   private checkCalls(site: TaskSite, module: Module, units: Set<Unit>): void {
