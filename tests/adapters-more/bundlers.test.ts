@@ -34,6 +34,27 @@ test.each([
   await expectApp(app, format === "esm" ? "out/main.mjs" : "out/main.cjs");
 });
 
+test.each([
+  ["webpack", "esm"],
+  ["rspack", "cjs"],
+])("%s, %s: a task that imports a file with tasks has them", async (host, format) => {
+  const app = makeApp(`imported-tasks-${host}`, {
+    "src/main.ts": `import { parallel } from "makeparallel";
+const run = parallel(async (n: number) => {
+  const { double } = await import("./later.js");
+  return double(n);
+});
+void run(21).then((value) => console.log(value), (error) => console.log(error));
+`,
+    "src/later.ts": `import { parallel } from "makeparallel";
+export const double = parallel((n: number) => n * 2);
+`,
+  });
+  await script(app, "build.mjs", hosts.pack, host, "production", format);
+  const { stdout } = await node(app, format === "esm" ? "out/main.mjs" : "out/main.cjs", "typescript");
+  expect(stdout.trim()).toBe("42");
+});
+
 test("a rebuild removes chunks that no task has any more", async () => {
   const app = makeApp("stale");
   await script(app, "build.mjs", hosts.rollup, "es");

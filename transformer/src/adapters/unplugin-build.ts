@@ -48,6 +48,8 @@ export class UnpluginBuild {
   readonly #files: AnalyzedFiles;
   /** With what each file was handed out, to see which was handed out too early. */
   readonly #handed = new Map<string, string>();
+  /** Files with marks that the chunks of the last bundle have whole. */
+  readonly #inChunks = new Set<string>();
   #sources: readonly string[] | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -143,16 +145,27 @@ export class UnpluginBuild {
         await this.#analyzeFrom([...files].filter((file) => this.#isMarked(file)));
         for (const file of this.#files.marked) if (!files.has(file)) this.#files.marked.delete(file);
       }
-      const plan = this.#files.slice();
+      let plan = this.#files.slice();
       const messages = this.#messages(plan.diagnostics);
       for (const [file, key] of this.#handed) {
         if (key !== editsKey(this.#files.results.get(file)) && this.#files.results.has(file)) messages.push(this.#tooEarly(file));
       }
       if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
       try {
-        const bundle = await bundleChunks(plan, { ...this.#bundleOptions(plan, output), folder, key: this.key }, () =>
-          findTypeScript(this.root),
-        );
+        let bundle: Bundle;
+        for (;;) {
+          this.#inChunks.clear();
+          bundle = await bundleChunks(plan, { ...this.#bundleOptions(plan, output), folder, key: this.key }, () =>
+            findTypeScript(this.root),
+          );
+          // A file that only chunks have (a task imports it by `import()`) is none of the host's modules, but its tasks are the program's all the same.
+          const others = [...this.#inChunks].filter((file) => !this.#files.marked.has(file));
+          if (others.length === 0) break;
+          await this.#files.analyzeAsking(others, () => this.#modules.settle());
+          plan = this.#files.slice();
+          messages.push(...others.flatMap((file) => this.#messages(this.#files.results.get(file)?.diagnostics ?? [])));
+          if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
+        }
         return {
           bundle,
           folder,
@@ -273,12 +286,16 @@ export class UnpluginBuild {
   /** A project module that a chunk has whole: its own marks become stubs there too. */
   async #loadForChunk(file: string): Promise<esbuild.OnLoadResult | undefined> {
     const text = this.#modules.read(file);
+    if (isProjectSource(file) && this.#isMarked(file)) this.#inChunks.add(file);
     const result = this.#files.results.get(file);
     if (!isProjectSource(file) || text === undefined || !result || result.edits.length === 0) return undefined;
     const edited = await this.#edit(file, text, result.edits);
+    // What the host makes of its own output's place (webpack replaces a name) it makes nowhere else.
+    const { location } = this.host;
+    const contents = location === undefined ? edited.text : edited.text.replaceAll(location, "import.meta.url");
     const extension = path.extname(file);
     const loader = extension.endsWith("x") ? (extension.slice(1) as "tsx" | "jsx") : extension.endsWith("ts") ? "ts" : "js";
-    return { contents: `${edited.text}\n//# sourceMappingURL=${edited.map.toUrl()}\n`, loader, resolveDir: path.dirname(file) };
+    return { contents: `${contents}\n//# sourceMappingURL=${edited.map.toUrl()}\n`, loader, resolveDir: path.dirname(file) };
   }
 
   /** One after the other: what the core asks is answered between two runs of it. */
