@@ -4,6 +4,7 @@ import * as path from "node:path";
 import * as esbuild from "esbuild";
 import ts from "typescript";
 import type { Edit, FileResult, Host, SlicePlan } from "../../transformer/src/core";
+import { Importers } from "../../dist/transformer/src/adapters/importers";
 import { applyEdits } from "../../dist/transformer/src/hoist/slice-text";
 import { buildScopes } from "../../dist/transformer/src/analyze/scopes";
 import { Project } from "../../dist/transformer/src/project";
@@ -20,6 +21,9 @@ const EXTENSIONS = ["", ".ts", ".tsx", ".mts", ".js", ".cjs", ".json", "/index.t
 
 /** Resolves relative imports within a folder; everything else is a package. */
 export function hostOf(root: string, texts?: Map<string, string>): Host {
+  const importers = new Importers(() =>
+    [...(texts?.keys() ?? sourcesOf(root))].map((file) => ({ file, text: texts?.get(file) ?? fs.readFileSync(file, "utf8") })),
+  );
   const exists = (file: string): boolean => texts?.has(file) || (fs.existsSync(file) && fs.statSync(file).isFile());
   return {
     ts,
@@ -35,6 +39,7 @@ export function hostOf(root: string, texts?: Map<string, string>): Host {
     read(file) {
       return texts?.get(file) ?? (exists(file) ? fs.readFileSync(file, "utf8") : undefined);
     },
+    importersOf: (file) => importers.of(file),
   };
 }
 

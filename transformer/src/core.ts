@@ -21,6 +21,8 @@ export interface Host {
   resolve(specifier: string, fromFile: string, kind: "import" | "require"): Resolution | undefined;
   /** Text of a project module, or undefined when it can't be read. */
   read(file: string): string | undefined;
+  /** Files of the program that may import the given one, for warnings. Absolute paths; too many do no harm. Without: only what tasks reach is looked through. */
+  importersOf?(file: string): Iterable<string>;
 }
 
 export type Resolution = { kind: "project"; file: string } | { kind: "data"; file: string } | { kind: "external" };

@@ -252,7 +252,7 @@ export class Project {
       asks,
       asked: key,
       version: this.modules.version,
-      sources,
+      sources: [...new Set([...sources, ...isolation.consulted])],
       tasks: sites.map((site) => ({ site, record: this.record(site) })),
       result: {
         tasks: sites.map((site) => this.record(site)),

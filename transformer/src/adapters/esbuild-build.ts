@@ -18,6 +18,7 @@ import type { EsbuildPluginOptions } from "./esbuild";
 import type { Questions } from "./esbuild-questions";
 import type { EsbuildSettings } from "./esbuild-settings";
 import { findTypeScript } from "./find-typescript";
+import { Importers } from "./importers";
 import { jsxFactoriesOfBuild } from "./jsx-factories";
 import { editText } from "./text-edits";
 import { packageVersion } from "./version";
@@ -29,6 +30,7 @@ export class HostBuild {
   /** Of this build; see {@link #prepare}. */
   #prepared: Promise<void> | undefined;
   #files: AnalyzedFiles;
+  #importers = new Importers(() => []);
   /** Files that were handed out as they are in this build. */
   #plain = new Set<string>();
   /** A mark was met in some build, be it outside of the project's folder. */
@@ -119,6 +121,7 @@ export class HostBuild {
       jsxFactories: jsxFactoriesOfBuild(this.#settings.chunkOptions()),
       resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
       read: (file) => modules.read(file),
+      importersOf: (file) => this.#importers.of(file),
     });
     return this.#project;
   }
@@ -126,6 +129,7 @@ export class HostBuild {
   /** Analyzes all marked files, so that those which must change because of others are known before any is handed out. */
   async #prepare(): Promise<void> {
     const files = await this.#modules.reachable(this.#settings.entryFiles(), this.#settings.options.bundle === true);
+    this.#importers = new Importers(() => [...files].map((file) => ({ file, text: this.#modules.read(file) ?? "" })));
     const marked = [...files].filter((file) => this.#modules.isMarked(file)).sort();
     await this.#analyze(marked);
   }

@@ -18,6 +18,7 @@ import { bundleChunksSync } from "../emit/sync-bundler";
 import { readManifestFile, writeBundle } from "../emit/write-output";
 import { Project } from "../project";
 import { findTypeScript } from "./find-typescript";
+import { Importers } from "./importers";
 import { jsxFactoriesOf } from "./jsx-factories";
 import { fromEsbuild, toTypeScript } from "./typescript-diagnostics";
 import { type PluginExtras, Reports } from "./typescript-report";
@@ -120,6 +121,7 @@ interface Watch {
   /** File names of the program, to see when one comes or goes. */
   names: string;
   texts: Map<string, string>;
+  importers: Importers;
   /** Hash of the last input of the bundler, and what it gave. */
   bundled: { hash: string; bundle: Bundle } | undefined;
   /** What was changed in each file, as in the manifest. */
@@ -212,7 +214,14 @@ class ProgramBuild {
     let watch = watches.get(id);
     if (watch?.names !== names) {
       // A file that comes or goes can change where any import leads.
-      const created: Omit<Watch, "project"> = { facts, names, texts: new Map(), bundled: watch?.bundled, edits: watch?.edits };
+      const created: Omit<Watch, "project"> = {
+        facts,
+        names,
+        texts: new Map(),
+        importers: new Importers(() => []),
+        bundled: watch?.bundled,
+        edits: watch?.edits,
+      };
       const { ts } = this;
       const host: Host = {
         ts,
@@ -220,6 +229,7 @@ class ProgramBuild {
         jsxFactories: jsxFactoriesOf(facts.options),
         resolve: (specifier, fromFile, kind) => created.facts.resolve(specifier, fromFile, kind),
         read: (file) => created.facts.program.getSourceFile(file)?.text ?? ts.sys.readFile(file),
+        importersOf: (file) => created.importers.of(file),
       };
       watch = Object.assign(created, { project: new Project(host) });
       watches.set(id, watch);
@@ -233,6 +243,8 @@ class ProgramBuild {
       if (known !== undefined && known !== text) watch.project.invalidate(file);
       watch.texts.set(file, text);
     }
+    const { texts } = watch;
+    watch.importers = new Importers(() => [...texts].map(([file, text]) => ({ file, text })));
     return watch;
   }
 

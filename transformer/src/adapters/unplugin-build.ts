@@ -20,6 +20,7 @@ import { AnalyzedFiles } from "./analyzed-files";
 import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
 import { isProjectSource } from "./esbuild-modules";
 import { findTypeScript } from "./find-typescript";
+import { Importers } from "./importers";
 import { jsxFactoriesOfBuild } from "./jsx-factories";
 import { findUp, isNodeModule, packageRoot, projectSources } from "./project-files";
 import { editText } from "./text-edits";
@@ -50,6 +51,7 @@ export class UnpluginBuild {
   readonly #handed = new Map<string, string>();
   /** Files with marks that the chunks of the last bundle have whole. */
   readonly #inChunks = new Set<string>();
+  #importers = new Importers(() => []);
   #sources: readonly string[] | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -72,6 +74,7 @@ export class UnpluginBuild {
       jsxFactories: jsxFactoriesOfBuild(host.settings),
       resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
       read: (file) => modules.read(file),
+      importersOf: (file) => this.#importers.of(file),
     });
     this.#files = new AnalyzedFiles({
       project: () => this.#project,
@@ -234,6 +237,7 @@ export class UnpluginBuild {
       this.#reached.add(file);
       if (isProjectSource(file) && this.#isMarked(file)) this.#files.marked.add(file);
     }
+    this.#importers = new Importers(() => [...this.#reached].map((file) => ({ file, text: this.#modules.read(file) ?? "" })));
     const unknown = [...this.#files.marked].filter((file) => !this.#files.results.has(file)).sort();
     if (unknown.length > 0) await this.#files.analyzeAsking(unknown, () => this.#modules.settle());
   }

@@ -8,9 +8,12 @@
 import type * as ts from "typescript";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
+import { changesObject } from "./set-up-calls";
 import { contains, isContainer, isFrozen, runsAtTopLevel, subjectOf, useOf } from "./syntax";
 
 export interface ForeignChange {
+  /** Where it is made. */
+  readonly module: Module;
   readonly target: Exclude<Target, { kind: "namespace" }>;
   readonly node: ts.Identifier;
   /** The statement of the top level, if slices can have it. */
@@ -34,8 +37,18 @@ export function foreignChangesIn(modules: Modules, module: Module): ForeignChang
       if (!target || target.kind === "namespace") continue;
       const fills = target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]);
       if (use === "call" && !isIncluded && !fills) continue;
-      found.push({ target, node, effect });
+      found.push({ module, target, node, effect });
     }
   }
   return found;
+}
+
+/** Calls at the module's top level that change an object of another module for certain, and are in no slice: `registry.add(rule)`. */
+export function changingCallsIn(modules: Modules, module: Module): ForeignChange[] {
+  return module.callsLeftOut.flatMap((call): ForeignChange[] => {
+    if (!module.imports.has(call.binding)) return [];
+    const target = modules.targetOf(module, call.binding, call.name);
+    if (!target || target.kind === "namespace" || !changesObject(modules, call, target)) return [];
+    return [{ module, target, node: call.name, effect: undefined }];
+  });
 }

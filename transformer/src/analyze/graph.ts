@@ -7,7 +7,8 @@ import type * as ts from "typescript";
 import type { Binding, Reference } from "./bindings";
 import type { Hoisted } from "./captures";
 import { removedRanges } from "./captures";
-import { type ForeignChange, foreignChangesIn } from "./foreign-changes";
+import { changingCallsIn, type ForeignChange, foreignChangesIn } from "./foreign-changes";
+import { possibleChangersOf } from "./importers";
 import { type Module, type Unit } from "./module";
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
@@ -37,6 +38,7 @@ export class Graph {
   private readonly cache = new Map<Unit, Dependency[]>();
   private readonly taskUnits = new Map<TaskSite, Unit>();
   private readonly foreign = new Map<Module, ForeignChange[]>();
+  private readonly changed = new Map<Module, ReadonlyMap<Binding, ForeignChange[]>>();
   /** By root: statements of the modules that its slice has code of which change other modules' things that it has, too. */
   private readonly setUpBy = new Map<Unit, Set<Unit>>();
 
@@ -134,6 +136,21 @@ export class Graph {
   /** What the module does to things that other modules of the project declare. */
   foreignChanges(module: Module): readonly ForeignChange[] {
     return remembered(this.foreign, module, () => foreignChangesIn(this.host.modules, module));
+  }
+
+  /** What other modules of the program do to what this one declares, by what is changed. */
+  changesTo(module: Module): ReadonlyMap<Binding, readonly ForeignChange[]> {
+    return remembered(this.changed, module, () => {
+      const { modules } = this.host;
+      const found = new Map<Binding, ForeignChange[]>();
+      for (const other of possibleChangersOf(modules, module)) {
+        for (const change of [...this.foreignChanges(other), ...changingCallsIn(modules, other)]) {
+          if (change.target.kind === "declared" && change.target.module === module)
+            remembered(found, change.target.binding, (): ForeignChange[] => []).push(change);
+        }
+      }
+      return found;
+    });
   }
 
   /** Everything that a root reaches, itself included. */

@@ -24,9 +24,16 @@ export interface Reach {
   readonly units: Set<Unit>;
 }
 
+interface Slice {
+  modules: ReadonlySet<Module>;
+  changes: ReadonlyMap<Binding, readonly ForeignChange[]>;
+}
+
 export class Isolation {
+  /** Modules outside of slices that warnings come from. */
+  readonly consulted = new Set<Module>();
   private readonly reported = new Set<unknown>();
-  private readonly foreign = new Map<ReadonlySet<Unit>, ReadonlyMap<Binding, ForeignChange[]>>();
+  private readonly slices = new Map<ReadonlySet<Unit>, Slice>();
 
   constructor(
     private readonly graph: Graph,
@@ -129,15 +136,19 @@ export class Isolation {
         return;
       }
     }
-    const foreign = this.changesIn(site, units).get(binding) ?? [];
+    const slice = this.sliceOf(site, units);
+    const near = slice.changes.get(binding) ?? [];
+    const far = (this.graph.changesTo(module).get(binding) ?? []).filter((change) => !slice.modules.has(change.module));
     const changed = late("mutate");
     const changes = [
       ...changed.filter((change) => !inSlice(change)),
-      ...foreign.filter(({ node, effect }) => (effect ? !units.has(effect) : !runsAtTopLevel(module.ts, node))),
+      ...near.filter(({ node, effect }) => (effect ? !units.has(effect) : !runsAtTopLevel(module.ts, node))),
+      ...far,
     ];
-    const changesItself = changed.some(inSlice) || foreign.some(({ node }) => isIn(units, node));
+    const changesItself = changed.some(inSlice) || near.some(({ node }) => isIn(units, node));
     if (changes.length > 0 && !changesItself) {
       this.reported.add(binding);
+      for (const change of far) this.consulted.add(change.module);
       this.report.add("MP2005", reference.node, { task: reader, name: binding.name }, [
         { node: (changes[0] as { node: ts.Node }).node, message: `\`${binding.name}\` is changed here` },
         ...declarationOf(binding),
@@ -145,15 +156,16 @@ export class Isolation {
     }
   }
 
-  /** What the modules of a slice do to what others of the project declare, by what is changed. */
-  private changesIn(site: TaskSite, units: ReadonlySet<Unit>): ReadonlyMap<Binding, ForeignChange[]> {
-    return remembered(this.foreign, units, () => {
-      const found = new Map<Binding, ForeignChange[]>();
-      for (const module of new Set([site.module, ...[...units].map((unit) => unit.module)])) {
+  /** The modules of a slice, and what they do to what others of the project declare, by what is changed. */
+  private sliceOf(site: TaskSite, units: ReadonlySet<Unit>): Slice {
+    return remembered(this.slices, units, () => {
+      const modules = new Set([site.module, ...[...units].map((unit) => unit.module)]);
+      const changes = new Map<Binding, ForeignChange[]>();
+      for (const module of modules) {
         for (const change of this.graph.foreignChanges(module))
-          if (change.target.kind === "declared") remembered(found, change.target.binding, (): ForeignChange[] => []).push(change);
+          if (change.target.kind === "declared") remembered(changes, change.target.binding, (): ForeignChange[] => []).push(change);
       }
-      return found;
+      return { modules, changes };
     });
   }
 

@@ -41,6 +41,16 @@ export class Modules {
     return this.parsed.get(file);
   }
 
+  /** A file's text, without parsing it. */
+  textOf(file: string): string | undefined {
+    return this.host.read(file);
+  }
+
+  /** Files of the program that may import the given one, as far as the host knows. */
+  importersOf(file: string): Iterable<string> {
+    return this.host.importersOf?.(file) ?? [];
+  }
+
   /** Takes the text that the host compiles now. */
   set(file: string, text: string): Module {
     this.doubtful.delete(file);
