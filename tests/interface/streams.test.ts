@@ -154,13 +154,15 @@ conformance("streams", tasks, {
     run: async ({ T, mp, assert, until, sleep }) => {
       const counter = mp.sharedArray(Int32Array, 2);
       const gate = mp.sharedArray(Int32Array, 2);
-      const stream = T.counted.with({ grace: 1 })(counter);
+      // The generator has as long to end once it goes on, also on a machine that has other things to do.
+      const grace = 300;
+      const stream = T.counted.with({ grace })(counter);
       await until(() => counter[0]! >= 16);
       const held = T.hold(gate);
       await until(() => gate[1] === 1);
       stream.cancel();
-      // Longer than the grace period: the worker must not be stopped for a generator that only waits.
-      await sleep(30);
+      // The worker must not be stopped for a generator that only waits.
+      await sleep(grace + 50);
       Atomics.store(gate, 0, 1);
       Atomics.notify(gate, 0);
       assert.strictEqual(await held, "held");

@@ -6,7 +6,7 @@
  * module hooks of the program.
  */
 import * as fs from "node:fs";
-import Module, { builtinModules } from "node:module";
+import { builtinModules } from "node:module";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -89,7 +89,8 @@ interface PlugAndPlay {
 /** The folder of a package in a project that Plug'n'Play resolves; undefined in others. */
 function plugAndPlayFolder(name: string, folder: string): string | undefined {
   if (process.versions["pnp"] === undefined) return undefined;
-  const { findPnpApi } = Module as unknown as { findPnpApi?: (place: string) => PlugAndPlay | null };
+  // Required here: an import of the whole would be copied getter by getter, in every worker.
+  const { findPnpApi } = require("node:module") as { findPnpApi?: (place: string) => PlugAndPlay | null };
   const interfaceOf = findPnpApi?.(`${folder}/`);
   if (interfaceOf == null) return undefined;
   try {
