@@ -4,11 +4,8 @@
  * Takes the program's files. Gives those in which an import names the last part of a file's path; whether it leads there is for the core to see, which reads only
  * these. Made at the first question: a program without tasks asks none.
  */
-import * as path from "node:path";
+import { lastName, namesOfFile } from "../analyze/importers";
 import { specifiersIn } from "./project-files";
-
-/** What `.`, `..` and `./` stand for. */
-const FOLDER = "";
 
 export class Importers {
   #byName: Map<string, string[]> | undefined;
@@ -18,15 +15,13 @@ export class Importers {
 
   of(file: string): readonly string[] {
     this.#byName ??= this.#index();
-    const name = nameOf(file);
-    const names = name === "index" ? [name, path.basename(path.dirname(file)), FOLDER] : [name];
-    return [...new Set(names.flatMap((each) => this.#byName?.get(each) ?? []))].filter((other) => other !== file).sort();
+    return [...new Set(namesOfFile(file).flatMap((each) => this.#byName?.get(each) ?? []))].filter((other) => other !== file).sort();
   }
 
   #index(): Map<string, string[]> {
     const byName = new Map<string, string[]>();
     for (const { file, text } of this.files()) {
-      for (const name of new Set([...specifiersIn(text)].map(nameOf))) {
+      for (const name of new Set([...specifiersIn(text)].map(lastName))) {
         const known = byName.get(name);
         if (known) known.push(file);
         else byName.set(name, [file]);
@@ -34,10 +29,4 @@ export class Importers {
     }
     return byName;
   }
-}
-
-/** `./lib/table.js`, `@app/table` and `/project/src/lib/table.ts`: `table`. */
-function nameOf(specifier: string): string {
-  const last = specifier.slice(specifier.lastIndexOf("/") + 1);
-  return /^\.*$/.test(last) ? FOLDER : last.replace(/\.[cm]?[jt]sx?$/, "");
 }

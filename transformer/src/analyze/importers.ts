@@ -1,10 +1,14 @@
 /**
  * Modules that may change what another one declares: those that import it, or a module that passes its names on.
  *
- * Takes a module. Gives the modules of the program, as far as the host knows them, whose text has one of its names where it could be changed. Others are not even parsed.
+ * Takes a module. Gives the modules of the program, as far as the host knows them, whose text looks as if it changed one of its objects. Others are not even parsed.
  */
+import type * as ts from "typescript";
+import type { TypeScript } from "../core";
 import type { Module } from "./module";
 import type { Modules } from "./resolve";
+import { isObject } from "./set-up-calls";
+import { isContainer, MUTATING, unwrap } from "./syntax";
 
 const PASSES_ON = /\bexport\s*(?:\*|\{[^}]*\}\s*from\b)/;
 
@@ -12,14 +16,15 @@ export function possibleChangersOf(modules: Modules, module: Module): Module[] {
   const found = new Set<Module>();
   const seen = new Set<Module>([module]);
   const queue = [module];
-  const mayChange = namesOf(module);
+  const mayChange = changesOf(module);
+  if (!mayChange) return [];
   for (let current = queue.pop(); current; current = queue.pop()) {
     for (const file of modules.importersOf(current.file)) {
       const text = modules.textOf(file);
-      if (text === undefined || !(PASSES_ON.test(text) || mayChange?.test(text))) continue;
+      if (text === undefined || !(PASSES_ON.test(text) || mayChange.test(text))) continue;
       const other = modules.get(file);
       if (!other || other.opaque || other === module) continue;
-      if (mayChange?.test(text)) found.add(other);
+      if (mayChange.test(text)) found.add(other);
       if (seen.has(other) || !passesOn(modules, other, current)) continue;
       seen.add(other);
       queue.push(other);
@@ -28,19 +33,59 @@ export function possibleChangersOf(modules: Modules, module: Module): Module[] {
   return [...found];
 }
 
-/** A text that changes one of the module's exports: `table.set(…)`, `config["level"] = 2`, `import { table as t }`. A default export may have any name. */
-function namesOf(module: Module): RegExp | undefined {
-  const names: string[] = [];
+/** `.a`, `["b"]`, once or more. */
+const ACCESS = String.raw`(?:\s*\??\.\s*[\w$#]+|\s*\[[^\]\n]*\])+`;
+const OPERATOR = String.raw`\s*(?:(?:\*\*|&&|\|\||\?\?|<<|>>>?|[-+*/%&|^])?=(?![=>])|\+\+|--)`;
+
+/**
+ * What a text looks like that changes one of the module's objects: `config["level"] = 2`, `table.set(…)`, `registry.add(…)`, `import { table as t }`. A default
+ * export may have any name. None where it exports none: functions are not looked for.
+ */
+function changesOf(module: Module): RegExp | undefined {
+  const { ts } = module;
+  const objects: string[] = [];
+  const called: string[] = [];
   for (const [name, record] of module.exports) {
-    if (record.kind !== "local" || !record.binding.value) continue;
+    if (record.kind !== "local" || !isObject(module, record.binding)) continue;
     if (name === "default" || name === "export=") return /./;
-    names.push(name.replace(/\$/g, "\\$"));
+    const text = name.replace(/\$/g, "\\$");
+    objects.push(text);
+    const declaration = record.binding.declarations[0];
+    if (isContainer(ts, declaration)) called.push(`${text}${String.raw`\s*\??\.\s*(?:${[...MUTATING].join("|")})\b`}`);
+    else if (record.binding.kind === "class" || isMade(ts, declaration)) called.push(`${text}${ACCESS}${String.raw`\s*\(`}`);
   }
-  return names.length === 0 ? undefined : new RegExp(`(?<![\\w$])(?:${names.join("|")})\\s*(?:[.[=!?)]|as\\b)`);
+  if (objects.length === 0) return undefined;
+  const any = `(?:${objects.join("|")})`;
+  const uses = [`${any}(?:${ACCESS}${OPERATOR}|${String.raw`\s+as\b`})`, ...called];
+  return new RegExp(
+    `(?<![\\w$])(?:${uses.join("|")})|${String.raw`\b(?:delete\s+|Object\.(?:assign|define\w+|setPrototypeOf)\(\s*)`}(?:[\\w$]+\\.)?${any}(?![\\w$])`,
+  );
+}
+
+function isMade(ts: TypeScript, declaration: ts.Node | undefined): boolean {
+  const { initializer } = (declaration ?? {}) as Partial<ts.VariableDeclaration>;
+  return initializer !== undefined && ts.isNewExpression(unwrap(ts, initializer));
 }
 
 function passesOn(modules: Modules, from: Module, to: Module): boolean {
+  const names = namesOfFile(to.file);
   const specifiers = new Set(from.stars);
   for (const record of from.exports.values()) if (record.kind !== "local") specifiers.add(record.specifier);
-  return [...specifiers].some((specifier) => modules.follow(from, specifier) === to);
+  return [...specifiers].some((specifier) => names.includes(lastName(specifier)) && modules.follow(from, specifier) === to);
+}
+
+/** What `.`, `..` and `./` end with. */
+const FOLDER = "";
+
+/** `./lib/table.js`, `@app/table` and `/project/src/lib/table.ts`: `table`. */
+export function lastName(specifier: string): string {
+  const last = specifier.slice(specifier.lastIndexOf("/") + 1);
+  return /^\.*$/.test(last) ? FOLDER : last.replace(/\.[cm]?[jt]sx?$/, "");
+}
+
+/** What imports of a file may end with. */
+export function namesOfFile(file: string): string[] {
+  const slashed = file.replace(/\\/g, "/");
+  const name = lastName(slashed);
+  return name === "index" ? [name, lastName(slashed.slice(0, slashed.lastIndexOf("/"))), FOLDER] : [name];
 }

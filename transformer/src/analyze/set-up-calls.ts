@@ -148,7 +148,7 @@ function classOf(
 }
 
 /** Classes, and variables that hold neither a function nor a primitive value, as far as the initialiser tells. */
-function isObject({ ts }: Module, binding: Binding): boolean {
+export function isObject({ ts }: Module, binding: Binding): boolean {
   if (binding.kind === "class") return true;
   if (binding.kind !== "const" && binding.kind !== "let" && binding.kind !== "var") return false;
   const initializer = (binding.declarations[0] as ts.VariableDeclaration | undefined)?.initializer;

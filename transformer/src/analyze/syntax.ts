@@ -85,7 +85,7 @@ export function rootOfAccess(ts: TypeScript, node: ts.Expression): ts.Expression
 export type Use = "read" | "write" | "mutate" | "call";
 
 /** Methods that change the object that they are called on, of arrays, typed arrays, maps, sets and dates. Other classes have these names for other things. */
-const MUTATING = new Set([
+export const MUTATING: ReadonlySet<string> = new Set([
   "push",
   "pop",
   "shift",
