@@ -258,17 +258,12 @@ class LocalSource<T, R> implements Source<T, R> {
   private async start(): Promise<Generator<T, R> | AsyncGenerator<T, R>> {
     const inputs: Encoded[] = [];
     const { task } = this;
-    for (const handle of this.handles) {
-      const value = await handle.then(undefined, (cause: unknown) => {
+    const valueOf = (handle: AsyncHandle<unknown>): Promise<unknown> =>
+      handle.then(undefined, (cause: unknown) => {
         throw new DependencyError(`${task.name} did not run, because ${handle.name} that it waits for failed.`, { task: task.name, cause });
       });
-      inputs.push(encoded(value));
-    }
-    for (const handle of this.options?.after ?? []) {
-      await handle.then(undefined, (cause: unknown) => {
-        throw new DependencyError(`${task.name} did not run, because ${handle.name} that it waits for failed.`, { task: task.name, cause });
-      });
-    }
+    for (const handle of this.handles) inputs.push(encoded(await valueOf(handle)));
+    for (const handle of this.options?.after ?? []) await valueOf(handle);
     await loadLocally(task);
     const values = await whenLoaded(() => {
       const side = decodeFor(task.home.manifest);
