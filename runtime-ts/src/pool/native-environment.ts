@@ -65,6 +65,15 @@ function ensureStack(room: undefined[]): void {
   noop(...room);
 }
 
+function hasStack(room: undefined[]): boolean {
+  try {
+    ensureStack(room);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function noop(..._values: unknown[]): void {}
 
 /** Memory of one depth of nested deliveries. */
@@ -309,7 +318,11 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
   }
 
   protected deliver(): void {
-    if (this.untold > 0) this.tellRest();
+    // Nothing is taken where there is no room to tell it: it is looked for again. A long chain of failures looks from within its own telling.
+    if (this.untold > 0) {
+      if (!hasStack(ROOM_TO_TELL)) return;
+      this.tellRest();
+    }
     const { depth } = this;
     const reports = this.reportsOf(depth);
     this.depth = depth + 1;
@@ -317,7 +330,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       for (;;) {
         let count = this.port.drain(depth);
         if (count === NO_ROOM) {
-          ensureStack(ROOM_TO_TELL);
+          if (!hasStack(ROOM_TO_TELL)) return;
           count = this.port.drain(depth + WITH_ROOM);
         }
         if (count === 0) return;
@@ -340,7 +353,6 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
    * A sink has called what looks for news (a caller's `retry.when` may, or the source of a map): first those that came before, which the addon does not know any more.
    */
   private tellRest(): void {
-    ensureStack(ROOM_TO_TELL);
     for (let i = 0; i < this.depth; i++) {
       const reports = this.reports[i]!;
       if (reports.left === 0) continue;
@@ -420,7 +432,10 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
 
   block(ticket: Ticket, ms: number): boolean {
     if (this.refused.length > 0) this.settleRefused();
-    if (this.untold > 0) this.tellRest();
+    if (this.untold > 0) {
+      ensureStack(ROOM_TO_TELL);
+      this.tellRest();
+    }
     const deadline = ms === Infinity ? Infinity : performance.now() + ms;
     const slot = ticket & SLOT_MASK;
     for (let left = ms; this.isPending(ticket); left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now())) {
@@ -462,7 +477,10 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
 
   cancel(ticket: Ticket, grace: number): boolean {
     if (this.refused.length > 0) this.settleRefused();
-    if (this.untold > 0) this.tellRest();
+    if (this.untold > 0) {
+      ensureStack(ROOM_TO_TELL);
+      this.tellRest();
+    }
     if (!this.isPending(ticket)) return false;
     const { depth } = this;
     const reports = this.reportsOf(depth);
