@@ -3,7 +3,7 @@
  * every worker, replacements included, decodes and runs it as the last step of its start. While it runs, the worker is one that is starting: if it fails, the
  * start has failed, with all that follows from that (a few more attempts, then what is queued fails with the reason).
  */
-import { ByteWriter, decodeCall, decodeFor, encodeCall, encodeError, NO_RECEIVER, whenLoaded } from "./codec";
+import { ByteWriter, decodeCallFor, encodeCall, encodeError, NO_RECEIVER, whenLoaded } from "./codec";
 import { refuseCalls } from "./configure";
 import { ParallelError } from "./errors";
 import { enterTask, runContinued, type JobContext } from "./inside";
@@ -70,14 +70,7 @@ export function runInitializer(initializer: Initializer, loader: Loader, worker:
 
 function call(loaded: LoadedTask, initializer: Initializer, worker: number): unknown {
   const { manifest, bytes, attachments } = initializer;
-  const values = whenLoaded(() => {
-    const side = decodeFor(manifest);
-    try {
-      return decodeCall({ bytes, start: 0, end: bytes.length, attachments }, null);
-    } finally {
-      decodeFor(side);
-    }
-  });
+  const values = whenLoaded(() => decodeCallFor(manifest, { bytes, start: 0, end: bytes.length, attachments }, null));
   return values instanceof Promise
     ? values.then((later) => callWith(later, loaded, initializer, worker))
     : callWith(values, loaded, initializer, worker);

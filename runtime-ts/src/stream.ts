@@ -4,7 +4,7 @@
 import type { InspectOptionsStylized } from "node:util";
 import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { carriedValues, carriesValues, runCarrying, type Carried } from "./carry";
-import { ByteWriter, decodeCall, decodeFor, decodeValue, encodeCall, encodeValue, NO_RECEIVER, STAYS_BRAND, whenLoaded } from "./codec";
+import { ByteWriter, decodeCallFor, decodeValue, encodeCall, encodeValue, NO_RECEIVER, STAYS_BRAND, whenLoaded } from "./codec";
 import { currentBackend } from "./configure";
 import { processNow } from "./clock";
 import { concerning, DependencyError } from "./errors";
@@ -265,14 +265,7 @@ class LocalSource<T, R> implements Source<T, R> {
     for (const handle of this.handles) inputs.push(encoded(await valueOf(handle)));
     for (const handle of this.options?.after ?? []) await valueOf(handle);
     await loadLocally(task);
-    const values = await whenLoaded(() => {
-      const side = decodeFor(task.home.manifest);
-      try {
-        return decodeCall(this.call, inputs);
-      } finally {
-        decodeFor(side);
-      }
-    });
+    const values = await whenLoaded(() => decodeCallFor(task.home.manifest, this.call, inputs));
     const receiver = this.hasReceiver ? values.shift() : undefined;
     const captures = this.captures && values.splice(0, this.captures.length);
     return (await runLocally(task, captures, values, receiver)) as Generator<T, R>;

@@ -2,6 +2,7 @@
  * Decoding of calls and results: the entry points over decoder.ts.
  */
 import type { Encoded } from "../pool/backend";
+import { decodeFor, type Side } from "./classes";
 import { decodeInto } from "./decode-array";
 import { acquire, explain, release } from "./decoder";
 import { SHORT_STRING, SMALL_INT, Tag } from "./tags";
@@ -25,6 +26,16 @@ export function decodeCall(payload: Encoded, inputs: readonly Encoded[] | null):
     throw explain(error, d);
   } finally {
     release(d);
+  }
+}
+
+/** The same for code of a side, whose classes the instances get. */
+export function decodeCallFor(side: Side, payload: Encoded, inputs: readonly Encoded[] | null): unknown[] {
+  const outer = decodeFor(side);
+  try {
+    return decodeCall(payload, inputs);
+  } finally {
+    decodeFor(outer);
   }
 }
 

@@ -15,7 +15,7 @@ export {
   type PrivateAccessors,
   whenLoaded,
 } from "./classes";
-export { decodeCall, decodeItems, decodeValue } from "./decode";
+export { decodeCall, decodeCallFor, decodeItems, decodeValue } from "./decode";
 export { NO_RECEIVER, encodeCall, encodeItemsCall, encodeValue, type CallEncoding } from "./encode";
 export { encodeError } from "./encode-thrown";
 export { move, share, sharedArray } from "./markers";

@@ -1,7 +1,7 @@
 /**
  * Runs jobs: finds the function behind an index, decodes the arguments, calls it, encodes what comes back. The same for every backend.
  */
-import { HANDLE_BRAND, decodeCall, decodeFor, encodeError, encodeValue, loadingBehind } from "../codec";
+import { HANDLE_BRAND, decodeCallFor, encodeError, encodeValue, loadingBehind } from "../codec";
 import { arrayFor } from "../array-room";
 import { carriesValues, runCarrying, type Carried } from "../carry";
 import { concerning } from "../errors";
@@ -90,17 +90,14 @@ export class Executor implements JobExecutor {
 
   /** Decodes and calls. What comes back may be a promise. */
   private start(runnable: Runnable, job: number, payload: Encoded, inputs: readonly Encoded[] | null): unknown {
-    const side = decodeFor(runnable.key.manifest);
     let values: unknown[];
     try {
-      values = decodeCall(payload, inputs);
+      values = decodeCallFor(runnable.key.manifest, payload, inputs);
     } catch (error) {
       const loading = loadingBehind(error);
       if (loading === undefined) throw error;
       const [kept, keptInputs] = [own(payload), inputs && inputs.map(own)];
       return loading.then(() => this.start(runnable, job, kept, keptInputs));
-    } finally {
-      decodeFor(side);
     }
     // A task that carries nothing must not see what another one carries that it runs in the middle of.
     if (!runnable.carries && !carriesValues()) return this.invoke(runnable, job, values);
