@@ -21,10 +21,12 @@ export function possibleChangersOf(modules: Modules, module: Module): Module[] {
   for (let current = queue.pop(); current; current = queue.pop()) {
     for (const file of modules.importersOf(current.file)) {
       const text = modules.textOf(file);
-      if (text === undefined || !(PASSES_ON.test(text) || mayChange.test(text))) continue;
+      if (text === undefined) continue;
+      const changes = mayChange.test(text);
+      if (!changes && !PASSES_ON.test(text)) continue;
       const other = modules.get(file);
       if (!other || other.opaque || other === module) continue;
-      if (mayChange.test(text)) found.add(other);
+      if (changes) found.add(other);
       if (seen.has(other) || !passesOn(modules, other, current)) continue;
       seen.add(other);
       queue.push(other);
