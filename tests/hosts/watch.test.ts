@@ -39,6 +39,17 @@ const tasks = (workspace: Workspace): string[] =>
   listFiles(workspace, "dist/parallel-chunks").flatMap((file) => /^(?!shared)(\w+)-\w+\.cjs$/.exec(file)?.[1] ?? []);
 
 let compiler: Watching;
+
+/** Waits until programs print this, and the compiler has ended what it had begun. Several writes may be seen one after the other. */
+async function prints(workspace: Workspace, expected: Record<string, string>): Promise<void> {
+  for (;;) {
+    const builds = compiler.count();
+    const printed = await Promise.all(Object.keys(expected).map((file) => run(workspace, file)));
+    if (Object.values(expected).every((text, i) => printed[i] === text)) return compiler.settles();
+    await compiler.rests(builds + 1);
+  }
+}
+
 afterEach(() => compiler.stop());
 
 test.each([
@@ -60,8 +71,7 @@ test.each([
     );
     workspace.write("src/factor.ts", `import { extra } from "./extra.js";\nexport const factor = (): number => 10 + extra();\n`);
     await compiler.rests(2);
-    // The three writes may have been seen one after the other.
-    while ((await run(workspace)) !== "22" || (await run(workspace, "dist/other.js")) !== "66") await compiler.rests(compiler.count() + 1);
+    await prints(workspace, { "dist/main.js": "22", "dist/other.js": "66" });
     expect(tasks(workspace)).toEqual(["scale", "triple"]);
 
     // A change in what only the chunks hold.
@@ -79,13 +89,12 @@ test.each([
     fs.rmSync(workspace.file("src/extra.ts"));
     fs.rmSync(workspace.file("src/other.ts"));
     workspace.write("src/factor.ts", factor.replace("10", "12"));
-    while ((await run(workspace)) !== "24") await compiler.rests(compiler.count() + 1);
+    await prints(workspace, { "dist/main.js": "24" });
     expect(tasks(workspace)).toEqual(["scale"]);
     workspace.write("src/factor.ts", factor);
-    while ((await run(workspace)) !== "20") await compiler.rests(compiler.count() + 1);
+    await prints(workspace, { "dist/main.js": "20" });
 
     // Two errors in files that depend on each other; each ends with the edit of its own file.
-    compiler.recent();
     builds = compiler.count();
     workspace.write("src/factor.ts", `import { parallel } from "makeparallel";\n${factor}${broken("A")}`);
     expect(await compiler.rests(builds + 1)).toMatch(/src\/factor\.ts\(6,.*MP1005/);

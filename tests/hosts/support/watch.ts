@@ -5,16 +5,21 @@ import { TSPC, type Workspace } from "../../adapters/support/workspace";
 export interface Watching {
   /** Times that it has gone to rest so far. */
   count(): number;
-  /** All that it has printed since the last call of `rests`. */
-  recent(): string;
   /**
-   * Resolves, with what was printed meanwhile, when it has gone to rest that many times in all.
+   * Resolves, with what was printed since it was last waited for, when it has gone to rest that many times in all.
    * @throws when it ends before that
    */
   rests(times: number): Promise<string>;
+  /**
+   * Resolves when each build that it has begun so far has ended; what was printed up to there is not given again. What a build has written can be seen before it says
+   * that it has ended.
+   * @throws when it ends before that
+   */
+  settles(): Promise<void>;
   stop(): Promise<void>;
 }
 
+const STARTS = /Starting (?:incremental )?compilation/g;
 const AT_REST = /Found \d+ errors?\. Watching for file changes\./g;
 
 export function watch(workspace: Workspace, ...args: string[]): Watching {
@@ -33,18 +38,24 @@ export function watch(workspace: Workspace, ...args: string[]): Watching {
   child.stderr?.setEncoding("utf8").on("data", collect);
   child.on("exit", () => wake());
   const count = (): number => output.match(AT_REST)?.length ?? 0;
-  const recent = (): string => output.slice(seen);
+  const starts = (): number => output.match(STARTS)?.length ?? 0;
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) {
+      if (child.exitCode !== null) throw new Error(`The compiler has ended:\n${output}`);
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
   return {
     count,
-    recent,
     async rests(times) {
-      while (count() < times) {
-        if (child.exitCode !== null) throw new Error(`The compiler has ended:\n${output}`);
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-      const text = recent();
+      await until(() => count() >= times);
+      const text = output.slice(seen);
       seen = output.length;
       return text;
+    },
+    async settles() {
+      await until(() => count() >= starts());
+      seen = output.length;
     },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
