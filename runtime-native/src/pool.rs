@@ -135,13 +135,13 @@ impl Pool {
         self.queued.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A task has left the Queued phase.
+    /// A task has left the Queued phase. Release: whoever reads the lower count also sees the job that was opened for it.
     pub fn note_dequeued(&self) {
-        self.queued.fetch_sub(1, Ordering::Relaxed);
+        self.queued.fetch_sub(1, Ordering::Release);
     }
 
     pub fn queued(&self) -> u32 {
-        self.queued.load(Ordering::Relaxed).clamp(0, i64::from(u32::MAX)) as u32
+        self.queued.load(Ordering::Acquire).clamp(0, i64::from(u32::MAX)) as u32
     }
 
     /// Whether one more worker would help: there is queued work, nobody is free for it, and the limit is not reached.

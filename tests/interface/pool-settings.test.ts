@@ -351,6 +351,27 @@ conformance(
         assert.strictEqual(await T["add"](1, 1), 2);
       },
     },
+    "a task that is being claimed counts, at whatever moment one looks": {
+      on: WITH_WORKERS,
+      threads: 2,
+      pool: { maxQueue: 0 },
+      run: async ({ T, mp, assert }) => {
+        const gate = mp.sharedArray(Int32Array, 2);
+        for (let round = 0; round < 300; round++) {
+          gate.fill(0);
+          await mp.queueRoom(2);
+          const held = [T["hold"](gate), T["hold"](gate)];
+          while (Atomics.load(gate, 1) < 2) {
+            assert.throws(() => T["add"](1, 1), mp.QueueFullError);
+            // Shared memory goes to a worker of the TypeScript backend when it asks for it.
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          Atomics.store(gate, 0, 1);
+          Atomics.notify(gate, 0);
+          await Promise.all(held);
+        }
+      },
+    },
     "without maxQueue there is always room": async ({ mp }) => {
       await mp.queueRoom(1_000_000);
     },

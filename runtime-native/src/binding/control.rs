@@ -55,13 +55,15 @@ pub unsafe extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info
     // SAFETY: a callback made by `function`.
     unsafe {
         enter(env, info, |port, []: [_; 0]| {
+            // Read first: a task that is claimed meanwhile is seen twice, and never as neither queued nor running.
+            let queued = port.pool.queued();
             let workers = port.pool.workers();
             let running: Vec<u32> = workers.iter().map(|worker| worker.running()).collect();
             let busy = running.iter().filter(|count| **count > 0).count();
             let figures = [
                 workers.len() as f64,
                 busy as f64,
-                f64::from(port.pool.queued()),
+                f64::from(queued),
                 running.iter().sum::<u32>().into(),
             ];
             let mut values = Vec::with_capacity(figures.len());

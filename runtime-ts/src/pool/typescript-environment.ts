@@ -711,15 +711,11 @@ export abstract class Environment extends Ledger implements Backend {
   protected woken(): void {}
 
   stats(): BackendStats {
-    const running = this.memory.running();
-    const threads = Atomics.load(this.control, P.Live) + Atomics.load(this.control, P.Extras);
-    return {
-      threads,
-      // A worker has claimed its task a moment before it says that it is busy.
-      busy: running === 0 ? 0 : Math.max(1, Math.min(running, this.memory.busyWorkers())),
-      queued: Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged,
-      running,
-    };
+    // Read first: a worker counts a task as running before it takes it off the queue's count. One that is claimed meanwhile is seen twice, and never as neither, so
+    // that a bounded queue is not found to have room that it has not.
+    const queued = Math.max(0, Atomics.load(this.control, P.Queued)) + this.backlogged;
+    const { jobs, workers } = this.memory.running();
+    return { threads: Atomics.load(this.control, P.Live) + Atomics.load(this.control, P.Extras), busy: workers, queued, running: jobs };
   }
 }
 

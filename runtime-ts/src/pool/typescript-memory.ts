@@ -287,22 +287,16 @@ export class PoolMemory {
     Atomics.store(this.control, this.modes + environment, mode);
   }
 
-  /** Workers that run a task, or have just done so. */
-  busyWorkers(): number {
-    let count = 0;
+  /** Jobs that run in slots, and the workers that have them. */
+  running(): { jobs: number; workers: number } {
+    let jobs = 0;
+    let workers = 0;
     for (let environment = 1; environment < this.environments; environment++) {
-      const mode = this.mode(environment);
-      if (mode === Mode.Busy || mode === Mode.Blocked) count++;
+      const count = Atomics.load(this.control, this.word(environment, E.Running));
+      jobs += count;
+      if (count > 0) workers++;
     }
-    return count;
-  }
-
-  /** Jobs that run in slots. */
-  running(): number {
-    let count = 0;
-    for (let environment = 1; environment < this.environments; environment++)
-      count += Atomics.load(this.control, this.word(environment, E.Running));
-    return count;
+    return { jobs, workers };
   }
 
   firstSlot(environment: number): number {

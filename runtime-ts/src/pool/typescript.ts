@@ -129,7 +129,7 @@ class TypeScriptPool extends Environment {
 
   /** Are there more tasks than workers that are free for them? One that has just ended a task, or is starting, takes the next by itself. */
   private isShort(): boolean {
-    return Atomics.load(this.control, P.Queued) > this.live - this.memory.running();
+    return Atomics.load(this.control, P.Queued) > this.live - this.memory.running().jobs;
   }
 
   /** @param extra for tasks that others are blocked for, see `relieve` */

@@ -333,11 +333,14 @@ export class WorkerEnvironment extends Environment {
     const { control, slots, runningAt } = this;
     const at = slot * SLOT_WORDS + S.State;
     const word = runningWord(queued, this.self);
-    // No call of a function until all is counted: the thread may be stopped there.
-    if (Atomics.compareExchange(slots, at, queued, word) !== queued) return false;
+    // No call of a function until all is counted: the thread may be stopped there. Counted as running first: see `stats`.
+    Atomics.add(control, runningAt, 1);
+    if (Atomics.compareExchange(slots, at, queued, word) !== queued) {
+      Atomics.sub(control, runningAt, 1);
+      return false;
+    }
     Atomics.sub(control, P.Queued, 1);
     if ((slots[slot * SLOT_WORDS + S.Flags]! & Flag.Async) !== 0) Atomics.sub(control, P.QueuedAsync, 1);
-    Atomics.add(control, runningAt, 1);
     this.running.set(slot, word);
     return true;
   }
