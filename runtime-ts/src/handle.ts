@@ -1,7 +1,7 @@
 /**
  * AsyncHandle: the caller's end of a task. Push has happened; check, pull, cancel or await it.
  *
- * A handle is the {@link TaskSink} of its task: the backend calls `settle` on it exactly once for each run. Scalars are decoded there and then;
+ * A handle is the `TaskSink` of its task: the backend calls `settle` on it exactly once for each run. Scalars are decoded there and then;
  * anything larger is copied out of the backend's memory and decoded on first look, so that a result that nobody looks at costs no decoding.
  * The promise behind `then` is made on first use, because making one for each of a million polled handles would cost more than the tasks.
  */
@@ -14,7 +14,7 @@ import { type Launch, More } from "./handle-extra";
 import type { FunctionRecord } from "./metrics";
 import { processNow } from "./clock";
 import { checkCallback, checkMs } from "./options";
-import { type Backend, type Encoded, Phase, type Run, Settlement, type TaskSink, type Ticket } from "./pool/backend";
+import { type Backend, type Encoded, Phase, type Run, Settlement, type Ticket } from "./pool/backend";
 import { outcomeError } from "./outcome-error";
 import { Continuation, continueSoon } from "./continuation";
 import { tracePull, traceRun } from "./trace-events";
@@ -73,12 +73,13 @@ const DETACHED: HandleOrigin = { id: "", name: "AsyncHandle.of" };
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
+// It is a `TaskSink`, but does not say so: the published declarations leave `settle` and `progressed` out, and would not hold.
 /**
  * The result of a call to a parallel function, which may not be there yet.
  *
  * Implements `Promise<R>`; beyond it, `isReady`/`tryGet` check without blocking and `get`/`wait` block this thread.
  */
-export class AsyncHandle<R> implements Promise<R>, TaskSink {
+export class AsyncHandle<R> implements Promise<R> {
   /** @internal */ _settlement: Settlement | typeof PENDING = PENDING;
   /** @internal */ _flags = 0;
   /** @internal The value, the error to throw, or (with the flag RAW) the payload that has not been decoded yet. */ _value: unknown =
@@ -92,8 +93,8 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
   /** @internal */ _origin: HandleOrigin;
   /** @internal */ _backend: Backend | undefined;
 
-  /** @internal Handles are made by calls to parallel functions and by {@link AsyncHandle.of}. */
-  constructor(origin: HandleOrigin, backend: Backend | undefined) {
+  /** Handles are made by calls to parallel functions and by {@link AsyncHandle.of}. */
+  private constructor(origin: HandleOrigin, backend: Backend | undefined) {
     this._origin = origin;
     this._backend = backend;
   }
@@ -123,6 +124,7 @@ export class AsyncHandle<R> implements Promise<R>, TaskSink {
     return handle;
   }
 
+  /** @internal */
   get [HANDLE_BRAND](): true {
     return true;
   }
@@ -799,6 +801,9 @@ export function handleOf<R>(promise: Promise<R>): AsyncHandle<R> {
     "handleOf() takes what a parallel function returned. This is another promise: either its function is not marked, or this program was built without the makeparallel transformer.",
   );
 }
+
+/** Makes the pending handle of a task; users can't make one. */
+export const PendingHandle = AsyncHandle as unknown as new <R>(origin: HandleOrigin, backend: Backend | undefined) => AsyncHandle<R>;
 
 /** True for AsyncHandles, those of another copy of the package included. */
 export function isHandle(value: unknown): value is AsyncHandle<unknown> {

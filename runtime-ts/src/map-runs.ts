@@ -1,6 +1,6 @@
 /** What a `map` has under way: chunks, or, where options concern each item, calls of their own. */
 import { processNow } from "./clock";
-import { AsyncHandle, type HandleOrigin } from "./handle";
+import { type AsyncHandle, type HandleOrigin, PendingHandle } from "./handle";
 import type { ResolvedOptions } from "./options";
 import type { FunctionRecord } from "./metrics";
 import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";
@@ -76,7 +76,7 @@ export class ChunkRun implements MapRun, TaskSink {
 
   /** The error that a handle would have thrown for this settlement. */
   error(origin: HandleOrigin, options: ResolvedOptions | undefined, settlement: Settlement, payload: Encoded | null): unknown {
-    const handle = new AsyncHandle<unknown>(origin, undefined);
+    const handle = new PendingHandle<unknown>(origin, undefined);
     handle._quiet();
     handle._extra().timeout = options?.timeout;
     handle.settle(settlement, payload, 0, 0, null);

@@ -17,7 +17,7 @@ import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, STA
 import { currentBackend, threadCount } from "./configure";
 import { ParallelError, TimeoutError, TransferError } from "./errors";
 import { follow } from "./follow";
-import { AsyncHandle, FailedInput, type HandleStatus, keep } from "./handle";
+import { AsyncHandle, FailedInput, type HandleStatus, keep, PendingHandle } from "./handle";
 import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
 import { type MapPart, MapSource } from "./map-source";
 import { checkCallback, checkKeys, checkMs } from "./options";
@@ -152,7 +152,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       () => this.pump(),
       (error) => this.fail(Settlement.Rejected, error),
     );
-    this.outcome = new AsyncHandle<R[]>({ id: task.id, name: `${task.name}.map` }, undefined);
+    this.outcome = new PendingHandle<R[]>({ id: task.id, name: `${task.name}.map` }, undefined);
     const { signal } = task.options ?? {};
     if (signal !== undefined) {
       if (signal.aborted) this.cancel(signal.reason);
@@ -161,6 +161,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     this.pump();
   }
 
+  /** @internal */
   get [STAYS_BRAND](): string {
     return "it is what map() returned; await it, and pass the results";
   }

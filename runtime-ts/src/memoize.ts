@@ -4,7 +4,7 @@
  */
 import type { HandleLike, Writer } from "./codec";
 import { follow } from "./follow";
-import { AsyncHandle, type HandleOrigin } from "./handle";
+import { type AsyncHandle, type HandleOrigin, PendingHandle } from "./handle";
 import type { ResolvedOptions } from "./options";
 import type { Backend } from "./pool/backend";
 import { Settlement } from "./pool/backend";
@@ -77,7 +77,7 @@ function share(
 ): AsyncHandle<unknown> {
   const { source } = entry;
   // Without a record: the run is counted once, by the handle that it belongs to.
-  const handle = new AsyncHandle<unknown>({ id: origin.id, name: origin.name }, backend);
+  const handle = new PendingHandle<unknown>({ id: origin.id, name: origin.name }, backend);
   const more = handle._extra();
   if (source._settlement === 0) {
     more.source = source;

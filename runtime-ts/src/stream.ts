@@ -9,7 +9,7 @@ import { currentBackend } from "./configure";
 import { processNow } from "./clock";
 import { concerning, DependencyError } from "./errors";
 import { follow } from "./follow";
-import { AsyncHandle, FailedInput, type HandleStatus } from "./handle";
+import { type AsyncHandle, FailedInput, type HandleStatus, PendingHandle } from "./handle";
 import { loadLocally, runLocally } from "./local";
 import type { ResolvedOptions } from "./options";
 import { cancelledError, timeoutError } from "./outcome-error";
@@ -47,6 +47,7 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
     return this.source.outcome;
   }
 
+  /** @internal */
   get [STAYS_BRAND](): string {
     return "it is a stream, which one thread reads; iterate it, and pass what it yields";
   }
@@ -200,7 +201,7 @@ class LocalSource<T, R> implements Source<T, R> {
     private readonly captures: readonly unknown[] | undefined,
     args: ArrayLike<unknown>,
   ) {
-    this.outcome = new AsyncHandle(task, undefined);
+    this.outcome = new PendingHandle(task, undefined);
     this.outcome._quiet();
     const writer = new ByteWriter(new Uint8Array(256), true);
     const { meta } = task;

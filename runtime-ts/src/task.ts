@@ -17,7 +17,7 @@ import { carriedValues, carriesValues } from "./carry";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, concerning, DependencyError, isParallelError } from "./errors";
 import { follow } from "./follow";
-import { AsyncHandle, FailedInput, isHandle, keep, type HandleOrigin } from "./handle";
+import { AsyncHandle, FailedInput, isHandle, keep, PendingHandle, type HandleOrigin } from "./handle";
 import { encodeInitializer, type Initializer } from "./initializer";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
@@ -142,7 +142,7 @@ export class StubTask {
       throw error;
     }
     if (dependencies !== null) return this.pushEncoded(backend, index, undefined, this, writer, dependencies);
-    const handle = new AsyncHandle<unknown>(this, backend);
+    const handle = new PendingHandle<unknown>(this, backend);
     if (sitesLeft > 0) handle._extra().site = pushSite();
     handle._ticket = backend.push(index, writer, handle, undefined);
     return handle;
@@ -282,7 +282,7 @@ export class StubTask {
       // A handle that no ticket of this backend stands for: it shares a memoized run, may be repeated, or is another pool's.
       return this.pushLater(backend, index, options, origin, writer, after, inputs);
     }
-    const handle = new AsyncHandle<unknown>(origin, backend);
+    const handle = new PendingHandle<unknown>(origin, backend);
     if (sitesLeft > 0) handle._extra().site = pushSite();
     const push = pushOptionsOf(
       options,
@@ -320,7 +320,7 @@ export class StubTask {
     // What is moved leaves the caller now.
     if (writer.transfers !== null) call.attachments = structuredClone(writer.attachments!, { transfer: writer.transfers as ArrayBuffer[] });
     writer.reset();
-    const handle = new AsyncHandle<unknown>(origin, backend);
+    const handle = new PendingHandle<unknown>(origin, backend);
     if (sitesLeft > 0) handle._extra().site = pushSite();
     const more = handle._extra();
     more.grace = options?.grace;

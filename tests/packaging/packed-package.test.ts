@@ -69,7 +69,30 @@ describe("the packed package", () => {
     expect(named.length).toBeGreaterThan(10);
     for (const file of named) expect(packed.files).toContain(file.slice(2));
     expect(packed.files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "CHANGELOG.md"]));
-    expect(packed.files.filter((file) => /tsbuildinfo|(?<!\.d)\.ts$|\.test\.|^scripts\/|^tests\//.test(file))).toEqual([]);
+    const own = packed.files.filter((file) => !file.startsWith("examples/"));
+    expect(own.filter((file) => /tsbuildinfo|(?<!\.d)\.ts$|\.test\.|^scripts\/|^tests\//.test(file))).toEqual([]);
+  });
+
+  test("holds every page that one of its pages links to, so that the README can be followed where it is installed", () => {
+    const pages = packed.files.filter((file) => file.endsWith(".md"));
+    const links = pages.flatMap((page) => {
+      const text = fs.readFileSync(path.join(root, page), "utf8").replace(/^```[^]*?^```/gm, "");
+      return [...text.matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)].map(([, target]) => path.posix.join(path.posix.dirname(page), target!));
+    });
+    expect(links.length).toBeGreaterThan(25);
+    const dead = links.filter((target) => !packed.files.some((file) => file === target || file.startsWith(`${target}/`)));
+    expect(dead).toEqual([]);
+    // The example is whole, and nothing that was built in its folder comes along.
+    const example = packed.files.filter((file) => file.startsWith("examples/"));
+    expect(example).toEqual(expect.arrayContaining(["examples/package-report/package.json", "examples/package-report/src/main.ts"]));
+    expect(example.filter((file) => !/^examples\/package-report\/(?:src\/.*\.ts|[\w.]+)$/.test(file))).toEqual([]);
+  });
+
+  test("its declarations show no member that is not for users", () => {
+    const shown = packed.files.filter(
+      (file) => file.endsWith(".d.ts") && fs.readFileSync(path.join(root, file), "utf8").includes("@internal"),
+    );
+    expect(shown).toEqual([]);
   });
 
   test("has no install script, and holds the native binary when this checkout has built one", () => {

@@ -71,5 +71,5 @@ is<Promise<number | null>>()(handle.catch(() => null));
 is<boolean>()(handle.cancel("late"));
 is<boolean>()(handle.wait(10));
 is<AsyncHandle<{ a: number }>>()(AsyncHandle.of({ a: 1 }));
-// rejected: Expected 2 arguments, but got 0
+// rejected: Constructor of class 'AsyncHandle<R>' is private
 new AsyncHandle();

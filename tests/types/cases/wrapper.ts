@@ -83,3 +83,15 @@ add.id = "";
 parallel(42);
 // rejected: No overload matches this call
 parallel("text", () => 1);
+
+// What the runtime keeps in a handle is nobody's business.
+// rejected: Property '_settlement' does not exist
+void AsyncHandle.of(1)._settlement;
+
+// rejected: Property 'settle' does not exist
+AsyncHandle.of(1).settle();
+
+const wider: AsyncHandle<number | string> = AsyncHandle.of<number>(1);
+// rejected: not assignable
+const narrower: AsyncHandle<number> = wider;
+void narrower;
