@@ -5,6 +5,7 @@ import * as path from "node:path";
 import type * as ts from "typescript";
 import { Captures, type Hoisted } from "./analyze/captures";
 import { type ClassInfo, pathFrom } from "./analyze/class-info";
+import { memberAccess } from "./hoist/module-names";
 import { ClassNames } from "./analyze/class-names";
 import { ClassFinder } from "./analyze/classes";
 import { Derivations } from "./analyze/derivations";
@@ -290,7 +291,7 @@ export class Project {
       const isMarked = Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
       const selfRegistering = !found || isMarked || info.guarded || this.classNames.hasPrivateState(info);
       if (selfRegistering) asks.push(info);
-      if (found) classImports.push({ specifier: found.specifier, name: selfRegistering ? undefined : found.name, id: info.id });
+      if (found) classImports.push({ specifier: found.specifier, access: selfRegistering ? undefined : found.access, id: info.id });
     }
     return { classImports, asks };
   }
@@ -311,7 +312,7 @@ export class Project {
   }
 
   /** How the module can import a class: as one of its imports has it, or by a relative path. */
-  private importOf(module: Module, info: ClassInfo): { specifier: string; name: string } | undefined {
+  private importOf(module: Module, info: ClassInfo): { specifier: string; access: string } | undefined {
     const { modules } = this;
     let style = "";
     for (const record of module.imports.values()) {
@@ -319,13 +320,13 @@ export class Project {
       if (!other) continue;
       const extension = /\.(?:[cm]?[jt]sx?)$/.exec(record.specifier)?.[0];
       if (record.specifier.startsWith(".")) style = extension ?? "";
-      const name = nameOf(modules, other, info);
-      if (name !== undefined) return { specifier: record.specifier, name };
+      const access = accessTo(modules, other, info);
+      if (access !== undefined) return { specifier: record.specifier, access };
     }
     const relative = path.relative(path.dirname(module.file), info.module.file).split(path.sep).join("/");
     const specifier = (relative.startsWith(".") ? relative : `./${relative}`).replace(/\.[cm]?[jt]sx?$/, style);
-    const name = nameOf(modules, info.module, info);
-    return name !== undefined && modules.follow(module, specifier) === info.module ? { specifier, name } : undefined;
+    const access = accessTo(modules, info.module, info);
+    return access !== undefined && modules.follow(module, specifier) === info.module ? { specifier, access } : undefined;
   }
 
   private sourcesOf(module: Module, reached: Iterable<Unit>, classes: readonly ClassInfo[]): Module[] {
@@ -365,10 +366,12 @@ function functionKeyword(module: Module, fn: ts.Node): ts.Node {
   return fn.getChildren().find((child) => child.kind === module.ts.SyntaxKind.FunctionKeyword) ?? fn;
 }
 
-function nameOf(modules: Modules, module: Module, info: ClassInfo): string | undefined {
+/** The class as a member of what the module exports: `.Shapes.Square`. */
+function accessTo(modules: Modules, module: Module, info: ClassInfo): string | undefined {
   for (const name of modules.exportNames(module).names) {
     const target = modules.exported(module, name);
-    if (target?.kind === "declared" && target.module === info.module && target.binding === info.root) return pathFrom(info, name);
+    if (target?.kind === "declared" && target.module === info.module && target.binding === info.root)
+      return pathFrom(info, memberAccess(name));
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { SliceModule, SlicePlan } from "../core";
 import { type Externals, isBareSpecifier, isBuiltin, matchesExternal } from "./externals";
+import { exportName } from "../hoist/module-names";
 import { portableRelative } from "./paths";
 import { type BundleOptions, resolutionKey, type SourceFormat } from "./options";
 
@@ -119,10 +120,6 @@ function entrySources(plan: SlicePlan): Map<string, string> {
   for (const entry of plan.entries) sources.set(TASK_PREFIX + entry.task.id, reexport(entry));
   for (const [id, entry] of plan.classes) sources.set(CLASS_PREFIX + id, reexport(entry));
   return sources;
-}
-
-function exportName(name: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : JSON.stringify(name);
 }
 
 function importerFile(args: { importer: string; namespace: string }, virtual: Map<string, SliceModule>): string {

@@ -15,6 +15,7 @@ import type { Hoisted } from "../analyze/captures";
 import { classExport, taskExport } from "./classes";
 import { type Group, groupUnits, type Root } from "./groups";
 import { hashOf } from "./ids";
+import { exportName, renamed } from "./module-names";
 import { renderGroup } from "./render-slice";
 
 export interface PlanInput {
@@ -171,7 +172,7 @@ class Planner {
     return {
       order: same ? order + module.text.length : order,
       inPlace: false,
-      text: `import { ${exported.name === local ? local : `${exported.name} as ${local}`} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`,
+      text: `import { ${renamed(exported.name, local)} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`,
     };
   }
 
@@ -205,14 +206,11 @@ class Planner {
       const target = modules.exported(module, name);
       if (!target) continue;
       if (target.kind === "namespace") {
-        lines.push(`export * as ${name} from ${JSON.stringify(SLICE_PREFIX + this.facade(target.module, "all"))};`);
+        lines.push(`export * as ${exportName(name)} from ${JSON.stringify(SLICE_PREFIX + this.facade(target.module, "all"))};`);
         continue;
       }
       const exported = this.exported(target);
-      if (exported)
-        lines.push(
-          `export { ${exported.name === name ? name : `${exported.name} as ${name}`} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`,
-        );
+      if (exported) lines.push(`export { ${renamed(exported.name, name)} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`);
     }
     if (all) {
       for (const outside of exportable.outside)
@@ -256,7 +254,7 @@ function outsideImport(unit: Unit): { text: string; inPlace: boolean } {
   while (!ts.isImportDeclaration(declaration)) declaration = declaration.parent;
   const attributes = declaration.attributes ? ` ${declaration.attributes.getText()}` : "";
   const name = binding.name;
-  let clause = `{ ${record.name === name ? name : `${record.name} as ${name}`} }`;
+  let clause = `{ ${renamed(record.name, name)} }`;
   if (record.name === "*") clause = `* as ${name}`;
   else if (record.name === "default" && ts.isImportClause(record.node)) clause = name;
   return { text: `import ${clause} from ${from}${attributes};`, inPlace: false };

@@ -29,8 +29,8 @@ import { methodsOf } from "../analyze/sites";
 /** A class of another module that this file registers. */
 export interface ClassImport {
   specifier: string;
-  /** Its export; undefined when the module registers it itself and only has to be loaded. */
-  name: string | undefined;
+  /** As a member of what the module exports: `.Shapes.Square`. Undefined when the module registers it itself and only has to be loaded. */
+  access: string | undefined;
   id: string;
 }
 
@@ -74,7 +74,7 @@ export function programEdits(
       ([binding, record]) =>
         record.specifier === specifier && binding.references.some((use) => !use.erased && !gone.some((range) => contains(range, use.node))),
     );
-  const needed = classImports.filter(({ specifier, name }) => name !== undefined || !stays(specifier));
+  const needed = classImports.filter(({ specifier, access }) => access !== undefined || !stays(specifier));
   edits.push(insertion(headPosition(module), "statements", `${INTERNAL_IMPORT} `));
   const location = format.location ?? (format.module === "esm" ? "import.meta.url" : "__filename");
   // Before the program's own statements: a call of `main()` among them may already send instances or functions. After its imports, whose order stays.
@@ -105,8 +105,8 @@ function registrations(classImports: readonly ClassImport[]): string[] {
   const namespaces = new Map<string, string>();
   const lines: string[] = [];
   const calls: string[] = [];
-  for (const { specifier, name, id } of classImports) {
-    if (name === undefined) {
+  for (const { specifier, access, id } of classImports) {
+    if (access === undefined) {
       lines.push(`import ${JSON.stringify(specifier)};`);
       continue;
     }
@@ -117,7 +117,7 @@ function registrations(classImports: readonly ClassImport[]): string[] {
       lines.push(`import * as ${namespace} from ${JSON.stringify(specifier)};`);
     }
     // A thunk, because in a circle of imports the class may not exist yet.
-    calls.push(`__mp_m().class(() => ${namespace}.${name}, ${JSON.stringify(id)});`);
+    calls.push(`__mp_m().class(() => ${namespace}${access}, ${JSON.stringify(id)});`);
   }
   return [...new Set(lines), ...calls];
 }

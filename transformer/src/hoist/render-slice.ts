@@ -15,6 +15,7 @@ import { contains, isFunctionLike, modifier } from "../analyze/syntax";
 import { BLANK_HELPER, classEdits, classExport, insertion, methodsInSlice, taskExport } from "./classes";
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
+import { renamed } from "./module-names";
 import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
 import { placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
@@ -91,9 +92,7 @@ class SliceWriter {
         if (!imports.some((other) => other.text === line)) tail.push(line);
       } else if (unit.kind === "reexport" && unit.reexport) tail.push(reexportLine(unit.reexport));
     }
-    const names = [...exported]
-      .filter(([name]) => !name.startsWith("__mp_from_"))
-      .map(([name, local]) => (name === local ? name : `${local} as ${name}`));
+    const names = [...exported].filter(([name]) => !name.startsWith("__mp_from_")).map(([name, local]) => renamed(local, name));
     if (names.length > 0) tail.push(`export { ${names.sort().join(", ")} };`);
     if (this.variables.length > 0) tail.push(`var ${this.variables.join(", ")};`);
     const draft = text.build(tail.join("\n"), module.file);
@@ -296,5 +295,5 @@ function reexportLine({ specifier, name }: { specifier: string; name: string }):
   const local = `__mp_from_${hashOf(`${specifier}\0${name}`)}`;
   return name === "*"
     ? `export * as ${local} from ${JSON.stringify(specifier)};`
-    : `export { ${name} as ${local} } from ${JSON.stringify(specifier)};`;
+    : `export { ${renamed(name, local)} } from ${JSON.stringify(specifier)};`;
 }

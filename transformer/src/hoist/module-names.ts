@@ -1,0 +1,20 @@
+/**
+ * Names in clauses of imports and exports. They need not be identifiers: `export { apply as "weird-name" }`.
+ */
+
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
+
+/** A name as a module exports it. */
+export function exportName(name: string): string {
+  return IDENTIFIER.test(name) ? name : JSON.stringify(name);
+}
+
+/** An exported name as a member of the module's namespace. */
+export function memberAccess(name: string): string {
+  return IDENTIFIER.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+}
+
+/** One element of a clause: `name`, or `name as other`. */
+export function renamed(name: string, other: string): string {
+  return name === other ? exportName(name) : `${exportName(name)} as ${exportName(other)}`;
+}
