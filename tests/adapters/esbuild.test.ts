@@ -278,18 +278,47 @@ test("a build without marks is untouched, byte for byte", async () => {
   for (const file of listFiles(plain, "out")) expect(plugged.read(`out/${file}`)).toBe(plain.read(`out/${file}`));
 });
 
-test("the same project gives the same bytes in any folder", async () => {
+test("the same project gives the same bytes in any folder, whether esbuild is asked about imports or not", async () => {
   const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "makeparallel-esbuild-"));
   const outputs = [];
-  for (const at of [undefined, elsewhere]) {
-    const workspace = project("bytes", { "src/main.ts": packages + main.split("\n").slice(1).join("\n") }, at);
-    await build(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", sourcemap: true }`);
+  const files = {
+    "src/main.ts": packages + main.split("\n").slice(1).join("\n") + tasksOfShapes,
+    "src/shapes.ts": shapes,
+    "src/squares.ts": squares,
+  };
+  for (const [at, others] of [
+    [undefined, ""],
+    [elsewhere, ""],
+    [elsewhere, `, { name: "other", setup() {} }`],
+  ]) {
+    const workspace = project("bytes", files, at);
+    await build(
+      workspace,
+      `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", sourcemap: true }`,
+      `makeparallel()${others}`,
+    );
     outputs.push(listFiles(workspace, "out").map((file) => [file, workspace.read(`out/${file}`)]));
   }
   fs.rmSync(elsewhere, { recursive: true });
   expect(outputs[0].length).toBeGreaterThan(5);
   expect(outputs[1]).toEqual(outputs[0]);
+  expect(outputs[2]).toEqual(outputs[0]);
 });
+
+/** Classes that one marked file names through another, and one that only its own file can register. */
+const shapes = `import { LRU } from "./squares";
+export class Shape { constructor(readonly size: number) {} area(): number { return this.size; } }
+export const cache = new LRU<Shape>();
+`;
+const squares = `import type { Shape } from "./shapes";
+export class LRU<T> { #held: T[] = []; add(value: T): number { return this.#held.push(value); } }
+export class Square { constructor(readonly shape: Shape) {} }
+`;
+const tasksOfShapes = `
+import { Shape } from "./shapes";
+import * as other from "./squares";
+export const area = parallel((shape: Shape, square?: other.Square) => shape.area() + (square?.shape.size ?? 0));
+`;
 
 test("the program's own source map leads to the original places", async () => {
   const workspace = project("maps", {
@@ -368,6 +397,41 @@ process.stdin.on("data", () => context.dispose()).unref?.();
     await ended;
   }
 }, 60_000);
+
+test.each(["", `, { name: "other", setup() {} }`])(
+  "rebuild: files that come and go lead an import elsewhere, in the chunks as in the program%s",
+  async (others) => {
+    const workspace = project(`come-and-go${others.length}`, {
+      "src/main.ts": main.replace("./factor", "./turn").replace("void scale", "console.log(factor());\nvoid scale"),
+      "src/turn/index.ts": "export const factor = (): number => 10;\n",
+      "context.mjs": `import * as fs from "node:fs";
+import { execFileSync } from "node:child_process";
+import * as esbuild from "esbuild";
+import makeparallel from "makeparallel/esbuild";
+const context = await esbuild.context({ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs", logLevel: "silent", plugins: [makeparallel()${others}] });
+const printed = [];
+const edits = [
+  () => {},
+  () => fs.writeFileSync("src/turn.ts", "export const factor = (): number => 20;\\n"),
+  () => fs.rmSync("src/turn.ts"),
+  () => { fs.mkdirSync("src/turn.js"); fs.renameSync("src/turn", "src/unused"); fs.writeFileSync("src/turn.tsx", "export const factor = (): number => 30;\\n"); },
+];
+for (const edit of edits) {
+  edit();
+  await context.rebuild();
+  printed.push(execFileSync(process.execPath, ["out/app.cjs"], { encoding: "utf8" }).split("\\n").join(" ").trim());
+}
+await context.dispose();
+console.log(JSON.stringify(printed));
+`,
+    });
+    const env = { MAKEPARALLEL_BACKEND: "typescript", MAKEPARALLEL_THREADS: "1" };
+    const ended = await runNode(workspace.file("context.mjs"), [], { env, cwd: workspace.root });
+    expect(ended.stderr).toBe("");
+    expect(JSON.parse(ended.stdout)).toEqual(["10 20", "20 40", "10 20", "30 60"]);
+  },
+  60_000,
+);
 
 test("a CommonJS default import in a file that is an ES module to Node is module.exports, as the host bundles it", async () => {
   const source = `import { parallel } from "makeparallel";

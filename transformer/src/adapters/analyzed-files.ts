@@ -29,15 +29,19 @@ export class AnalyzedFiles {
   analyze(files: readonly string[]): void {
     for (const file of files) this.marked.add(file);
     const instrument = new Set<string>();
-    for (const file of files) for (const other of this.#run(file).instrument) instrument.add(other);
     // What one file needs of another is known only now; most answers are the same as before, and cached.
-    for (const file of [...this.marked, ...instrument]) this.#run(file);
+    for (let before = -1; before !== instrument.size;) {
+      before = instrument.size;
+      for (const file of [...this.marked, ...instrument]) for (const other of this.#run(file).instrument) instrument.add(other);
+    }
+    // Nothing is left of what an answer asked for that was given before the imports were known.
+    for (const file of this.results.keys()) if (!this.marked.has(file) && !instrument.has(file)) this.results.delete(file);
   }
 
   /**
    * The same where imports are resolved only asynchronously.
    *
-   * @param settle answers what the core has asked in vain; false when there was nothing
+   * @param settle answers what the core has asked in vain; false when no answer makes a difference to it
    */
   async analyzeAsking(files: readonly string[], settle: () => Promise<boolean>): Promise<void> {
     for (;;) {

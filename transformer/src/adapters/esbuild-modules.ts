@@ -2,7 +2,7 @@
  * The project's modules as the esbuild adapter sees them: texts, where imports lead, and which files have marks.
  *
  * esbuild answers questions about imports only asynchronously, while the core asks synchronously. So an unknown import is noted as missed, answered by
- * `settle`, and the core is asked again.
+ * `settle`, and the core is asked again. What needs no answer of esbuild's is known at once.
  */
 import * as fs from "node:fs";
 import { isBuiltin } from "node:module";
@@ -11,6 +11,7 @@ import type * as esbuild from "esbuild";
 import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
 import { resolutionKey } from "../emit/options";
+import { PlainImports } from "./plain-imports";
 import { specifiersIn } from "./project-files";
 import { SourceProbe } from "./source-probe";
 
@@ -38,6 +39,7 @@ interface Facts {
 }
 
 const SOURCE = /\.[cm]?[jt]sx?$/;
+const RELATIVE = /^\.\.?\//;
 const IN_PACKAGE = /[\\/]node_modules[\\/]/;
 
 export function isProjectSource(file: string): boolean {
@@ -51,26 +53,44 @@ export class EsbuildModules {
   readonly #missed = new Map<string, Question>();
   /** Answers of this build by what they hang on, of which many imports have the same. */
   readonly #answers = new Map<string, Promise<Resolution>>();
+  /** Those in which relative imports have been looked for. */
+  readonly #folders = new Folders();
   #generation = 0;
+  #plain: PlainImports | undefined;
 
   constructor(
     private readonly build: esbuild.PluginBuild,
     private readonly changed: (file: string) => void,
-  ) {}
+  ) {
+    this.#plain = this.#plainImports();
+  }
+
+  #plainImports(): PlainImports | undefined {
+    // A build of other bundlers has no options of esbuild's.
+    return PlainImports.of((this.build as Partial<esbuild.PluginBuild>).initialOptions);
+  }
 
   /** A new build begins: files may have changed. */
   nextBuild(): void {
     this.#generation++;
     this.#answers.clear();
+    this.#plain = this.#plainImports();
     for (const file of this.#texts.keys()) this.read(file);
     const gone = new Map<string, boolean>();
+    const changed = this.#folders.changed();
     for (const [key, resolution] of this.resolutions) {
-      if (resolution.kind === "external") continue;
-      const { file } = resolution;
-      if (!gone.has(file)) gone.set(file, !fs.existsSync(file));
-      // What was outside may have come into the project, or gone from it.
-      if (gone.get(file)) this.resolutions.delete(key);
+      const [, fromFile, specifier] = key.split("\0") as [string, string, string];
+      // A file that has come may be meant where another one was before.
+      let isDoubtful = changed.size > 0 && RELATIVE.test(specifier) && changed.has(folderOf(specifier, fromFile));
+      if (!isDoubtful && resolution.kind !== "external") {
+        const { file } = resolution;
+        if (!gone.has(file)) gone.set(file, !fs.existsSync(file));
+        // What was outside may have come into the project, or gone from it.
+        isDoubtful = gone.get(file) === true;
+      }
+      if (isDoubtful) this.resolutions.delete(key);
     }
+    for (const folder of changed) this.changed(path.join(folder, "\0"));
   }
 
   read(file: string): string | undefined {
@@ -119,8 +139,16 @@ export class EsbuildModules {
     if (isBuiltin(specifier) || specifier === "makeparallel" || specifier.startsWith("makeparallel/")) return { kind: "external" };
     const key = resolutionKey(specifier, fromFile, kind);
     const known = this.resolutions.get(key);
-    if (known === undefined) this.#missed.set(key, { specifier, fromFile, kind });
-    return known;
+    if (known !== undefined) return known;
+    if (RELATIVE.test(specifier)) this.#folders.note(folderOf(specifier, fromFile));
+    const file = this.#plain?.find(specifier, fromFile);
+    if (file === undefined) {
+      this.#missed.set(key, { specifier, fromFile, kind });
+      return undefined;
+    }
+    const resolution = resolutionOf(file);
+    this.resolutions.set(key, resolution);
+    return resolution;
   }
 
   /** The data files (JSON and the like) that the given files import. */
@@ -137,10 +165,10 @@ export class EsbuildModules {
    * Answers what the core asked in vain, and what it is going to ask about the files that the answers lead to: else it would have to begin again for each
    * step on the way.
    *
-   * @returns false when there was nothing to answer
+   * @returns whether the core would say something else now: to it an import that leads outside is the same as one that it knows nothing of
    */
   async settle(): Promise<boolean> {
-    const answered = this.#missed.size > 0;
+    let leadInside = false;
     while (this.#missed.size > 0) {
       const questions = [...this.#missed.values()];
       this.#missed.clear();
@@ -151,18 +179,18 @@ export class EsbuildModules {
           const answer = await this.#ask(question);
           this.resolutions.set(key, answer);
           if (answer.kind !== "project") return;
+          leadInside = true;
           for (const specifier of this.#specifiersOf(answer.file)) this.resolve(specifier, answer.file, "import");
         }),
       );
     }
-    return answered;
+    return leadInside;
   }
 
   #ask(question: Question): Promise<Resolution> {
     const { specifier, fromFile, kind } = question;
     const folder = path.dirname(fromFile);
-    const isRelative = /^\.\.?\//.test(specifier);
-    const key = `${kind}\0${isRelative ? path.resolve(folder, specifier) : `${folder}\0${specifier}`}`;
+    const key = `${kind}\0${RELATIVE.test(specifier) ? path.resolve(folder, specifier) : `${folder}\0${specifier}`}`;
     let answer = this.#answers.get(key);
     if (!answer) {
       answer = this.#resolve(question);
@@ -178,9 +206,8 @@ export class EsbuildModules {
       namespace: "file",
       resolveDir: path.dirname(fromFile),
     });
-    if (found.errors.length > 0 || found.external || found.namespace !== "file" || IN_PACKAGE.test(found.path)) return { kind: "external" };
-    if (isProjectSource(found.path)) return { kind: "project", file: found.path };
-    return found.path.endsWith(".node") ? { kind: "external" } : { kind: "data", file: found.path };
+    if (found.errors.length > 0 || found.external || found.namespace !== "file") return { kind: "external" };
+    return resolutionOf(found.path);
   }
 
   /**
@@ -218,4 +245,46 @@ export class EsbuildModules {
     await Promise.all(entries.filter(isProjectSource).map(visit));
     return found;
   }
+}
+
+/** The folder in which the file of a relative import, or the folder that it names, stands. */
+function folderOf(specifier: string, fromFile: string): string {
+  return path.dirname(path.resolve(path.dirname(fromFile), specifier));
+}
+
+/** Whether files have come to folders, or gone from them. A file that is saved under another name and renamed makes no difference. */
+class Folders {
+  readonly #known = new Map<string, { modified: number; names: string }>();
+
+  note(folder: string): void {
+    if (!this.#known.has(folder)) this.#known.set(folder, Folders.#look(folder));
+  }
+
+  /** Those that have changed since they were noted or asked for last. */
+  changed(): Set<string> {
+    const changed = new Set<string>();
+    for (const [folder, { modified, names }] of this.#known) {
+      if (modifiedAt(folder) === modified) continue;
+      const now = Folders.#look(folder);
+      this.#known.set(folder, now);
+      if (now.names !== names) changed.add(folder);
+    }
+    return changed;
+  }
+
+  static #look(folder: string): { modified: number; names: string } {
+    const modified = modifiedAt(folder);
+    return { modified, names: modified < 0 ? "" : fs.readdirSync(folder).sort().join("\0") };
+  }
+}
+
+/** ms; -1 where there is no such file or folder. */
+function modifiedAt(file: string): number {
+  return fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? -1;
+}
+
+function resolutionOf(file: string): Resolution {
+  if (IN_PACKAGE.test(file)) return { kind: "external" };
+  if (isProjectSource(file)) return { kind: "project", file };
+  return file.endsWith(".node") ? { kind: "external" } : { kind: "data", file };
 }

@@ -34,12 +34,13 @@ export class SourceProbe {
   }
 
   #hasFile(file: string): boolean {
-    const entry = this.#list(path.dirname(file)).get(path.basename(file));
+    const entry = this.list(path.dirname(file)).get(path.basename(file));
     if (!entry) return false;
     return entry.isSymbolicLink() ? fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true : entry.isFile();
   }
 
-  #list(folder: string): ReadonlyMap<string, fs.Dirent> {
+  /** What is in a folder, by name. Nothing where there is no such folder. */
+  list(folder: string): ReadonlyMap<string, fs.Dirent> {
     let entries = this.#folders.get(folder);
     if (!entries) {
       entries = new Map(entriesOf(folder).map((entry) => [entry.name, entry]));
