@@ -105,6 +105,19 @@ test.each([
   expect(ended.stdout + ended.stderr).toMatch(/worker threads.*(?:build\.ssr|target: "node")/s);
 });
 
+test.each(["webpack", "rspack"])("%s: a package whose parallel functions were built before is refused by name", async (name) => {
+  const app = makeApp(`library-${name}`, {
+    "src/main.ts": `import { tile } from "maps/tiles";\nvoid tile(1);\n`,
+    "node_modules/maps/package.json": { name: "maps", version: "1.0.0" },
+    "node_modules/maps/tiles.js": `exports.tile = require("./draw").draw;\n`,
+    "node_modules/maps/draw.js": `const __mp = require("makeparallel/internal");\nexports.draw = () => __mp.module(__filename, "0");\n`,
+  });
+  const ended = await build(app, "build.mjs", hosts.pack, name, "production", "cjs");
+  expect(ended.code).toBe(1);
+  expect(ended.stdout + ended.stderr).toContain("maps has parallel functions that were built already");
+  expect(ended.stdout + ended.stderr).toContain('add "maps" to `externals`');
+});
+
 test("vite: a build for browsers without marks is left alone", async () => {
   const app = makeApp("browser-plain", { "src/main.ts": `console.log("plain");\n` });
   await script(app, "build.mjs", hosts.vite, "browser");

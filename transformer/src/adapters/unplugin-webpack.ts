@@ -4,6 +4,7 @@
 import * as path from "node:path";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import { manifestText } from "../emit/write-output";
+import { builtLibrary } from "./built-library";
 import { packageRoot } from "./project-files";
 import { UnpluginBuild } from "./unplugin-build";
 import type { UnpluginOptions } from "./plugin-types";
@@ -50,13 +51,25 @@ export interface Compiler {
   };
 }
 
+interface HostModule {
+  resource?: string;
+  /** What the import of an external module says. */
+  userRequest?: string;
+  modules?: Iterable<{ resource?: string }>;
+}
+
 interface Compilation {
-  modules: Iterable<{ resource?: string; modules?: Iterable<{ resource?: string }> }>;
+  modules: Iterable<HostModule>;
+  moduleGraph: { getIncomingConnections(module: HostModule): Iterable<{ originModule?: HostModule | null }> };
   fileDependencies: { add(file: string): void; addAll?(files: Iterable<string>): void };
   errors: Error[] & { push(error: Error): void };
   warnings: Error[] & { push(error: Error): void };
   emitAsset(name: string, source: unknown, info?: object): void;
-  hooks: { processAssets: { tapPromise(options: { name: string; stage: number }, run: () => Promise<void>): void } };
+  hooks: {
+    /** All modules are there, each still its own: later some are joined. */
+    finishModules: { tap(name: string, run: (modules: Iterable<HostModule>) => void): void };
+    processAssets: { tapPromise(options: { name: string; stage: number }, run: () => Promise<void>): void };
+  };
 }
 
 interface LoaderContext {
@@ -66,6 +79,7 @@ interface LoaderContext {
 }
 
 const NAME = "makeparallel";
+const INTERNAL = "makeparallel/internal";
 
 /** Replaced by an expression for the emitted file's place; what webpack makes of `__filename` and `import.meta.url` means the source. */
 const PLACE = "__makeparallel_place__";
@@ -106,6 +120,9 @@ export function webpackHooks(options: UnpluginOptions) {
       } else {
         build?.nextBuild();
       }
+      compilation.hooks.finishModules.tap(NAME, (modules) => {
+        if (!refuse) refuseLibraries(compilation, modules);
+      });
       compilation.hooks.processAssets.tapPromise({ name: NAME, stage: webpack.Compilation.PROCESS_ASSETS_STAGE_REPORT }, async () => {
         const output: HostOutput = { folder: outputPath(), module: settings.output.module ? "esm" : "cjs", nodeInterop: false };
         if (build && !refuse) await emit(compiler, compilation, build, output);
@@ -146,6 +163,22 @@ function definePlace(compiler: Compiler): void {
     new webpack.BannerPlugin({ banner: `const ${PLACE} = import.meta.url;`, raw: true, entryOnly: false, test: /\.[cm]?js$/ }).apply(
       compiler,
     );
+  }
+}
+
+/** Packages with built tasks, which would not find their chunks in a bundle. */
+function refuseLibraries({ errors, moduleGraph }: Compilation, modules: Iterable<HostModule>): void {
+  const said = new Set<string>();
+  for (const module of modules) {
+    if (module.userRequest !== INTERNAL) continue;
+    for (const { originModule } of moduleGraph.getIncomingConnections(module)) {
+      const importer = originModule?.resource?.replace(/\?.*$/, "");
+      const isInstalled = importer !== undefined && /[\\/]node_modules[\\/]/.test(importer);
+      const library = isInstalled ? builtLibrary(INTERNAL, importer, "", "externals") : undefined;
+      if (!library || said.has(library.text)) continue;
+      said.add(library.text);
+      errors.push(Object.assign(new Error(`makeparallel: ${library.text}. ${library.fix}`), { stack: "" }));
+    }
   }
 }
 
