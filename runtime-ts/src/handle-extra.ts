@@ -7,8 +7,8 @@ import type { PushSite } from "./push-site";
 export interface Retrier {
   /** ms to wait before the next run, or undefined when this failure is final. */
   next(error: unknown): number | undefined;
-  /** Pushes the next run with `sink`; gives its ticket. */
-  push(sink: TaskSink): Ticket;
+  /** Pushes the next run with `sink`; gives its ticket, or undefined when the time limit of all runs has passed. */
+  push(sink: TaskSink): Ticket | undefined;
 }
 
 /** A task that this thread pushes when the handles it waits for have settled: those are none that the backend can wait for. */

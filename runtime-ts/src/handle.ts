@@ -113,7 +113,7 @@ export class AsyncHandle<R> implements Promise<R> {
   /** @internal A handle that failed before it could be queued. */
   static _failed(
     origin: HandleOrigin,
-    settlement: Settlement.Rejected | Settlement.Cancelled | Settlement.DependencyFailed,
+    settlement: Settlement.Rejected | Settlement.Cancelled | Settlement.TimedOut | Settlement.DependencyFailed,
     error: unknown,
   ): AsyncHandle<never> {
     const handle = new AsyncHandle<never>(origin, undefined);
@@ -521,6 +521,8 @@ export class AsyncHandle<R> implements Promise<R> {
   /** @internal Its outcome is for other handles: nobody is to be told of its rejection. */
   _quiet(): void {
     this._flags |= QUIET;
+    // It may have failed at the call.
+    lookedAt(this);
   }
 
   private _setRef(ref: boolean): void {
@@ -747,7 +749,7 @@ export class AsyncHandle<R> implements Promise<R> {
     if (this._settlement === (PENDING as number)) this._observeAgain();
   }
 
-  /** @internal Its time is over before it was pushed. */
+  /** @internal Its time is over before it was pushed (again). */
   _expire(): void {
     this.settle(Settlement.TimedOut, null, 0, 0, null);
   }
@@ -782,7 +784,12 @@ export class AsyncHandle<R> implements Promise<R> {
     more.retryAt = undefined;
     clearTimeout(more.retryTimer);
     more.retryTimer = undefined;
-    this._ticket = more.retrier!.push(this);
+    const ticket = more.retrier!.push(this);
+    if (ticket === undefined) {
+      this._expire();
+      return;
+    }
+    this._ticket = ticket;
     this._observeAgain();
   }
 }

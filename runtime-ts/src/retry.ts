@@ -34,18 +34,15 @@ export function planRetries(
       return performance.now() + delay >= deadline ? undefined : delay;
     },
     push(sink) {
+      const left = deadline - performance.now();
+      if (left <= 0) return undefined;
       const next = backend.writer();
       next.reset();
       if (next.bytes.length < bytes.length) next.grow(bytes.length);
       next.bytes.set(bytes);
       next.length = bytes.length;
       next.attachments = attachments === null ? null : [...attachments];
-      return backend.push(
-        index,
-        next,
-        sink,
-        deadline === Infinity ? push : { ...push, timeout: Math.max(0, deadline - performance.now()) },
-      );
+      return backend.push(index, next, sink, deadline === Infinity ? push : { ...push, timeout: left });
     },
   };
 }

@@ -26,6 +26,7 @@ import { memoized } from "./memoize";
 import { recordOf, type FunctionRecord } from "./metrics";
 import type { ParallelOptions, ResolvedOptions } from "./options";
 import { everyError, resolveOptions } from "./options";
+import { timeoutError } from "./outcome-error";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import { pushSite, sitesLeft, withoutOwnFrames } from "./push-site";
@@ -259,6 +260,10 @@ export class StubTask {
     writer: ReturnType<Backend["writer"]>,
     dependencies: readonly AsyncHandle<unknown>[],
   ): AsyncHandle<unknown> {
+    if (options?.timeout === 0) {
+      writer.reset();
+      return expired(origin);
+    }
     const after: AsyncHandle<unknown>[] = [...dependencies];
     const inputs = after.map((_, i) => i);
     for (const dependency of options?.after ?? NO_HANDLES) {
@@ -352,7 +357,14 @@ export class StubTask {
         handle._settleWith(Settlement.Rejected, refused(error, origin.name));
         return;
       }
-      const push = pushOptionsOf(timeout === Infinity ? options : { ...options!, timeout: Math.max(0, deadline - performance.now()) });
+      const left = deadline - performance.now();
+      // Pushed without any time, it would race with its own end.
+      if (left <= 0) {
+        next.reset();
+        handle._expire();
+        return;
+      }
+      const push = pushOptionsOf(timeout === Infinity ? options : { ...options!, timeout: left });
       if (retry !== undefined) more.retrier = planRetries(retry, backend, index, next, push, origin.name);
       handle._ticket = backend.push(index, next, handle, push);
     };
@@ -428,6 +440,13 @@ function aborted(origin: HandleOrigin, reason: unknown): AsyncHandle<never> {
   });
   withoutOwnFrames(error);
   return AsyncHandle._failed(origin, Settlement.Cancelled, error);
+}
+
+/** Of a call without any time: it is not queued, since it would race with its own end. */
+function expired(origin: HandleOrigin): AsyncHandle<never> {
+  const error = timeoutError(origin.name, 0);
+  withoutOwnFrames(error);
+  return AsyncHandle._failed(origin, Settlement.TimedOut, error);
 }
 
 /** The members of every parallel function, on one shared prototype. */

@@ -155,14 +155,44 @@ conformance("blocking", tasks, {
     assert.strictEqual(first.isReady(), false);
     gate[0] = 1;
     await first;
-    // And what is left of it is that of the call: it is over when the first task ends.
+    // And what is left of it is that of the call: it is over when the first task ends. Many, because one without any time left would race with its end.
     gate[0] = 0;
     const second = T.opened.with({ retry: 2 })(gate, 1);
-    const tooLate = T.note.with({ timeout: 30, after: [second] })(seen);
+    const tooLate = Array.from({ length: 100 }, () => T.note.with({ timeout: 30, after: [second] })(seen));
     gate[0] = 1;
     const end = performance.now() + 60;
     while (performance.now() < end);
-    await assert.rejects(tooLate, mp.TimeoutError);
+    for (const handle of tooLate) await assert.rejects(handle, mp.TimeoutError);
     assert.strictEqual(seen[0], 0);
+  },
+  "a task without any time is not run": async ({ T, mp, assert }) => {
+    const seen = mp.sharedArray(Int32Array, 1);
+    const handles = Array.from({ length: 100 }, () => T.note.with({ timeout: 0 })(seen));
+    for (const handle of handles) {
+      assert.strictEqual(handle.isReady(), true);
+      assert.throws(
+        () => handle.get(),
+        (error: any) => error instanceof mp.TimeoutError && error.message === "note has not ended within its timeout of 0 ms.",
+      );
+    }
+    const bytes = new Uint8Array(8);
+    await assert.rejects(T.note.with({ timeout: 0 })(mp.move(bytes)), mp.TimeoutError);
+    assert.strictEqual(bytes.length, 8);
+    assert.strictEqual(seen[0], 0);
+  },
+  "a failed task is not repeated once its time is over, also where the caller comes to it late": async ({ T, mp, assert }) => {
+    const runs = Array.from({ length: 10 }, () => mp.sharedArray(Int32Array, 1));
+    await T.failsTwice.warm();
+    const handles = runs.map((count) => T.failsTwice.with({ timeout: 300, retry: { attempts: 3, delay: 200, jitter: 0 } })(count));
+    const started = performance.now();
+    // As many as possible have failed once, and none is repeated yet.
+    while (performance.now() < started + 90 && handles.some(({ status }) => status === "queued" || status === "running"));
+    const failed = performance.now() < started + 190 ? handles.filter(({ status }) => status === "waiting") : [];
+    while (performance.now() < started + 310);
+    for (const handle of failed) assert.strictEqual(handle.isReady(), true);
+    for (const handle of handles) {
+      await assert.rejects(handle, (error: any) => error instanceof mp.TimeoutError || error.message === "not yet");
+    }
+    for (const count of runs) assert.ok(count[0]! <= 1, String(count[0]));
   },
 });

@@ -186,6 +186,18 @@ conformance("options", tasks, {
     for (let i = 0; i < 3; i++) await keyed(1).catch((error: Error) => messages.add(error.message));
     assert.strictEqual(messages.size, 3);
   },
+  "memoize: a call that fails at once is no rejection of its own beside the caller's": async ({ T, mp, assert, sleep }) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): number => unhandled.push(error);
+    process.on("unhandledRejection", note);
+    const failed = T.failKeyed("first");
+    await failed.catch(() => undefined);
+    await assert.rejects(T.keyed.with({ memoize: true, after: [failed] })(1), mp.DependencyError);
+    await assert.rejects(T.keyed.with({ memoize: true, timeout: 0 })(1), mp.TimeoutError);
+    await sleep(0);
+    process.off("unhandledRejection", note);
+    assert.deepStrictEqual(unhandled, []);
+  },
   "memoize is bounded and forgets after its ttl": async ({ T, assert }) => {
     const bounded = T.keyed.with({ memoize: { max: 2 } });
     const first = await bounded(1);
