@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { FINDINGS } from "../../dist/transformer/src/cli/doctor/catalogue";
 import { hasMark } from "../../dist/transformer/src/cli/doctor/output-checks";
+import { checkShipping } from "../../dist/transformer/src/cli/doctor/shipping-checks";
 import { runNode } from "../support/children";
 import { ROOT } from "../support/chunks";
 import { inlineProject, removeProjects, type ProjectOptions, type UserProject } from "./support/project";
@@ -215,6 +216,73 @@ describe("setup", () => {
       "MP4023",
     ]);
   });
+
+  /** What `checkSetup` finds in each of many projects, by one child: one for each would take longer than all the rest. */
+  async function setUps(all: readonly Record<string, string | object>[]): Promise<{ code: string; fix: string }[][]> {
+    const program = `
+      const { checkSetup } = require("./doctor/setup-checks");
+      const { inspectProject } = require("./project/inspect");
+      const [self, ...folders] = process.argv.slice(1);
+      const look = async (cwd) => checkSetup(await inspectProject({ cwd, node: process.versions.node, self }));
+      Promise.all(folders.map(look)).then((found) => console.log(JSON.stringify(found)));`;
+    const { stdout, stderr } = await runNode("-e", [program, ROOT, ...all.map((files) => project(files).root)], { cwd: CLI });
+    expect(stderr).toBe("");
+    const judged = JSON.parse(stdout) as { code: string; fix: string }[][];
+    for (const { code } of judged.flat()) found.add(code);
+    return judged;
+  }
+
+  test("tools that are not set up, or in the wrong order; what a configuration that writes nothing says", async () => {
+    const build = (plugins: string): string =>
+      `import { build } from "esbuild";\nimport makeparallel from "makeparallel/esbuild";\nawait build({ plugins: [${plugins}] });\n`;
+    const scripts = (own: object): Record<string, object> => ({ "package.json": { ...PACKAGE, scripts: { build: "tspc", ...own } } });
+    const silent = { "tsconfig.json": { compilerOptions: { ...OPTIONS, plugins: PLUGINS, noEmit: true } } };
+    const vite = { "vite.config.ts": "export default {};" };
+    const cases: [files: Record<string, string | object>, codes: string[], fix?: string][] = [
+      [silent, ["MP4026", "MP4023"], "Remove noEmit (or emitDeclarationOnly) from the configuration that builds."],
+      [{ "build.mjs": build("makeparallel()") }, []],
+      [{ "build.mjs": build("\n    // other\n    makeparallel({}),\n    other({ filter: [1] }),\n  ") }, []],
+      [{ "build.mjs": build("other, makeparallel()") }, ["MP4030"]],
+      [{ "build.mjs": build('other("a"), makeparallel()') }, ["MP4030"]],
+      [{ "jest.config.js": 'module.exports = { preset: "ts-jest" };' }, ["MP4031"]],
+      [{ "jest.config.js": 'module.exports = { preset: "makeparallel/jest-preset" };' }, []],
+      [{ "jest.config.js": 'module.exports = { roots: ["<rootDir>/dist"] };' }, []],
+      [
+        scripts({ start: "tsx src/main.ts", tools: "makeparallel doctor" }),
+        ["MP4031"],
+        "Run it by `node --import makeparallel/register <file>`.",
+      ],
+      [scripts({ dev: "node --watch src/main.ts" }), ["MP4031"]],
+      [scripts({ dev: "node --import makeparallel/register src/main.ts" }), []],
+      [scripts({ start: "node dist/main.js", generate: "tsx scripts/generate.ts" }), []],
+      // Vite beside another build may be for the browser; alone it is what has to be set up.
+      [vite, []],
+      [{ ...vite, "tsconfig.json": { compilerOptions: { ...OPTIONS, noEmit: true } } }, ["MP4031"]],
+      [scripts({ build: "babel src -d dist", check: "tspc --noEmit" }), ["MP4022"]],
+    ];
+    const judged = await setUps(cases.map(([files]) => files));
+    expect(judged.map((all) => all.map(({ code }) => code))).toEqual(cases.map(([, expected]) => expected));
+    for (const [index, [, , fix]] of cases.entries()) if (fix !== undefined) expect(judged[index]![0]!.fix).toBe(fix);
+  });
+
+  test("esbuild's own program was left out of the installation", async () => {
+    const broken = project({
+      "broken.cjs": `
+        const Module = require("node:module");
+        const load = Module._load;
+        const esbuild = { transformSync() { throw new Error('The package "@esbuild/x" could not be found'); } };
+        Module._load = (request, ...rest) => (request === "esbuild" ? esbuild : load(request, ...rest));`,
+    });
+    const { stdout, code } = await broken.makeparallel(["doctor", "--json"], { NODE_OPTIONS: `--require ${broken.file("broken.cjs")}` });
+    const [finding] = JSON.parse(stdout) as Found[];
+    found.add("MP4027");
+    expect(finding).toMatchObject({
+      code: "MP4027",
+      message: 'esbuild, which bundles the chunks, does not run: The package "@esbuild/x" could not be found',
+      fix: expect.stringContaining("--omit=optional"),
+    });
+    expect(code).toBe(1);
+  });
 });
 
 describe("output", () => {
@@ -267,6 +335,12 @@ describe("output", () => {
     const later = new Date(Date.now() + 60_000);
     fs.utimesSync(project.file("src/main.ts"), later, later);
     expect((await findings(project))[0]).toMatchObject({ code: "MP4020", message: expect.stringMatching(/^src\/main\.ts is newer/) });
+    // So is what a task calls into, which the maps of chunks name.
+    project.write("src/rate.ts", "export const rate = 3;\n");
+    fs.utimesSync(project.file("src/rate.ts"), later, later);
+    const map = `dist/parallel-chunks/${chunkFiles()[0]}.map`;
+    project.write(map, project.read(map).replace("../../src/main.ts", "../../src/rate.ts"));
+    expect((await findings(project))[0]).toMatchObject({ message: expect.stringMatching(/^src\/main\.ts, src\/rate\.ts are newer/) });
   });
 
   test("it was built by plain tsc", async () => {
@@ -283,6 +357,63 @@ describe("output", () => {
     expect(stdout).toMatch(
       /\nerror MP4018: A chunk is missing\n {2}dist\/parallel-chunks\/\w+\.json names [^\n]+\n {2}[^]*Fix: Build again\.\n[^]*1 error.*explain MP4018/,
     );
+  });
+});
+
+describe("what is shipped", () => {
+  const CJS = 'const __mp = require("makeparallel/internal");';
+  const ESM = 'import * as __mp from "makeparallel/internal";';
+  const PROGRAM = ["dist/main.js", CJS] as const;
+
+  function shipping([name, text]: readonly [string, string], json: object, files: Record<string, string> = {}): string[] {
+    const project = inlineProject({ "package.json": json, ...files });
+    const chunks = ["dist/parallel-chunks/898c74212a.json", "dist/parallel-chunks/twice-3H6XDPXQ.cjs"].map((file) => project.file(file));
+    const own = { folder: project.root, file: project.file("package.json"), json } as Parameters<typeof checkShipping>[1];
+    const all = checkShipping([{ file: project.file(name), text, chunks }], own);
+    for (const { code } of all) found.add(code);
+    return all.map(({ code }) => code);
+  }
+
+  test.each([
+    ["dist/main.js", CJS, { type: "module" }, ["MP4028"]],
+    ["dist/main.cjs", CJS, { type: "module" }, []],
+    ["dist/main.js", CJS, {}, []],
+    ["dist/main.js", ESM, { type: "commonjs" }, ["MP4028"]],
+    ["dist/main.mjs", ESM, { type: "commonjs" }, []],
+    // Node looks at what it is.
+    ["dist/main.js", ESM, {}, []],
+    ["dist/main.js", ESM, { type: "module" }, []],
+  ])("%s with %j, and package.json says %j", (name, text, json, expected) => {
+    expect(shipping([name, text], json)).toEqual(expected);
+  });
+
+  test("the nearest package.json says the format", () => {
+    expect(shipping(PROGRAM, { type: "module" }, { "dist/package.json": '{ "type": "commonjs" }' })).toEqual([]);
+  });
+
+  test.each([
+    [["dist"], []],
+    [["dist/**"], []],
+    [["dist/*.js"], ["MP4029"]],
+    [["dist/*.js", "./dist/parallel-chunks/"], []],
+    [["dist/**/*.{js,json}"], ["MP4029"]],
+    [["dist", "!dist/parallel-chunks"], ["MP4029"]],
+    [["lib"], []],
+  ])('"files": %j', (files, expected) => {
+    expect(shipping(PROGRAM, { files })).toEqual(expected);
+  });
+
+  test.each([
+    [".gitignore", "node_modules\ndist\n", []],
+    [".gitignore", "# parallel-chunks\n*.map\n", []],
+    [".gitignore", "parallel-chunks\n", ["MP4029"]],
+    [".npmignore", "*.cjs\n", ["MP4029"]],
+    // At the root only, here.
+    [".dockerignore", "*.cjs\n", []],
+    [".dockerignore", "*\n!dist/*.js\n", ["MP4029"]],
+    [".dockerignore", "*\n!dist\n", []],
+  ])("%s with %j", (file, text, expected) => {
+    expect(shipping(PROGRAM, {}, { [file]: text })).toEqual(expected);
   });
 });
 

@@ -170,6 +170,36 @@ export const FINDINGS = {
     fix: "Run `npx makeparallel init` in the package that has parallel functions.",
     why: "No configuration was found that writes JavaScript, and no build by esbuild.",
   },
+  MP4027: {
+    severity: "error",
+    title: "esbuild does not run",
+    fix: "Install again, with optional dependencies: esbuild's program for a platform is one of those.",
+    why: "Chunks are bundled by esbuild, whichever tool builds the program. Its program comes as an optional dependency, which `--omit=optional` leaves out.",
+  },
+  MP4028: {
+    severity: "error",
+    title: "The output's modules are not what package.json says",
+    fix: 'Let "type" of package.json and the format that is built agree ("module": "NodeNext" in tsconfig.json makes what package.json says), then build again.',
+    why: 'Node takes a .js file for an ES module if the nearest package.json says "type": "module", and for CommonJS if it says "commonjs", and can\'t load the other kind.',
+  },
+  MP4029: {
+    severity: "warning",
+    title: "Chunks are left out",
+    fix: "Take the folder parallel-chunks along wherever the rest of the output goes.",
+    why: "A published package, a container or a checkout that has the program without its chunks fails at the first call.",
+  },
+  MP4030: {
+    severity: "warning",
+    title: "The plugin is not the first",
+    fix: 'Put makeparallel() from "makeparallel/esbuild" first in the list of plugins.',
+    why: "esbuild gives a file to the first plugin that takes it. Marks in files that another one takes stay as they are.",
+  },
+  MP4031: {
+    severity: "warning",
+    title: "A tool in use is not set up",
+    fix: "Add what the message names to its configuration.",
+    why: "It compiles or runs sources itself. Marks that it meets stay as they are, and their calls throw NotTransformedError.",
+  },
 } as const satisfies Record<string, FindingEntry>;
 
 export type FindingCode = keyof typeof FINDINGS;

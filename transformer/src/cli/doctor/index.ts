@@ -1,7 +1,9 @@
 /** `npx makeparallel doctor`: says what is wrong with a project's setup and with what it has built. */
+import type * as esbuild from "esbuild";
 import { nativeAvailable } from "../../../../runtime-ts/src/pool/native";
 import type { CommandContext } from "../main";
 import { inspectProject, NoProjectError, type Project } from "../project/inspect";
+import { commandLine } from "../project/package-manager";
 import { showVersion } from "../project/versions";
 import { type Finding, FINDINGS, type Severity } from "./catalogue";
 import { checkOutput } from "./output-checks";
@@ -17,7 +19,8 @@ export async function doctor(context: CommandContext, options: { json: boolean }
   let findings: Finding[];
   try {
     project = await inspectProject({ cwd: context.cwd, node: process.versions.node, self: context.self });
-    findings = [...checkSetup(project), ...checkNative(), ...checkOutput(project)];
+    const setup = [...checkSetup(project), ...checkBundler(project), ...checkNative()];
+    findings = [...setup, ...checkOutput(project, setup.length > 0)];
   } catch (error) {
     if (!(error instanceof NoProjectError)) throw error;
     findings = [
@@ -66,6 +69,22 @@ export async function doctor(context: CommandContext, options: { json: boolean }
     out.line(`${text.join(", ")}. More on each: npx makeparallel explain ${sorted[0]?.code}`);
   }
   return errors > 0 ? 1 : 0;
+}
+
+/** What bundles the chunks is the esbuild that this package finds. */
+function checkBundler({ manager }: Project): Finding[] {
+  try {
+    (require("esbuild") as typeof esbuild).transformSync("");
+    return [];
+  } catch (error) {
+    return [
+      {
+        code: "MP4027",
+        message: `esbuild, which bundles the chunks, does not run: ${(error as Error).message.split("\n")[0]}`,
+        fix: `Run \`${commandLine(manager.install())}\` with optional dependencies (without --omit=optional or --no-optional).`,
+      },
+    ];
+  }
 }
 
 function checkNative(): Finding[] {

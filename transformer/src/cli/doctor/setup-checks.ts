@@ -1,7 +1,7 @@
 /** What can be wrong with versions and configuration, before anything is built. */
 import * as path from "node:path";
 import { findTypeScript } from "../../adapters/find-typescript";
-import { shown } from "../project/files";
+import { readText, shown } from "../project/files";
 import type { Project } from "../project/inspect";
 import { copiesOf, usesPlugAndPlay } from "../project/installed";
 import { commandLine } from "../project/package-manager";
@@ -159,10 +159,15 @@ function checkConfigs(project: Project): Finding[] {
     compiler.broken.length === 0 &&
     !hosts.some(({ isSupported }) => isSupported)
   ) {
+    const [silent] = compiler.silent;
     findings.push({
       code: "MP4026",
-      message: `No configuration in ${folder} writes JavaScript, and no build by esbuild was found.`,
-      fix: "Run `npx makeparallel init` in the package that has parallel functions.",
+      message: silent
+        ? `${shown(silent.file, folder)} writes no JavaScript, and no other build was found.`
+        : `No configuration in ${folder} writes JavaScript, and no build by esbuild was found.`,
+      fix: silent
+        ? "Remove noEmit (or emitDeclarationOnly) from the configuration that builds."
+        : "Run `npx makeparallel init` in the package that has parallel functions.",
     });
   }
   for (const { file } of compiler.silent) {
@@ -249,6 +254,7 @@ function checkPlugin(config: TsConfig, name: string): Finding[] {
 }
 
 function checkEsbuild({ esbuild, package: own }: Project): Finding[] {
+  const later = esbuild.files.filter(({ text }) => pluginBefore(text) !== undefined);
   const fix =
     'Put makeparallel() from "makeparallel/esbuild" first in its plugins; `npx makeparallel init` edits plain scripts and prints the lines for others.';
   return [
@@ -259,6 +265,11 @@ function checkEsbuild({ esbuild, package: own }: Project): Finding[] {
         message: `${shown(file, own.folder)} builds with esbuild, without the plugin.`,
         fix,
       })),
+    ...later.map(({ file, text }): Finding => ({
+      code: "MP4030",
+      message: `${shown(file, own.folder)} has makeparallel() behind ${pluginBefore(text)} in its plugins: what that takes is not transformed.`,
+      fix: "Put makeparallel() first.",
+    })),
     ...esbuild.calls.map(({ script }): Finding => ({
       code: "MP4014",
       message: `scripts.${script} runs esbuild's command line, which can't load plugins.`,
@@ -267,8 +278,51 @@ function checkEsbuild({ esbuild, package: own }: Project): Finding[] {
   ];
 }
 
-function checkHosts({ hosts }: Project): Finding[] {
-  return hosts
-    .filter(({ isSupported }) => !isSupported)
-    .map(({ evidence, advice }) => ({ code: "MP4022", message: `${evidence}: ${advice[0]}`, fix: advice.slice(1).join(" ") }));
+/** What stands before the plugin in the list that a build script has written out. */
+function pluginBefore(text: string): string | undefined {
+  const [, name = ""] =
+    /(?:import\s+([\w$]+)|(?:const|let|var)\s+([\w$]+)\s*=\s*require)\s*(?:from\s*|\(\s*)["']makeparallel\/esbuild["']/
+      .exec(text)
+      ?.filter(Boolean) ?? [];
+  const code = text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, "");
+  const list = new RegExp(
+    `\\bplugins\\s*:\\s*\\[([^\\]]*?)(?<![\\w$.])(?:${(name || "makeparallel").replace(/\$/g, "\\$&")}|makeparallel)\\s*\\(`,
+  );
+  const before = list.exec(code)?.[1]?.trim();
+  return before ? before.replace(/\s*,$/, "") : undefined;
+}
+
+function checkHosts({ hosts, compiler, esbuild, package: own }: Project): Finding[] {
+  const others = compiler.builds.length + esbuild.files.length > 0;
+  const missing = hosts.filter(({ isSupported, isSetUp, kind, evidence }) => {
+    if (!isSupported || isSetUp) return false;
+    // A bundler beside another build may be there for what has no tasks, and a script that is run once for anything.
+    if (kind === "bundler") return !others;
+    if (kind === "runner") return /^scripts\.(?:start|dev|serve|debug)\b/.test(evidence);
+    return !testsOutput(path.join(own.folder, evidence));
+  });
+  return [
+    ...hosts
+      .filter(({ isSupported }) => !isSupported)
+      .map(({ evidence, advice }): Finding => ({ code: "MP4022", message: `${evidence}: ${advice[0]}`, fix: advice.slice(1).join(" ") })),
+    ...missing.map(({ name, kind, evidence, advice }): Finding => {
+      const lines = advice.slice(1).map((line) => line.trim());
+      return kind === "runner"
+        ? {
+            code: "MP4031",
+            message: `${evidence} runs TypeScript as it is by ${name}, which leaves marks as they are.`,
+            fix: `Run it by \`${lines.join(" ")}\`.`,
+          }
+        : {
+            code: "MP4031",
+            message: `${evidence}: ${name} is used without ${/makeparallel\/\w+/.exec(advice[0] as string)?.[0]}.`,
+            fix: `Add to its configuration: ${lines.join(" and ")}`,
+          };
+    }),
+  ];
+}
+
+/** Whether a test runner's configuration says that it runs what has been built. */
+function testsOutput(file: string): boolean {
+  return /\b(?:roots|rootDir|testMatch|testRegex|include|dir)["']?\s*:[^\n]*\b(?:dist|build|out|lib)\b/.test(readText(file) ?? "");
 }

@@ -18,6 +18,7 @@ export interface Host {
   isSupported: boolean;
   /** What showed that it is used names makeparallel already. */
   isSetUp: boolean;
+  kind: "bundler" | "tests" | "runner";
 }
 
 interface Known {
@@ -47,6 +48,7 @@ const KNOWN: Known[] = [
     use: ['import makeparallel from "makeparallel/esbuild";', "esbuildPlugins: [makeparallel()]"],
   },
   { name: "swc", files: [".swcrc"], programs: ["swc"], kind: "bundler" },
+  { name: "Babel", files: [], programs: ["babel"], kind: "bundler" },
   { name: "Parcel", files: [".parcelrc"], programs: ["parcel"], kind: "bundler" },
   { name: "Next.js", files: ["next.config"], programs: ["next"], kind: "bundler" },
   { name: "Vitest", files: ["vitest.config"], programs: ["vitest"], subpath: "./vite", kind: "tests" },
@@ -69,20 +71,32 @@ const KNOWN: Known[] = [
   },
 ];
 
+/** Where a script has `node` run TypeScript as it is. */
+const BARE_NODE: Known = {
+  name: "node",
+  files: [],
+  programs: [],
+  subpath: "./register",
+  kind: "runner",
+  use: ["node --import makeparallel/register <file>"],
+};
+
 const EXTENSIONS = ["", ".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".json"];
 
 /** @param exported subpaths of the makeparallel that runs, as its package.json names them */
 export function findHosts(project: PackageFile, calls: readonly ScriptCall[], exported: ReadonlySet<string>): Host[] {
   const hosts: Host[] = [];
-  for (const known of KNOWN) {
-    const evidence = evidenceOf(known, project, calls);
+  for (const known of [...KNOWN, BARE_NODE]) {
+    const own = known.kind === "runner" ? calls.filter(({ text }) => !text.includes("makeparallel/register")) : calls;
+    const evidence = evidenceOf(known, project, own);
     if (evidence === undefined) continue;
     const isSupported = known.subpath !== undefined && exported.has(known.subpath);
     hosts.push({
       name: known.name,
       evidence,
       isSupported,
-      isSetUp: isSupported && namesMakeparallel(evidence, project),
+      kind: known.kind,
+      isSetUp: known.kind !== "runner" && isSupported && namesMakeparallel(evidence, project),
       advice: isSupported ? adapterAdvice(known) : otherAdvice(known),
     });
   }
@@ -97,7 +111,9 @@ function evidenceOf(known: Known, project: PackageFile, calls: readonly ScriptCa
     }
   }
   if (known.name === "Jest" && project.json.jest !== undefined) return '"jest" in package.json';
-  const call = calls.find(({ program }) => known.programs.includes(program));
+  const call = calls.find(({ program, args }) =>
+    known === BARE_NODE ? program === "node" && args.some((arg) => /\.[cm]?tsx?$/.test(arg)) : known.programs.includes(program),
+  );
   if (call) return `scripts.${call.script}`;
   return known.kind === "tests" && known.programs.some((name) => declared(project.json, name)) ? "package.json" : undefined;
 }
