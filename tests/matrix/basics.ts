@@ -3,7 +3,9 @@
  * the environment. Used by scripts/matrix.mjs on other versions of Node.js, and on Bun and Deno.
  */
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
-import { CancelledError, parallel, reportProgress, shutdown, stats, TimeoutError, WorkerCrashedError } from "makeparallel";
+import { CancelledError, move, parallel, reportProgress, shutdown, stats, TimeoutError, WorkerCrashedError } from "makeparallel";
+
+const isNode = !("bun" in process.versions) && !("deno" in process.versions);
 
 class Point {
   #y: number;
@@ -41,6 +43,7 @@ const range = parallel(function* (n: number) {
   for (let i = 0; i < n; i++) yield i;
 });
 const double = parallel((n: number) => n * 2);
+const spell = parallel((bytes: Uint8Array): [text: string, size: number] => [Buffer.from(bytes).toString(), bytes.buffer.byteLength]);
 const fill = parallel((bytes: Uint8Array) => bytes.fill(7).length);
 const slow = parallel(async () => {
   reportProgress(0.5);
@@ -80,6 +83,10 @@ const checks: Record<string, () => Promise<void>> = {
     const point = await twice(new Point(1, 2));
     assert(point instanceof Point && point.x === 2 && point.sum === 5, "a class instance");
     assert((await fill(new Uint8Array(1 << 20))) === 1 << 20, "a large buffer");
+    // Each runtime has a pool of its own for small Buffers, which stays where it is.
+    const [text, size] = await spell(move(Buffer.from("small")));
+    assert(text === "small" && (!isNode || size === 5), `a small Buffer, with ${size} bytes of memory`);
+    assert(Buffer.from("another").toString() === "another", "the pool is still there");
     const error = await rejects(fail("thrown"), RangeError);
     assert(error.message === "thrown" && error.cause === "because", "an error");
     const abort = await rejects(aborted(), DOMException);

@@ -4,7 +4,7 @@
  */
 import type { Encoder } from "./encoder";
 import { Kind, VIEW_CONSTRUCTORS, VIEW_NAMES, hasKind, viewNumber } from "./kinds";
-import { clearMove, isDetached, isMarkedForMove, isMovable } from "./markers";
+import { clearMove, isDetached, isMarkedForMove, isMovable, isPooled } from "./markers";
 import { Refusal } from "./refusal";
 import { Tag, ViewFlag } from "./tags";
 
@@ -67,7 +67,7 @@ export function encodeView(e: Encoder, view: ArrayBufferView): void {
   e.tag(Tag.View);
   e.tag(number);
   if (isPooled(view, buffer)) {
-    // Small Buffers of Node are slices of a common 8 KB pool. Sending all of it would be slow and would hand over strangers' bytes.
+    // Small Buffers of Node are slices of a common pool. Sending all of it would be slow and would hand over strangers' bytes.
     e.tag(0);
     e.uint(0);
     e.uint(view.byteLength);
@@ -91,11 +91,6 @@ function readOffset(view: ArrayBufferView): number {
   } catch {
     throw new Refusal(`it is a ${VIEW_NAMES[0]} out of the bounds of its buffer`);
   }
-}
-
-/** Whether a view is a Buffer in Node's pool, which must be neither sent whole nor moved. */
-export function isPooled(view: ArrayBufferView, buffer: ArrayBufferLike): boolean {
-  return buffer.byteLength === Buffer.poolSize && view.byteLength < buffer.byteLength && Object.getPrototypeOf(view) === Buffer.prototype;
 }
 
 /**

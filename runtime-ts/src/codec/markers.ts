@@ -41,8 +41,7 @@ export function move<T extends ArrayBuffer | ArrayBufferView>(x: T): T {
     throw new TransferError("move(): this buffer has been moved already", { path: "move()" });
   }
   // A slice of Node's pool cannot leave it; it is small, and is copied
-  const pooled = buffer.byteLength === Buffer.poolSize && Buffer.isBuffer(x) && x.byteLength < buffer.byteLength;
-  if (!pooled) marked.add(buffer);
+  if (!(ArrayBuffer.isView(x) && isPooled(x, buffer))) marked.add(buffer);
   return x;
 }
 
@@ -61,6 +60,15 @@ export function isDetached(buffer: ArrayBuffer): boolean {
 /** WebAssembly.Memory's buffers are made of such pages. */
 const WASM_PAGE = 65_536;
 const { isMarkedAsUntransferable } = threads as { isMarkedAsUntransferable?: (value: object) => boolean };
+
+/**
+ * Whether a view is a Buffer in Node's pool, which must be neither sent whole nor moved. Node marks the pool as untransferable, and from some release of 26 on makes it larger than
+ * `poolSize` says; Node 20 can't be asked for the mark.
+ */
+export function isPooled(view: ArrayBufferView, buffer: ArrayBufferLike): boolean {
+  if (view.byteLength >= buffer.byteLength || Object.getPrototypeOf(view) !== Buffer.prototype) return false;
+  return buffer.byteLength === Buffer.poolSize || isMarkedAsUntransferable?.(buffer) === true;
+}
 
 /**
  * Whether the platform lets go of a buffer's memory. No property says so; a transfer list that names the buffer twice does, by what it complains of, without
