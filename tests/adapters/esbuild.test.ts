@@ -52,6 +52,33 @@ test.each([
   expect(await run(workspace, output)).toBe("20");
 });
 
+test.each(["cjs", "esm"])("bundled packages find in a task what they find in the program: files beside the output (%s)", async (format) => {
+  const workspace = project(`beside-${format}`, {
+    "src/packages.d.ts": "declare module 'old-table';\ndeclare module 'new-table';\n",
+    "src/main.ts": `import { parallel } from "makeparallel";
+import old from "old-table";
+${format === "esm" ? 'import { table } from "new-table";' : "const table = old;"}
+class Row { #n = 2; get n() { return this.#n; } }
+const read = parallel((row: Row) => [old("a.txt"), table("a.txt"), row.n]);
+const again = parallel(async (row: Row) => [await read(row), row]);
+void again(new Row()).then(([texts, row]) => console.log(JSON.stringify([texts, [old("a.txt"), table("a.txt")], row instanceof Row])));
+`,
+    "node_modules/old-table/index.js": `module.exports = (name) => require("fs").readFileSync(__dirname + "/" + name, "utf8");\n`,
+    "node_modules/new-table/package.json": { name: "new-table", version: "1.0.0", type: "module" },
+    "node_modules/new-table/index.js": `import fs from "node:fs";\nexport const table = (name) => fs.readFileSync(new URL(name, import.meta.url), "utf8");\n`,
+    "out/a.txt": "beside",
+  });
+  const place =
+    format === "esm"
+      ? `, banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url), __dirname = process.argv[1].slice(0, -8);" }`
+      : "";
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", format: "${format}", outfile: "out/app.${format === "esm" ? "m" : "c"}js"${place} }`,
+  );
+  expect(await run(workspace, `out/app.${format === "esm" ? "m" : "c"}js`)).toBe('[["beside","beside",2],["beside","beside"],true]');
+});
+
 test.each([
   ["cjs", `{ format: "cjs", outExtension: { ".js": ".cjs" } }`, "cjs", "./factor.cjs"],
   ["esm", `{ format: "esm", outExtension: { ".js": ".mjs" } }`, "mjs", "./factor.mjs"],

@@ -29,7 +29,7 @@ export interface LoaderRuntime {
 
 /** What chunk code sees as `__mp_chunk`. */
 interface ChunkScope {
-  /** Of the chunk itself. */
+  /** What bundled packages take for theirs: as if the chunk were among the program's output. */
   url: string;
   /** `import.meta` of the emitted counterpart of a source file. */
   meta(source: string): Place;
@@ -61,6 +61,8 @@ interface Build {
   manifest: Manifest;
   chunks: Map<string, LoadedChunk>;
   externals: ExternalModules;
+  /** `makeparallel/internal` for its chunks. */
+  internal: object;
 }
 
 export class ChunkLoader {
@@ -140,7 +142,8 @@ export class ChunkLoader {
         Object.values(manifest.chunks).flatMap((chunk) => chunk.externals.map((external) => [external.request, external])),
       );
       const folder = path.dirname(file);
-      build = { file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals) };
+      const internal = internalFor(this.runtime.internal, file);
+      build = { file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals), internal };
       this.#builds.set(file, build);
     }
     return build;
@@ -195,7 +198,11 @@ export class ChunkLoader {
       const wrapper = script.runInThisContext() as Function;
       const { exports } = chunk.module;
       const require = this.#require(build, user);
-      const result: unknown = wrapper.call(exports, exports, require, chunk.module, file, build.folder, this.#scope(build, file, user));
+      // What lies beside the program's output is beside bundled code, here as there.
+      const output = path.dirname(build.folder);
+      const place = path.join(output, name);
+      const scope = this.#scope(build, place, user);
+      const result: unknown = wrapper.call(exports, exports, require, chunk.module, place, output, scope);
       return result instanceof Promise ? result.then(() => undefined, failed) : undefined;
     } catch (error) {
       failed(error);
@@ -205,7 +212,7 @@ export class ChunkLoader {
   #require(build: Build, user: string): (request: string) => unknown {
     const require = (request: string): unknown => {
       if (request === "makeparallel") return this.runtime.api;
-      if (request === "makeparallel/internal") return this.runtime.internal;
+      if (request === "makeparallel/internal") return build.internal;
       if (request.startsWith("./") && request.slice(2) in build.manifest.chunks) {
         const chunk = this.#load(build, request.slice(2), user);
         if (chunk instanceof Promise)
@@ -219,7 +226,7 @@ export class ChunkLoader {
     return require;
   }
 
-  #scope(build: Build, file: string, user: string): ChunkScope {
+  #scope(build: Build, self: string, user: string): ChunkScope {
     const place = (source: string): Place => {
       const emitted = build.manifest.sources?.[source];
       if (emitted === undefined) throw new ChunkError(`The manifest ${build.file} does not say where ${source} was emitted. Build again.`);
@@ -228,7 +235,7 @@ export class ChunkLoader {
       return { url: pathToFileURL(filename).href, filename, dirname, resolve: (specifier) => resolveImport(specifier, dirname) };
     };
     return {
-      url: pathToFileURL(file).href,
+      url: pathToFileURL(self).href,
       meta: place,
       import: async (specifier, source) => {
         const request = String(specifier);
@@ -244,6 +251,16 @@ export class ChunkLoader {
       resolve: (specifier, source) => build.externals.requireFrom(place(source).dirname).resolve(specifier),
     };
   }
+}
+
+/** Stubs in chunks do not look for their manifest: their file is not where `__filename` is in a chunk, and it is known whose they are. */
+function internalFor(internal: object, manifest: string): object {
+  const { module } = internal as { module?: (location: string, key: string) => unknown };
+  if (module === undefined) return internal;
+  return Object.defineProperties(
+    {},
+    { ...Object.getOwnPropertyDescriptors(internal), module: { value: () => module(manifest, ""), enumerable: true } },
+  );
 }
 
 function missing(build: Build, what: string, name: string): ChunkError {
@@ -266,5 +283,5 @@ function inOrder<T>(items: readonly T[], each: (item: T) => unknown): void | Pro
 function missingFileHint(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   if (code !== "ENOENT" && code !== "MODULE_NOT_FOUND") return "";
-  return " (A bundled package that looks for files of its own must stay outside of the chunks: make it `external`.)";
+  return " (A bundled package that looks for files of its own finds those that lie beside the program's output. Copy them there, or make the package `external`.)";
 }
