@@ -45,6 +45,8 @@ interface Display {
 }
 
 const UNITS = { counted: "{bar} {percent} {count} {time}{state}", single: "{bar} {percent} {time}{state}", open: "{count} {time}{state}" };
+/** Length of a bar where there is room. */
+const BAR = 30;
 /** ms between lines where there is no terminal. */
 const LINE_PAUSE = 1_000;
 
@@ -101,9 +103,11 @@ function follow(target: ProgressTarget, display: Display): void {
 
 function followHandles(handles: readonly AsyncHandle<unknown>[], counted: boolean, display: Display): void {
   const progress: Progress = { fraction: 0, done: 0, total: handles.length, counted, failed: 0, cancelled: 0 };
-  let reported = 0;
+  /** What those that have not ended report, added up. */
+  let open = 0;
   const show = (): void => {
-    progress.fraction = handles.length === 0 ? 1 : Math.min(1, reported / handles.length);
+    // Sums of fractions are not exact: what has ended is counted.
+    progress.fraction = progress.done === handles.length ? 1 : Math.min(1, (progress.done + Math.max(0, open)) / handles.length);
     if (progress.done === handles.length) display.end(progress);
     else display.update(progress);
   };
@@ -111,7 +115,7 @@ function followHandles(handles: readonly AsyncHandle<unknown>[], counted: boolea
   for (const handle of handles) {
     let last = 0;
     const report = (fraction: number): void => {
-      reported += fraction - last;
+      open += fraction - last;
       last = fraction;
     };
     handle.onProgress((fraction) => {
@@ -121,7 +125,7 @@ function followHandles(handles: readonly AsyncHandle<unknown>[], counted: boolea
       show();
     });
     handle._whenSettled(() => {
-      report(1);
+      report(0);
       progress.done++;
       note(progress, handle);
       show();
@@ -157,6 +161,11 @@ function stateOf({ counted, failed, cancelled, total }: Progress): string {
   return [failed > 0 ? `${failed} failed` : "", cancelled > 0 ? `${cancelled} cancelled` : ""].filter(Boolean).join(", ");
 }
 
+/** In whole percent, rounded down, but for what is a whole percent and not quite so as a binary fraction (0.29). */
+function percentOf(fraction: number): string {
+  return `${Math.floor(fraction * 100 + 1e-9)}%`;
+}
+
 function countOf({ done, total }: Progress): string {
   return total === undefined ? `${done} done` : `${done}/${total}`;
 }
@@ -187,7 +196,7 @@ class TerminalDisplay implements Display {
     if (terminal === undefined) {
       const library = require("cli-progress") as typeof import("cli-progress");
       // Nothing is switched off that would have to be switched on again, should the process be killed: neither the cursor nor the wrapping of lines.
-      const settings = { stream, hideCursor: false, linewrap: true, barsize: 30, autopadding: false };
+      const settings = { stream, hideCursor: false, linewrap: true, barsize: BAR, autopadding: false };
       terminal = { bars: new library.MultiBar(settings, library.Presets.shades_classic), moving: 0 };
       terminals.set(stream, terminal);
       if (terminals.size === 1) process.once("exit", endAll);
@@ -195,7 +204,12 @@ class TerminalDisplay implements Display {
     terminal.moving++;
     this.terminal = terminal;
     const nothing: Progress = { fraction: 0, done: 0, total, counted: true, failed: 0, cancelled: 0 };
-    this.bar = terminal.bars.create(1, 0, this.words(nothing), { format: `{label} ${UNITS[shape]}` });
+    const words = this.words(nothing);
+    const { columns = 80 } = stream as { columns?: number };
+    // A line that is too long is cut at its end, where the figures are. So the bar is shorter where there is less room.
+    const figures = shape === "single" ? 14 : 14 + 2 * words.count!.length;
+    const barsize = Math.max(3, Math.min(BAR, columns - label.length - figures));
+    this.bar = terminal.bars.create(1, 0, words, { format: `{label} ${UNITS[shape]}`, barsize });
   }
 
   private words(progress: Progress): Record<string, string> {
@@ -203,7 +217,7 @@ class TerminalDisplay implements Display {
     const state = stateOf(progress);
     return {
       label: this.label,
-      percent: `${Math.floor((Number.isNaN(fraction) ? 0 : fraction) * 100)}%`.padStart(4),
+      percent: percentOf(Number.isNaN(fraction) ? 0 : fraction).padStart(4),
       count: countOf(progress),
       time: timeSince(this.begun),
       state: state === "" ? "" : ` ${state}`,
@@ -261,7 +275,7 @@ class LineDisplay implements Display {
   private write(progress: Progress): void {
     const { fraction, counted } = progress;
     const parts = [
-      Number.isNaN(fraction) ? "" : `${Math.floor(fraction * 100)}%`,
+      Number.isNaN(fraction) ? "" : percentOf(fraction),
       counted ? countOf(progress) : "",
       timeSince(this.begun),
       stateOf(progress),

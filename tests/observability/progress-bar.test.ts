@@ -16,6 +16,10 @@ const tasks = {
   fail: () => {
     throw new Error("no");
   },
+  share: async (fraction: number) => {
+    mp.reportProgress(fraction);
+    await sleep(150);
+  },
   pause: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
   square: (n: number) => n * n,
 };
@@ -53,6 +57,23 @@ conformance(
       assert.deepStrictEqual(await mp.gather(handles, { onError: "skip" }), [2, 4]);
       assert.match(stream.text, /^adding: 100%, 3\/3, \d+\.\d s, 1 failed\n$/);
       assert.strictEqual(barsLoaded(), false);
+    },
+    "all of them are 100 %, whatever fractions they have reported": async ({ T, mp, assert }) => {
+      const stream = pipe();
+      // In whichever order they come, these add up to less than 3.
+      await mp.gather(mp.progressBar([T.share(0.6), T.share(0.6), T.share(0.6)], { stream }));
+      assert.match(stream.text, /^share: 100%, 3\/3, /m);
+      const single = terminal();
+      await mp.progressBar(T.share(0.29), { stream: single });
+      assert.deepStrictEqual(
+        drawn(single).filter((line) => line.includes(" 28%")),
+        [],
+      );
+    },
+    "a narrow terminal has a shorter bar, and all figures": async ({ T, mp, assert }) => {
+      const stream = Object.assign(terminal(), { columns: 30 });
+      await mp.gather(mp.progressBar([T.add(1, 1), T.add(2, 2)], { stream }));
+      assert.match(drawn(stream).at(-1)!, /^add █{3,10} 100% 2\/2 \d+\.\d s$/);
     },
     "or nothing": async ({ T, mp, assert }) => {
       const stream = pipe();
