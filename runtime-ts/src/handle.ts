@@ -467,15 +467,21 @@ export class AsyncHandle<R> implements Promise<R> {
 
   /** @internal Makes settlements arrive although nobody polls, and keeps the process alive. */
   _observe(): void {
+    // A list instead of recursion: a chain may be long.
+    for (let open: AsyncHandle<unknown>[] = [this as AsyncHandle<unknown>]; open.length > 0;) open.pop()!._observeOne(open);
+  }
+
+  /** @param open gets the handles that this one waits for */
+  private _observeOne(open: AsyncHandle<unknown>[]): void {
     if ((this._flags & OBSERVED) !== 0) return;
     this._flags |= OBSERVED;
     const ref = (this._flags & UNREFERENCED) === 0;
     const more = this._more;
     if (more?.launch !== undefined) {
-      for (const handle of more.launch.handles) handle._observe();
+      open.push(...more.launch.handles);
     } else if (more?.source !== undefined) {
       if (!ref) more.source.unref();
-      more.source._observe();
+      open.push(more.source);
     } else if (more?.retryTimer !== undefined) {
       if (ref) more.retryTimer.ref();
     } else if (this._ticket >= 0) {
@@ -491,11 +497,14 @@ export class AsyncHandle<R> implements Promise<R> {
 
   /** @internal Makes its settlement arrive although nobody waits for it, without keeping the process alive for that. */
   _watch(): void {
-    if (this._settlement !== PENDING || (this._flags & OBSERVED) !== 0) return;
-    const more = this._more;
-    if (more?.launch !== undefined) for (const handle of more.launch.handles) handle._watch();
-    else if (more?.source !== undefined) more.source._watch();
-    else if (this._ticket >= 0) this._backend?.observe(this._ticket, false);
+    for (let open: AsyncHandle<unknown>[] = [this as AsyncHandle<unknown>]; open.length > 0;) {
+      const handle = open.pop()!;
+      if (handle._settlement !== PENDING || (handle._flags & OBSERVED) !== 0) continue;
+      const more = handle._more;
+      if (more?.launch !== undefined) open.push(...more.launch.handles);
+      else if (more?.source !== undefined) open.push(more.source);
+      else if (handle._ticket >= 0) handle._backend?.observe(handle._ticket, false);
+    }
   }
 
   /** @internal It is in the trace under this number. */
@@ -541,21 +550,36 @@ export class AsyncHandle<R> implements Promise<R> {
   private _poll(): void {
     this._flags |= POLLED;
     const more = this._more;
+    if (more?.launch !== undefined || more?.source !== undefined) this._pollAll();
+    else if (this._pollBackend()) this._pollAll();
+  }
+
+  /** Whether it waits for others since then: what it follows from had not been told. */
+  private _pollBackend(): boolean {
+    const more = this._more;
     if (more?.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
-    if (more?.launch !== undefined) {
-      if (performance.now() >= more.launch.deadline) this._expire();
-      else if (
-        mayLaunch(
-          more.launch.handles.filter((handle) => handle.isReady()),
-          more.launch,
-        )
-      )
-        this._launch();
-    } else if (more?.source !== undefined) {
-      more.source.isReady();
-    } else {
-      this._backend?.poll();
+    this._backend?.poll();
+    return this._more?.launch !== undefined;
+  }
+
+  /** Looks at everything that this handle waits for on this thread's side, the innermost first. With a list instead of recursion: a chain may be long. */
+  private _pollAll(): void {
+    const found = new Set<AsyncHandle<unknown>>([this as AsyncHandle<unknown>]);
+    // A set is iterated with what is added meanwhile.
+    for (const { _more: more } of found) {
+      if (more?.launch !== undefined) for (const handle of more.launch.handles) addPending(found, handle);
+      else if (more?.source !== undefined) addPending(found, more.source);
     }
+    let again = false;
+    for (const handle of [...found].reverse()) {
+      if (handle._settlement !== PENDING) continue;
+      const { launch, source } = handle._more ?? NOTHING;
+      if (launch === undefined) {
+        if (source === undefined && handle._pollBackend()) again = true;
+      } else if (performance.now() >= launch.deadline) handle._expire();
+      else if (mayLaunch(launch)) handle._launch();
+    }
+    if (again && this._settlement === PENDING) this._pollAll();
   }
 
   private _pendingStatus(): HandleStatus {
@@ -587,34 +611,47 @@ export class AsyncHandle<R> implements Promise<R> {
 
   private _waitUntil(ms: number): boolean {
     const deadline = ms === Infinity ? Infinity : performance.now() + ms;
+    if (this._more?.launch !== undefined || this._more?.source !== undefined) this._pollAll();
+    // From this handle to the one that is to be waited for first, with a list instead of recursion: a chain may be long.
+    const path: Step[] = [{ handle: this as AsyncHandle<unknown>, until: deadline, severally: false }];
     for (;;) {
-      const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
-      const more = this._more;
-      if (more?.launch !== undefined) {
-        const { launch } = more;
-        const now = performance.now();
-        const settled = launch.handles.filter((handle) => handle.isReady());
-        const next = launch.handles.find((handle) => handle._settlement === PENDING);
-        // One of the others may fail meanwhile, and with it this one.
-        const look = settled.length + 1 < launch.handles.length ? LAUNCH_CHECK : Infinity;
-        if (now >= launch.deadline) this._expire();
-        else if (next === undefined || mayLaunch(settled, launch)) this._launch();
-        else if (!next._block(Math.min(left, launch.deadline - now, look)) && performance.now() >= deadline) return false;
-        if (this._settlement === PENDING) continue;
-      } else if (more?.source !== undefined) {
-        if (!more.source._block(left)) return this._settlement !== PENDING;
-      } else if (more?.retryAt !== undefined) {
-        const pause = more.retryAt - performance.now();
-        if (pause > 0) Atomics.wait(sleeper, 0, 0, Math.min(pause, left));
-        if (performance.now() >= more.retryAt) this._retryNow(more);
-        else if (left <= pause) return false;
+      const { handle, until, severally } = path[path.length - 1]!;
+      if (handle._settlement !== PENDING) {
+        if (path.length === 1) return true;
+        path.pop();
         continue;
-      } else if (this._backend === undefined) {
-        throw new ParallelError(`${this.name} can't be waited for: nothing on this thread settles it while it blocks.`);
-      } else if (!this._backend.block(this._ticket, left)) {
-        return this._settlement !== PENDING;
       }
-      if (this._settlement !== PENDING) return true;
+      const now = performance.now();
+      const { launch, source, retryAt } = handle._more ?? NOTHING;
+      if (launch !== undefined) {
+        const next = launch.handles.find((dependency) => dependency._settlement === PENDING);
+        if (now >= launch.deadline) handle._expire();
+        else if (next === undefined || mayLaunch(launch)) handle._launch();
+        // One of the others may fail meanwhile, and with it this one.
+        else path.push({ handle: next, until: Math.min(until, launch.deadline), severally: severally || launch.handles.length > 1 });
+        continue;
+      }
+      if (source !== undefined) {
+        path.push({ handle: source, until, severally });
+        continue;
+      }
+      const left = until === Infinity ? Infinity : Math.max(0, until - now);
+      const limit = severally ? Math.min(left, LAUNCH_CHECK) : left;
+      if (retryAt !== undefined) {
+        const pause = Math.min(retryAt - now, limit);
+        if (pause > 0) Atomics.wait(sleeper, 0, 0, pause);
+        if (performance.now() >= retryAt) handle._retryNow(handle._more!);
+      } else if (handle._backend === undefined) {
+        throw new ParallelError(`${handle.name} can't be waited for: nothing on this thread settles it while it blocks.`);
+      } else {
+        handle._backend.block(handle._ticket, limit);
+      }
+      if (handle._settlement !== PENDING) continue;
+      if (path.length > 1 && performance.now() >= Math.min(until, now + limit)) {
+        this._pollAll();
+        path.length = 1;
+      }
+      if (performance.now() >= deadline) return this._settlement !== PENDING;
     }
   }
 
@@ -727,14 +764,17 @@ export class AsyncHandle<R> implements Promise<R> {
   }
 
   /**
-   * The failure that this one follows from may not have been told yet: a wait for that task, further up on the stack, takes it. Then this one is told right
-   * after it.
+   * The failure that this one follows from may not have been told yet: it may come later in the same telling, a wait for that task, further up on the stack, may
+   * take it, or its worker is about to report it. Then this one is told right after it. (It is not looked for: each of a long chain would look from within the look
+   * of the one before.)
    */
   private _causeIsLate(failed: AsyncHandle<unknown> | undefined, detail: number): boolean {
-    if (failed === undefined || failed.isReady()) return false;
+    if (failed === undefined || failed._settlement !== PENDING) return false;
     const start = (): void => this.settle(Settlement.DependencyFailed, null, 0, detail, null);
     this._extra().launch = { handles: [failed], deadline: Infinity, timer: undefined, start };
     failed._whenSettled(() => queueMicrotask(() => this._launch()));
+    // The backend does not know any more that somebody waits for this one.
+    if ((this._flags & OBSERVED) !== 0) failed._observe();
     return true;
   }
 
@@ -839,8 +879,23 @@ function escape(call: () => void): void {
 }
 
 /** Whether nothing is missing, or one has failed, so that the others need not be waited for. */
-function mayLaunch(settled: readonly AsyncHandle<unknown>[], { handles }: Launch): boolean {
-  return settled.length === handles.length || settled.some((handle) => handle._settlement !== Settlement.Fulfilled);
+function mayLaunch({ handles }: Launch): boolean {
+  return handles.every((handle) => handle._settlement !== PENDING) || handles.some((handle) => handle._settlement > Settlement.Fulfilled);
+}
+
+/** A handle that a blocked thread waits for on behalf of another one. */
+interface Step {
+  handle: AsyncHandle<unknown>;
+  /** When the time of the wait is over, or that of one of those that wait for it (performance.now()). */
+  until: number;
+  /** One of them waits for others as well. */
+  severally: boolean;
+}
+
+const NOTHING: Partial<More> = {};
+
+function addPending(to: Set<AsyncHandle<unknown>>, handle: AsyncHandle<unknown>): void {
+  if (handle._settlement === PENDING) to.add(handle);
 }
 
 function noop(): void {}

@@ -1,9 +1,11 @@
-import { conformance } from "../support/conformance";
+import { conformance, type Tools } from "../support/conformance";
 
 declare const T: Record<string, any>;
 declare function sleep(ms: number): Promise<void>;
 declare function complain(): void;
 declare function gc(): void;
+declare let $last: any;
+declare const $mp: Tools["mp"];
 declare const require: (id: string) => any;
 
 const tasks = {
@@ -21,6 +23,38 @@ const tasks = {
   },
   large: (count: number) => Array.from({ length: count }, (_, i) => ({ i, name: `item ${i}` })),
   grow: (values: { i: number; name: string }[]) => values.map(({ i, name }) => ({ i: i + 1, name })),
+  openedNow: (gate: Int32Array) => {
+    while (Atomics.load(gate, 0) === 0);
+    return 0;
+  },
+  failOnceOpen: (gate: Int32Array) => {
+    while (Atomics.load(gate, 0) === 0);
+    throw new RangeError("root");
+  },
+  openAndLook: (gate: Int32Array) => {
+    gate[0] = 1;
+    // The others of the chain have failed; the first is told to the wait that this task runs in.
+    for (const end = performance.now() + 50; performance.now() < end;) $last.isReady();
+  },
+  failsUnderItsChain: (length: number) => {
+    const gate = $mp.sharedArray(Int32Array, 1);
+    const root = T["failOnceOpen"](gate);
+    while (root.status !== "running");
+    $last = root;
+    for (let i = 0; i < length; i++) $last = T["add"]($last, 1);
+    const look = T["openAndLook"](gate);
+    root.wait();
+    look.get();
+    let links = 0;
+    try {
+      $last.get();
+    } catch (error) {
+      let cause: any = error;
+      for (; cause.code === "MP_DEPENDENCY"; cause = cause.cause) links++;
+      if (cause.message !== "root") throw error;
+    }
+    return links;
+  },
   stream: function* () {
     yield 1;
   },
@@ -126,6 +160,42 @@ conformance(
         let cause: any = await failed.catch((error: unknown) => error);
         for (; cause instanceof mp.DependencyError; cause = cause.cause) depth++;
         assert.ok(depth >= 1 && cause instanceof RangeError, String(depth));
+      },
+    },
+    "a long chain of failures whose first one is told to a wait further up on the stack": {
+      on: ["native", "typescript"],
+      limit: 60_000,
+      run: async ({ T, assert }) => assert.strictEqual(await T["failsUnderItsChain"](20_000), 20_000),
+    },
+    "long chains of tasks that are repeated, or shared": {
+      limit: 60_000,
+      run: async ({ T, mp, assert, backend }) => {
+        const length = 2_000;
+        const chain = (gate: Int32Array): any => {
+          let handle = T["openedNow"].with({ retry: 2 })(gate);
+          for (let i = 0; i < length; i++) handle = T["add"].with({ retry: 2 })(handle, 1);
+          return handle;
+        };
+        const uses: ((handle: any, open: () => void) => unknown)[] = [
+          (handle, open) => {
+            assert.strictEqual(handle.isReady(), false);
+            open();
+            return handle.get();
+          },
+          (handle, open) => {
+            const value = handle.then((result: unknown) => result);
+            open();
+            return value;
+          },
+        ];
+        for (const use of uses) {
+          const gate = mp.sharedArray(Int32Array, 1);
+          if (backend === "inline") gate[0] = 1;
+          assert.strictEqual(await use(chain(gate), () => (gate[0] = 1)), length);
+        }
+        let shared = T["add"].with({ memoize: true })(0, 0);
+        for (let i = 0; i < 300; i++) shared = T["add"].with({ memoize: true, after: [shared] })(i, 1);
+        assert.strictEqual(shared.get(), 300);
       },
     },
     diamonds: async ({ T, assert }) => {
@@ -406,7 +476,7 @@ conformance(
     },
   },
   {
-    chunk: 'function complain() { throw new RangeError("in finally"); }',
+    chunk: 'function complain() { throw new RangeError("in finally"); } const $mp = mp; let $last;',
     program: 'require("node:v8").setFlagsFromString("--expose-gc"); const gc = require("node:vm").runInNewContext("gc");',
   },
 );
