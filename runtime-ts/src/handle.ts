@@ -611,7 +611,13 @@ export class AsyncHandle<R> implements Promise<R> {
 
   private _waitUntil(ms: number): boolean {
     const deadline = ms === Infinity ? Infinity : performance.now() + ms;
-    if (this._more?.launch !== undefined || this._more?.source !== undefined) this._pollAll();
+    if (this._more === undefined && this._backend !== undefined) {
+      // The usual wait: for the task alone.
+      this._backend.block(this._ticket, ms);
+      if (this._settlement !== (PENDING as number)) return true;
+    } else if (this._more?.launch !== undefined || this._more?.source !== undefined) {
+      this._pollAll();
+    }
     // From this handle to the one that is to be waited for first, with a list instead of recursion: a chain may be long.
     const path: Step[] = [{ handle: this as AsyncHandle<unknown>, until: deadline, severally: false }];
     for (;;) {
