@@ -1,6 +1,7 @@
 /**
  * One clock for all threads of the process, in ms. `performance.now()` starts at another moment in each thread; the monotonic clock behind it is the same.
  */
+import { performance } from "./own-clock";
 
 /** From `performance.now()` of this thread to the clock of the process, in ms. */
 export const processOffset = offsetTo(() => Number(process.hrtime.bigint()) / 1e6);

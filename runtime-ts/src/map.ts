@@ -28,7 +28,7 @@ import { roomInQueue } from "./queue-room";
 import { pushOptionsOf } from "./task-options";
 import { carrying } from "./task-variants";
 import type { MapItems } from "./types";
-import { queueMicrotask } from "./own-clock";
+import { queueMicrotask, performance } from "./own-clock";
 import { cancelledError } from "./outcome-error";
 import { lookedAt } from "./unhandled";
 

@@ -8,6 +8,7 @@ import { type AsyncHandle, type HandleOrigin, PendingHandle } from "./handle";
 import type { ResolvedOptions } from "./options";
 import type { Backend } from "./pool/backend";
 import { Settlement } from "./pool/backend";
+import { performance } from "./own-clock";
 
 interface Entry {
   source: AsyncHandle<unknown>;

@@ -10,6 +10,7 @@ import { type AsyncHandle, isHandle } from "./handle";
 import { MapHandle } from "./map";
 import { checkKeys } from "./options";
 import { Settlement } from "./pool/backend";
+import { performance } from "./own-clock";
 
 /** Options of `progressBar()`. */
 export interface ProgressBarOptions {

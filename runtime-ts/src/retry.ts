@@ -6,6 +6,7 @@ import type { Writer } from "./codec";
 import type { Retrier } from "./handle-extra";
 import type { ResolvedRetry } from "./options";
 import type { Backend, PushOptions } from "./pool/backend";
+import { performance } from "./own-clock";
 
 /**
  * @param writer holds the encoded call; it is read, not changed

@@ -13,7 +13,7 @@ import { type AsyncHandle, FailedInput, type HandleStatus, PendingHandle } from 
 import { loadLocally, runLocally } from "./local";
 import type { ResolvedOptions } from "./options";
 import { cancelledError, timeoutError } from "./outcome-error";
-import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
+import { clearTimeout, LONGEST_TIMER, setTimeout, performance } from "./own-clock";
 import { type Encoded, Settlement } from "./pool/backend";
 import { StreamConsumer } from "./stream-channel";
 import { FLAG_RECEIVER } from "./stub-meta";

@@ -38,7 +38,7 @@ import { refuseWhenFull } from "./queue-room";
 import { carrying } from "./task-variants";
 import type { MapItems, ParallelFunction } from "./types";
 import { callsAreWatched, watchCall } from "./watch";
-import { LONGEST_TIMER, queueMicrotask, setTimeout } from "./own-clock";
+import { LONGEST_TIMER, queueMicrotask, setTimeout, performance } from "./own-clock";
 
 /** Where a task's manifest is; the emitted module (or chunk) that holds the stub. */
 export interface TaskHome {

@@ -195,4 +195,15 @@ conformance("blocking", tasks, {
     }
     for (const count of runs) assert.ok(count[0]! <= 1, String(count[0]));
   },
+  "time limits and retries keep to real time where a test's clock stands still": async ({ T, mp, assert, backend }) => {
+    const { now } = performance;
+    performance.now = () => 0;
+    try {
+      const runs = mp.sharedArray(Int32Array, 1);
+      assert.strictEqual(await T.failsTwice.with({ retry: { attempts: 3, delay: 5 } })(runs), "done");
+      if (backend !== "inline") assert.strictEqual(T.opened(mp.sharedArray(Int32Array, 1), 1).wait(5), false);
+    } finally {
+      performance.now = now;
+    }
+  },
 });

@@ -4,6 +4,7 @@
  * Takings are counted, and time is cut into epochs: one ends when it has lasted `PATIENCE` and `TAKINGS` entries have been taken in it. At that
  * moment, and only then, one entry may be let through that has been passed over all through the epoch. Ordinary use stays strictly ordered.
  */
+import { performance } from "../own-clock";
 
 /** ms. */
 export const PATIENCE = 1_000;

@@ -10,7 +10,7 @@ import { offsetTo, processOffset } from "../clock";
 import type { Backend, BackendStats, Encoded, PushOptions, Run, ShutdownOptions, TaskKey, TaskSink, Ticket } from "./backend";
 import { Phase, Settlement } from "./backend";
 import type { NativeBinding } from "./native-binding";
-import { queueMicrotask } from "../own-clock";
+import { queueMicrotask, performance } from "../own-clock";
 import { terminateAgain } from "../thread-exit";
 
 /** A ticket is a slot, and in the bits above it how often the slot has been used. `&` takes a number modulo 2^32, so this works for all of them. */

@@ -16,7 +16,7 @@ import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { NativeEnvironment } from "./native-environment";
 import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
-import { clearTimeout, LONGEST_TIMER, setImmediate, setTimeout } from "../own-clock";
+import { clearTimeout, LONGEST_TIMER, setImmediate, setTimeout, performance } from "../own-clock";
 
 const WORKER_FILE = workerFile("native-worker");
 

@@ -30,7 +30,7 @@ import { LoopPatience } from "./loop-patience";
 import { Arena } from "./typescript-arena";
 import { type Message, type ParcelMessage, parcelTransfers } from "./typescript-messages";
 import { Queues, type SharedQueue } from "./typescript-queue";
-import { setImmediate } from "../own-clock";
+import { setImmediate, performance } from "../own-clock";
 
 /** Looks at the inbox so many times before sleeping: some µs, which catches the answer to a short task. */
 const SPINS = 3_000;

@@ -42,7 +42,7 @@ import {
 import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
 import type { Message } from "./typescript-messages";
 import { entryKey, QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
-import { setTimeout } from "../own-clock";
+import { setTimeout, performance } from "../own-clock";
 
 /** While the root is blocked, it looks this often (ms) whether workers have died without a word (out of memory). */
 const LIFE_CHECK_MS = 250;
