@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { runNode } from "../support/children";
-import { COMPILER_OPTIONS, listFiles, makeWorkspace, tspc, TSPC, type Workspace } from "./support/workspace";
+import { COMPILER_OPTIONS, esbuildBuild, listFiles, makeWorkspace, tspc, TSPC, type Workspace } from "./support/workspace";
 
 const main = `import { parallel } from "makeparallel";
 import { factor } from "./factor.js";
@@ -88,6 +88,30 @@ test("--pretty prints the code frame and the related places", async () => {
   const text = built.stdout.replace(/\u001b\[[0-9;]*m/g, "");
   expect(text).toMatch(/src\/a\.ts:4:\d+ - error TS99\d+: MP\d{4}/);
   expect(text).toContain("return parallel((n: number) => { total += n; return total; });");
+});
+
+test("a warning about a module that the tasks of several files reach is given once", async () => {
+  const task = (name: string): string =>
+    `import { parallel } from "makeparallel";\nimport { isKnown } from "./names.js";\nexport const ${name} = parallel((s: string) => isKnown(s));\n`;
+  const workspace = project("once", {
+    files: {
+      "src/b.ts": task("b"),
+      "src/a.ts": task("a"),
+      "src/names.ts": `const known = new Set<string>();
+export function learn(s: string): void { known.add(s); }
+export function isKnown(s: string): boolean { return known.has(s); }
+`,
+      "src/main.ts": `import { learn } from "./names.js";\nimport "./b.js";\nimport "./a.js";\nlearn("x");\n`,
+    },
+  });
+  const built = await tspc(workspace, "--noEmit");
+  const bundled = await esbuildBuild(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outdir: "out", logLevel: "warning" }`,
+  );
+  expect([built.code, bundled.code]).toEqual([0, 0]);
+  for (const text of [built.stdout, bundled.stderr])
+    expect(text.match(/MP2005: [^\n]*/g)).toEqual([expect.stringContaining("which `a` uses, reads `known`")]);
 });
 
 test("a warning is printed and leaves the exit code alone", async () => {

@@ -36,6 +36,7 @@ export class AnalyzedFiles {
     }
     // Nothing is left of what an answer asked for that was given before the imports were known.
     for (const file of this.results.keys()) if (!this.marked.has(file) && !instrument.has(file)) this.results.delete(file);
+    sayOnce(this.results);
   }
 
   /**
@@ -64,5 +65,17 @@ export class AnalyzedFiles {
     const result = this.program.project().analyze(file, text, { ...this.program.format(file, text), manifestKey });
     this.results.set(file, result);
     return result;
+  }
+}
+
+/** Leaves a warning about a place to the first by name of the marked files whose tasks reach it: one module may be in the slices of hundreds. */
+export function sayOnce(results: Map<string, FileResult>): void {
+  const said = new Set<string>();
+  for (const [file, result] of [...results].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const diagnostics = result.diagnostics.filter(({ code, severity, at }) => {
+      const place = `${code}\0${at.file}\0${at.start}`;
+      return severity === "error" || (!said.has(place) && said.add(place));
+    });
+    if (diagnostics.length < result.diagnostics.length) results.set(file, { ...result, diagnostics });
   }
 }

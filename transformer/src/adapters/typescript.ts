@@ -17,6 +17,7 @@ import { portableRelative } from "../emit/paths";
 import { bundleChunksSync } from "../emit/sync-bundler";
 import { readManifestFile, writeBundle } from "../emit/write-output";
 import { Project } from "../project";
+import { sayOnce } from "./analyzed-files";
 import { findTypeScript } from "./find-typescript";
 import { Importers } from "./importers";
 import { jsxFactoriesOf } from "./jsx-factories";
@@ -166,6 +167,7 @@ class ProgramBuild {
     }
     // What one file needs of another is known only now; most answers are the same as before, and cached.
     for (const file of affected) this.#results.set(file, this.#analyze(watch.project, file, texts));
+    sayOnce(this.#results);
 
     const plan = watch.project.slice({ manifestKey: this.#key }, marked);
     const diagnostics = [...this.#results.values()].flatMap((result) => result.diagnostics).concat(plan.diagnostics);

@@ -30,7 +30,7 @@ const GROUPS: { title: string; has: (code: string) => boolean; about: string }[]
     title: "Warnings",
     has: (code) => code.startsWith("MP2"),
     about:
-      "The code is hoisted, and may do something else than it seems to. `// @parallel-ignore MP2001` on the line, or alone on the line before, silences one.",
+      "The code is hoisted, and may do something else than it seems to. `// @parallel-ignore MP2001` on the line, or alone on the line before, silences one. A place that the tasks of several files reach is named once, for the first of them by name.",
   },
   { title: "Notes", has: (code) => code.startsWith("MP3"), about: "Facts that are good to know; silenced in the same way." },
   { title: "Setup", has: (code) => code.startsWith("MP4"), about: "Found by `npx makeparallel doctor`." },
