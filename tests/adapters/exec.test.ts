@@ -7,6 +7,7 @@ import * as path from "node:path";
 import { threaded, type BackendName } from "../support/backends";
 import { ROOT } from "../support/chunks";
 import { runNode } from "../support/children";
+import { typescriptIs } from "../support/typescript";
 import { esbuildBuild, esbuildErrors, makeWorkspace, tspc, type Workspace } from "./support/workspace";
 
 const FIXTURES = path.join(ROOT, "fixtures", "exec");
@@ -18,12 +19,17 @@ const ways: readonly Way[] = ["tspc-cjs", "tspc-esm", "esbuild-cjs", "esbuild-es
 interface Fixture {
   name: string;
   only: readonly Way[];
+  /** The oldest TypeScript whose syntax it is. */
+  typescript?: [major: number, minor: number];
 }
 
-const fixtures: Fixture[] = fs.readdirSync(FIXTURES).map((name) => {
-  const file = path.join(FIXTURES, name, "fixture.json");
-  return { name, only: ways, ...(fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as { only?: Way[] }) : {}) };
-});
+const fixtures = fs
+  .readdirSync(FIXTURES)
+  .map((name): Fixture => {
+    const file = path.join(FIXTURES, name, "fixture.json");
+    return { name, only: ways, ...(fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Partial<Fixture>) : {}) };
+  })
+  .filter(({ typescript: least }) => least === undefined || typescriptIs(...least));
 
 /** `inline` once is enough: what it shows does not depend on the build. */
 const runs: readonly { way: Way; backends: readonly BackendName[] }[] = ways.map((way) => ({
