@@ -79,9 +79,8 @@ export class EsbuildModules {
     const gone = new Map<string, boolean>();
     const changed = this.#folders.changed();
     for (const [key, resolution] of this.resolutions) {
-      const [, fromFile, specifier] = key.split("\0") as [string, string, string];
       // A file that has come may be meant where another one was before.
-      let isDoubtful = changed.size > 0 && RELATIVE.test(specifier) && changed.has(folderOf(specifier, fromFile));
+      let isDoubtful = changed.size > 0 && leadsInto(changed, key);
       if (!isDoubtful && resolution.kind !== "external") {
         const { file } = resolution;
         if (!gone.has(file)) gone.set(file, !fs.existsSync(file));
@@ -250,6 +249,12 @@ export class EsbuildModules {
 /** The folder in which the file of a relative import, or the folder that it names, stands. */
 function folderOf(specifier: string, fromFile: string): string {
   return path.dirname(path.resolve(path.dirname(fromFile), specifier));
+}
+
+/** @param key of a resolution */
+function leadsInto(folders: ReadonlySet<string>, key: string): boolean {
+  const [, fromFile, specifier] = key.split("\0") as [string, string, string];
+  return RELATIVE.test(specifier) && folders.has(folderOf(specifier, fromFile));
 }
 
 /** Whether files have come to folders, or gone from them. A file that is saved under another name and renamed makes no difference. */
