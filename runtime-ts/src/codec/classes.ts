@@ -2,6 +2,7 @@
  * Classes whose instances keep their prototype, and private fields, across threads. The transformer registers each right after its definition.
  */
 import { ChunkError } from "../errors";
+import { type Foreign, foreignOf } from "./foreign-state";
 import { baseKind, type Kind } from "./kinds";
 
 /** Reads and writes the `#private` and the symbol-named fields that one class declares, in a fixed order. Made by the transformer inside the class body. */
@@ -20,7 +21,9 @@ export const revival: { active: boolean } = { active: false };
 
 export class ClassEntry {
   /** The registered classes of the prototype chain that have private fields, most derived first; made on first use. */
-  private accessorChain: PrivateAccessors[] | undefined;
+  private guardedChain: ClassEntry[] = [];
+  private accessorChain: PrivateAccessors[] = [];
+  private foreignCode: Foreign | undefined;
   private chainVersion = -1;
   /** The built-in that it extends, or Kind.Ordinary. */
   readonly base: Kind;
@@ -38,16 +41,34 @@ export class ClassEntry {
     return this.constructor_.prototype as object;
   }
 
+  /** Accessors of {@link layers}. */
   get chain(): readonly PrivateAccessors[] {
-    if (this.accessorChain === undefined || this.chainVersion !== version) {
-      this.chainVersion = version;
-      this.accessorChain = [];
-      for (let p: object | null = this.prototype; p !== null; p = Object.getPrototypeOf(p)) {
-        const accessors = byPrototype.get(p)?.accessors;
-        if (accessors !== undefined) this.accessorChain.push(accessors);
-      }
-    }
+    this.update();
     return this.accessorChain;
+  }
+
+  /** The classes of the prototype chain, this one among them, that have private fields; most derived first. */
+  get layers(): readonly ClassEntry[] {
+    this.update();
+    return this.guardedChain;
+  }
+
+  /** What it inherits from code that is not the project's. */
+  get foreign(): Foreign {
+    this.update();
+    return (this.foreignCode ??= foreignOf(this.constructor_.name, this.prototype, (prototype) => byPrototype.has(prototype)));
+  }
+
+  private update(): void {
+    if (this.chainVersion === version) return;
+    this.chainVersion = version;
+    this.foreignCode = undefined;
+    this.guardedChain = [];
+    for (let p: object | null = this.prototype; p !== null; p = Object.getPrototypeOf(p)) {
+      const entry = byPrototype.get(p);
+      if (entry?.accessors !== undefined) this.guardedChain.push(entry);
+    }
+    this.accessorChain = this.guardedChain.map(({ accessors }) => accessors!);
   }
 }
 

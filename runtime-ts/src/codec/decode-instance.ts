@@ -24,7 +24,7 @@ export function decodeInstance(d: Decoder, into: object | null): object {
     instance = d.register(makeShell(entry));
   } else {
     const slot = d.open();
-    instance = d.references[slot] = decodeWhole(d, entry);
+    instance = d.references[slot] = withLayers(entry, decodeWhole(d, entry));
   }
   if (d.uint() !== chain.length) {
     throw new ChunkError(`the class ${entry.id} has other private fields on the other side: program and chunks are of different builds`);
@@ -61,8 +61,19 @@ function classOf(d: Decoder): ClassEntry {
 
 /** An instance without content whose class's code has not run. */
 function makeShell(entry: ClassEntry): object {
+  const { constructor_, layers, foreign } = entry;
+  if (layers.length === 0) return makeBase(entry);
+  if (!foreign.inherits) return whileReviving(() => Reflect.construct(constructor_, []) as object);
+  const root = layers.at(-1)!.constructor_;
+  if (Object.getPrototypeOf(root) !== Function.prototype) return withLayers(entry, makeBase(entry));
+  // What extends nothing makes the object itself.
+  const instance = whileReviving(() => Reflect.construct(root, [], constructor_) as object);
+  return withLayers(entry, instance, layers.slice(0, -1));
+}
+
+/** The empty built-in that the class extends, as an instance of the class. */
+function makeBase(entry: ClassEntry): object {
   const constructor = entry.constructor_;
-  if (entry.chain.length !== 0) return construct(constructor);
   switch (entry.base) {
     case Kind.Array:
       return Reflect.construct(Array, [], constructor) as object;
@@ -78,30 +89,48 @@ function makeShell(entry: ClassEntry): object {
 }
 
 /** Private fields exist only on what a constructor has made; while `revival.active`, it makes just them. */
-function construct(constructor: Function): object {
+function whileReviving<T>(make: () => T): T {
   const before = revival.active;
   const limit = Error.stackTraceLimit;
   revival.active = true;
   limitStackTraces(0);
   try {
-    return Reflect.construct(constructor, []) as object;
+    return make();
   } finally {
     revival.active = before;
     limitStackTraces(limit);
   }
 }
 
+/**
+ * Gives an object the private fields of classes, each by its own constructor alone: what one extends is, for that long, a function that answers `super()` with
+ * the object. Code of base classes that are not the project's does not run so; it knows nothing of revival.
+ */
+function withLayers(entry: ClassEntry, instance: object, layers = entry.layers): object {
+  for (const { constructor_ } of [...layers].reverse()) {
+    const parent: object | null = Object.getPrototypeOf(constructor_);
+    Object.setPrototypeOf(constructor_, function () {
+      return instance;
+    });
+    try {
+      whileReviving(() => Reflect.construct(constructor_, []) as object);
+    } finally {
+      Object.setPrototypeOf(constructor_, parent);
+    }
+  }
+  return instance;
+}
+
 /** A base that can only be made whole is made as itself and given the class's prototype. */
 function decodeWhole(d: Decoder, entry: ClassEntry): object {
-  if (entry.base === Kind.Date) {
-    const time = d.number();
-    if (entry.chain.length === 0) return Reflect.construct(Date, [time], entry.constructor_) as object;
-    const date = construct(entry.constructor_) as Date;
-    Date.prototype.setTime.call(date, time);
-    return date;
+  const { base, constructor_ } = entry;
+  if (base === Kind.Date) return Reflect.construct(Date, [d.number()], constructor_) as object;
+  if (base === Kind.DOMException) {
+    const message = d.string();
+    return Reflect.construct(DOMException, [message, d.string()], constructor_) as object;
   }
-  const whole = entry.base === Kind.RegExp ? d.regExp() : d.value();
-  if (typeof whole !== "object" || whole === null || !hasKind(whole, entry.base)) d.corrupt("an instance without its base");
+  const whole = base === Kind.RegExp ? d.regExp() : d.value();
+  if (typeof whole !== "object" || whole === null || !hasKind(whole, base)) d.corrupt("an instance without its base");
   return Object.setPrototypeOf(whole, entry.prototype) as object;
 }
 
@@ -118,6 +147,7 @@ function decodeContent(d: Decoder, base: Kind, instance: object): void {
       d.set(instance as Set<unknown>);
       break;
     case Kind.Error:
+    case Kind.DOMException:
       return decodeErrorParts(d, instance as Error);
     default:
       break;

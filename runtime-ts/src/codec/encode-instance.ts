@@ -2,17 +2,19 @@
  * Instances of registered classes.
  *
  *     Instance  class number (and, the first time, its id)  base kind
- *               for a base that can only be made whole (date, regular expression, buffer, view, boxed): its value
+ *               for a base that can only be made whole (date, regular expression, buffer, view, boxed): its value; of a DOMException, message and name
  *               number of classes with private fields, and for each the values of these, most derived first
  *               for a base that is filled (array, map, set, error): its content
  *               own enumerable properties, as one of the object tags
  */
+import { EventEmitter } from "node:events";
 import type { ClassEntry } from "./classes";
 import { attachment, encodeArrayBuffer, encodeView } from "./encode-binary";
 import { encodeElements } from "./encode-array";
 import { encodeErrorParts } from "./encode-error";
 import { encodeBoxed, encodeMap, encodeRegExp, encodeSet } from "./encode-object";
 import type { Encoder } from "./encoder";
+import { WAY_OUT } from "./foreign-state";
 import { Kind, hasKind } from "./kinds";
 import { Refusal, located } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
@@ -31,18 +33,18 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
     e.defers(value, Tag.DeferredInstance);
     return classNumber(e, entry);
   }
-  const chain = entry.chain;
-  if (chain.length !== 0 && !isFilled(base) && base !== Kind.Date) {
-    throw new Refusal(`${entry.constructor_.name} extends a built-in that cannot be made anew around private fields`);
-  }
+  const { chain, foreign } = entry;
+  if (foreign.obstacle !== undefined) throw new Refusal(foreign.obstacle);
   e.tag(Tag.Instance);
   classNumber(e, entry);
   e.tag(base);
   e.depth++;
   if (!isFilled(base)) encodeWhole(e, base, value);
+  const privates: unknown[] = [];
   e.uint(chain.length);
   for (const accessors of chain) {
     const values = privateValues(entry, accessors, value);
+    privates.push(...values);
     e.uint(values.length);
     let i = 0;
     try {
@@ -51,8 +53,37 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
       throw located(error, accessors.names?.[i] || ` (private field ${i + 1} of ${entry.constructor_.name})`);
     }
   }
+  if (foreign.inherits) refuseForeignState(entry, value, privates);
   encodeContent(e, entry, base, value);
   e.depth--;
+}
+
+let emitterSymbols: ReadonlySet<symbol> | undefined;
+
+/**
+ * What a base class that is not the project's keeps in the instance, and what can't cross: properties under symbols that the other side can't know, listeners.
+ * @param known values of fields that travel, among them those named by symbols
+ */
+function refuseForeignState(entry: ClassEntry, value: object, known: readonly unknown[]): void {
+  const { name } = entry.constructor_;
+  if (value instanceof EventEmitter) {
+    const { _events, _readableState, _writableState } = value as { _events?: object; _readableState?: unknown; _writableState?: unknown };
+    if (_readableState !== undefined || _writableState !== undefined)
+      throw new Refusal(`${name} is a stream, which is bound to its thread`);
+    const [event] = Reflect.ownKeys(_events ?? {});
+    if (event !== undefined) {
+      throw new Refusal(
+        `it has listeners (of ${event.toString()}), which can't leave their thread. Remove them before the call, or pass what the task needs and make the instance there`,
+      );
+    }
+    emitterSymbols ??= new Set(Object.getOwnPropertySymbols(new EventEmitter()));
+  }
+  for (const symbol of Object.getOwnPropertySymbols(value)) {
+    if (value instanceof EventEmitter && emitterSymbols!.has(symbol)) continue;
+    const state = (value as Record<symbol, unknown>)[symbol];
+    if (state === undefined || known.includes(state)) continue;
+    throw new Refusal(`it keeps state under ${symbol.toString()}, and ${name} extends a class that is not the project's. ${WAY_OUT}`);
+  }
 }
 
 function privateValues(entry: ClassEntry, accessors: ClassEntry["chain"][number], value: object): unknown[] {
@@ -80,6 +111,9 @@ function encodeWhole(e: Encoder, base: Kind, value: object): void {
       return e.number(Date.prototype.getTime.call(value as Date));
     case Kind.RegExp:
       return encodeRegExp(e, value);
+    case Kind.DOMException:
+      e.string((value as DOMException).message);
+      return e.string((value as DOMException).name);
     case Kind.Boxed:
       e.anonymousReference();
       return encodeBoxed(e, value);
@@ -108,6 +142,8 @@ function encodeContent(e: Encoder, entry: ClassEntry, base: Kind, value: object)
       break;
     case Kind.Error:
       return encodeErrorParts(e, value as Error, (entry.prototype as Error).name);
+    case Kind.DOMException:
+      return encodeErrorParts(e, value as Error, (value as Error).name);
     case Kind.View:
       return named(e, value, (key) => !/^\d/.test(key));
     default:

@@ -83,10 +83,17 @@ for (const constructor of [EvalError, RangeError, ReferenceError, SyntaxError, T
   builtinPrototypes.set(constructor.prototype, Kind.Error);
 }
 
+/** What instances of the built-in with exactly this prototype are, if they can be made anew. */
+export function builtinKind(prototype: object): Kind | undefined {
+  const kind = builtinPrototypes.get(prototype);
+  if (kind !== undefined) return kind;
+  return typeof DOMException === "function" && prototype === DOMException.prototype ? Kind.DOMException : undefined;
+}
+
 /** The built-in that a class with this prototype extends. */
 export function baseKind(prototype: object): Kind {
   for (let p: object | null = prototype; p !== null; p = Object.getPrototypeOf(p)) {
-    const kind = builtinPrototypes.get(p);
+    const kind = builtinKind(p);
     if (kind !== undefined) return kind;
   }
   return Kind.Ordinary;
@@ -191,13 +198,16 @@ export function uncloneableName(value: object): string | undefined {
  */
 function isPlatformObject(value: object): boolean {
   if (types.isKeyObject(value) || types.isCryptoKey(value)) return true;
-  for (let p: object | null = value; p !== null; p = Object.getPrototypeOf(p)) {
-    for (const symbol of Object.getOwnPropertySymbols(p)) if (symbol.description?.startsWith("messaging_") === true) return true;
-  }
+  for (let p: object | null = value; p !== null; p = Object.getPrototypeOf(p)) if (isMessageable(p)) return true;
   return false;
 }
 
-function isNative(constructor: Function): boolean {
+/** Whether the object itself has such a method. */
+export function isMessageable(object: object): boolean {
+  return Object.getOwnPropertySymbols(object).some((symbol) => symbol.description?.startsWith("messaging_") === true);
+}
+
+export function isNative(constructor: Function): boolean {
   return /\{\s*\[native code\]\s*\}\s*$/.test(Function.prototype.toString.call(constructor));
 }
 
