@@ -53,6 +53,7 @@ function tsconfig(legacy: boolean): object {
   return {
     compilerOptions: {
       experimentalDecorators: legacy,
+      emitDecoratorMetadata: legacy,
       target: "ES2022",
       module: "Node16",
       moduleResolution: "Node16",

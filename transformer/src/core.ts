@@ -21,8 +21,19 @@ export interface Host {
   resolve(specifier: string, fromFile: string, kind: "import" | "require"): Resolution | undefined;
   /** Text of a project module, or undefined when it can't be read. */
   read(file: string): string | undefined;
+  /** Given where the program is compiled with `emitDecoratorMetadata`: slices then have it as well. */
+  readonly decoratorMetadata?: DecoratorMetadataSettings;
   /** Files of the program that may import the given one, for warnings. Absolute paths; too many do no harm. Without: only what tasks reach is looked through. */
   importersOf?(file: string): Iterable<string>;
+}
+
+/** What a type is at run time, for `emitDecoratorMetadata`: the class itself, one of the language's own, or nothing. */
+export type RuntimeType = "class" | "Object" | "Function" | "Array" | "String" | "Number" | "Boolean" | "BigInt" | "Symbol" | "undefined";
+
+export interface DecoratorMetadataSettings {
+  readonly strictNullChecks: boolean;
+  /** What the host's type checker says of the type whose name stands at `[start, end)` of a project file. Asked only where syntax can't tell. */
+  typeAt?(file: string, start: number, end: number): RuntimeType | undefined;
 }
 
 export type Resolution = { kind: "project"; file: string } | { kind: "data"; file: string } | { kind: "external" };

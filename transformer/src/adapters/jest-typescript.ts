@@ -8,7 +8,7 @@ import * as path from "node:path";
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import { isNodeModule, packageRoot, projectSources } from "./project-files";
-import { readTsconfig, settingsFor } from "./tsconfig-settings";
+import { decoratorMetadataIn, readTsconfig, settingsFor } from "./tsconfig-settings";
 import { applyEdits } from "./typescript-edits";
 import { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
@@ -56,6 +56,7 @@ export function factory({ configSet }: TsJestCompiler, options: FactoryOptions =
         format: (file) =>
           isEsm ? { module: "esm", nodeInterop: isNodeModule(file) } : { module: "cjs", dynamicImport: "cjs", interop: esModuleInterop },
         settings: settingsFor(readTsconfig(path.join(rootDir, "index.ts"))),
+        decoratorMetadata: decoratorMetadataIn(context.getCompilerOptions()),
         packages: options.packages ?? "external",
         external: options.external ?? [],
       });

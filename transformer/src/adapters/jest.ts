@@ -13,7 +13,7 @@ import { compileForJest } from "./jest-compile";
 import { type JestConfig, jestMappings } from "./jest-mappings";
 import { isNodeModule, packageRoot, projectSources } from "./project-files";
 import { editTextSync } from "./text-edits";
-import { readTsconfig, settingsFor, type Tsconfig } from "./tsconfig-settings";
+import { decoratorMetadataIn, readTsconfig, settingsFor, type Tsconfig } from "./tsconfig-settings";
 import { type UnbuiltFile, UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
 import { packageVersion } from "./version";
@@ -135,6 +135,7 @@ class JestTransformer {
         };
       },
       settings: settingsFor(tsconfig),
+      decoratorMetadata: decoratorMetadataIn(tsconfig?.config.compilerOptions),
       packages: options.packages ?? "external",
       external: options.external ?? [],
     });

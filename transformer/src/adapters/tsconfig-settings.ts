@@ -1,6 +1,7 @@
 /** The tsconfig files of programs that run from their sources: the nearest above each file, with what it extends. */
 import * as path from "node:path";
 import { createPathsMatcher, getTsconfig, parseTsconfig, type TsConfigJsonResolved } from "get-tsconfig";
+import type { DecoratorMetadataSettings } from "../core";
 import type { HostBuildOptions } from "../emit/options";
 
 export interface Tsconfig {
@@ -65,4 +66,12 @@ export function settingsFor(tsconfig: Tsconfig | undefined): HostBuildOptions {
     conditions: tsconfig?.config.compilerOptions?.customConditions,
     tsconfigRaw: { compilerOptions: compilerOptionsFor(tsconfig) },
   };
+}
+
+/** Where what compiles the program writes decorators' metadata, slices have it too. */
+export function decoratorMetadataIn(
+  options: { emitDecoratorMetadata?: boolean; experimentalDecorators?: boolean; strict?: boolean; strictNullChecks?: boolean } = {},
+): DecoratorMetadataSettings | undefined {
+  const { emitDecoratorMetadata, experimentalDecorators, strict = false, strictNullChecks = strict } = options;
+  return emitDecoratorMetadata && experimentalDecorators ? { strictNullChecks } : undefined;
 }

@@ -4,7 +4,7 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
-import type { Resolution, TypeScript } from "../core";
+import type { Resolution, RuntimeType, TypeScript } from "../core";
 import type { HostBuildOptions, SourceFormat } from "../emit/options";
 import { resolutionKey } from "../emit/options";
 import { packageRoot } from "./project-files";
@@ -66,6 +66,20 @@ export class ProgramFacts {
     return file && !file.isDeclarationFile ? { kind: "project", file: path.resolve(found.resolvedFileName) } : { kind: "external" };
   }
 
+  /** What the checker says of the type whose name stands at `[start, end)`, by the rules of TypeScript's own emit. */
+  typeAt(fileName: string, start: number, end: number): RuntimeType | undefined {
+    const { ts } = this;
+    const source = this.program.getSourceFile(fileName);
+    if (!source) return undefined;
+    const find = (node: ts.Node): ts.EntityName | undefined => {
+      if (node.end < end || node.getStart(source) > start) return undefined;
+      if (ts.isEntityName(node) && node.getStart(source) === start && node.end === end) return node;
+      return ts.forEachChild(node, find);
+    };
+    const name = find(source);
+    return name && runtimeTypeOf(ts, this.program.getTypeChecker(), name);
+  }
+
   format(fileName: string): SourceFormat {
     const { ts, options } = this;
     const file = this.program.getSourceFile(fileName);
@@ -117,4 +131,37 @@ export class ProgramFacts {
       },
     };
   }
+}
+
+function runtimeTypeOf(ts: TypeScript, checker: ts.TypeChecker, name: ts.EntityName): RuntimeType | undefined {
+  const named = checker.getSymbolAtLocation(name);
+  if (!named) return undefined;
+  const symbol = named.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(named) : named;
+  if (symbol.flags & ts.SymbolFlags.Value && checker.getTypeOfSymbolAtLocation(symbol, name).getConstructSignatures().length > 0)
+    return "class";
+  const type = checker.getDeclaredTypeOfSymbol(symbol);
+  // What can't be resolved is `any`, by an error that TypeScript reports, or in a program that sees one file alone.
+  if (type.flags & ts.TypeFlags.Any) return symbol.declarations ? "Object" : undefined;
+  const { TypeFlags } = ts;
+  const primitives: [RuntimeType, ts.TypeFlags][] = [
+    ["undefined", TypeFlags.Void | TypeFlags.Undefined | TypeFlags.Null | TypeFlags.Never],
+    ["Boolean", TypeFlags.BooleanLike],
+    ["Number", TypeFlags.NumberLike],
+    ["BigInt", TypeFlags.BigIntLike],
+    ["String", TypeFlags.StringLike],
+  ];
+  const found = primitives.find(([, flags]) => isOfKind(type, flags));
+  if (found) return found[0];
+  if (checker.isTupleType(type) || checker.isArrayType(type)) return "Array";
+  if (isOfKind(type, TypeFlags.ESSymbolLike)) return "Symbol";
+  return type.flags & TypeFlags.Object && type.getCallSignatures().length > 0 ? "Function" : "Object";
+}
+
+/** Whether every value of the type is of the kind. */
+function isOfKind(type: ts.Type, flags: ts.TypeFlags): boolean {
+  if (type.flags & flags) return true;
+  if (type.isUnion()) return type.types.every((part) => isOfKind(part, flags));
+  if (type.isIntersection()) return type.types.some((part) => isOfKind(part, flags));
+  const constraint = type.isTypeParameter() ? type.getConstraint() : undefined;
+  return constraint !== undefined && isOfKind(constraint, flags);
 }

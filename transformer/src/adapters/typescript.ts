@@ -21,6 +21,7 @@ import { sayOnce } from "./analyzed-files";
 import { findTypeScript } from "./find-typescript";
 import { Importers } from "./importers";
 import { jsxFactoriesOf } from "./jsx-factories";
+import { decoratorMetadataIn } from "./tsconfig-settings";
 import { fromEsbuild, toTypeScript } from "./typescript-diagnostics";
 import { type PluginExtras, Reports } from "./typescript-report";
 import { applyEdits } from "./typescript-edits";
@@ -225,10 +226,15 @@ class ProgramBuild {
         edits: watch?.edits,
       };
       const { ts } = this;
+      const decoratorMetadata = decoratorMetadataIn(facts.options);
       const host: Host = {
         ts,
         root: facts.root,
         jsxFactories: jsxFactoriesOf(facts.options),
+        decoratorMetadata: decoratorMetadata && {
+          ...decoratorMetadata,
+          typeAt: (file, start, end) => created.facts.typeAt(file, start, end),
+        },
         resolve: (specifier, fromFile, kind) => created.facts.resolve(specifier, fromFile, kind),
         read: (file) => created.facts.program.getSourceFile(file)?.text ?? ts.sys.readFile(file),
         importersOf: (file) => created.importers.of(file),

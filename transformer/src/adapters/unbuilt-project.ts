@@ -6,7 +6,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import type { Diagnostic, Edit, Resolution, SlicePlan, TypeScript } from "../core";
+import type { DecoratorMetadataSettings, Diagnostic, Edit, Resolution, SlicePlan, TypeScript } from "../core";
 import { renderDiagnostics } from "../diagnostics/render";
 import type { BundleOptions, HostBuildOptions, SourceFormat } from "../emit/options";
 import { bundleChunksSync } from "../emit/sync-bundler";
@@ -28,6 +28,8 @@ export interface UnbuiltHost {
   /** How a file is compiled. */
   format(file: string): SourceFormat;
   settings: HostBuildOptions;
+  /** Given where the program gets decorators' metadata. */
+  decoratorMetadata?: DecoratorMetadataSettings | undefined;
   packages: "external" | "bundle";
   external: readonly string[];
 }
@@ -61,6 +63,7 @@ export class UnbuiltProject {
       },
       root,
       jsxFactories: jsxFactoriesOfBuild(host.settings),
+      decoratorMetadata: host.decoratorMetadata,
       resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
       read: (file) => this.#read(file),
     });

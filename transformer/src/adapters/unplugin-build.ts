@@ -8,7 +8,7 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { SourceMap } from "magic-string" with { "resolution-mode": "import" };
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
-import type { Diagnostic, Edit, FileResult, SlicePlan, TypeScript } from "../core";
+import type { DecoratorMetadataSettings, Diagnostic, Edit, FileResult, SlicePlan, TypeScript } from "../core";
 import { renderDiagnostic } from "../diagnostics/render";
 import { type Bundle, bundleChunks } from "../emit/bundle";
 import { manifestKey } from "../emit/manifest-key";
@@ -24,6 +24,7 @@ import { Importers } from "./importers";
 import { jsxFactoriesOfBuild } from "./jsx-factories";
 import { findUp, isNodeModule, packageRoot, projectSources } from "./project-files";
 import { editText } from "./text-edits";
+import { decoratorMetadataIn, readTsconfig } from "./tsconfig-settings";
 import type { UnpluginOptions } from "./plugin-types";
 import { type HostFacts, type HostMessage, type HostOutput, placeIn } from "./unplugin-host";
 import { UnpluginModules } from "./unplugin-modules";
@@ -72,6 +73,7 @@ export class UnpluginBuild {
       },
       root: this.root,
       jsxFactories: jsxFactoriesOfBuild(host.settings),
+      decoratorMetadata: this.#decoratorMetadata(),
       resolve: (specifier, fromFile, kind) => modules.resolve(specifier, fromFile, kind),
       read: (file) => modules.read(file),
       importersOf: (file) => this.#importers.of(file),
@@ -285,6 +287,17 @@ export class UnpluginBuild {
     if (tsconfig !== undefined) return path.resolve(this.host.cwd, tsconfig);
     const [entry] = this.host.entries;
     return findUp(entry === undefined ? this.host.cwd : path.dirname(entry), ["tsconfig.json", "jsconfig.json"]);
+  }
+
+  /** What compiles TypeScript here beside the plugin (ts-loader, SWC, Oxc, Rollup's plugin) goes by the tsconfig file. */
+  #decoratorMetadata(): DecoratorMetadataSettings | undefined {
+    const tsconfig = this.#tsconfig();
+    try {
+      return tsconfig === undefined ? undefined : decoratorMetadataIn(readTsconfig(tsconfig, tsconfig)?.config.compilerOptions);
+    } catch {
+      // The bundler says what is wrong with it.
+      return undefined;
+    }
   }
 
   /** A project module that a chunk has whole: its own marks become stubs there too. */

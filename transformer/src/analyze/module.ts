@@ -8,10 +8,11 @@ import * as path from "node:path";
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import { type Binding, referencesWithin, type Reference, type ScopeTree } from "./bindings";
+import type { DecoratedElement } from "./decorator-metadata";
 import { buildScopes } from "./scopes";
 import { methodCallOn, setUpCall, type SetUpCall } from "./set-up-calls";
 import type { TaskSite } from "./sites";
-import { changedGlobal, commentsBefore, hasModifier, isContainer, isFrozen, runsWith, subjectOf, useOf } from "./syntax";
+import { changedGlobal, commentsBefore, contains, hasModifier, isContainer, isFrozen, runsWith, subjectOf, useOf } from "./syntax";
 
 export interface ImportRecord {
   specifier: string;
@@ -83,6 +84,8 @@ export class Module {
   readonly opaque: boolean;
   /** Task sites, once found. */
   sites: TaskSite[] = [];
+  /** What `emitDecoratorMetadata` tells of its declarations; absent where nothing does. */
+  decorated?: () => readonly DecoratedElement[];
   private readonly reexports = new Map<string, Unit>();
 
   constructor(
@@ -133,7 +136,15 @@ export class Module {
 
   /** References in a node's range that are emitted, in source order. */
   references(node: ts.Node): Reference[] {
-    return referencesWithin(this.scopes, node.getStart(this.source), node.end).filter((reference) => !reference.erased);
+    const plain = referencesWithin(this.scopes, node.getStart(this.source), node.end).filter((reference) => !reference.erased);
+    const inMetadata = this.metadata((element) => contains(node, element)).flatMap(({ references }) => references);
+    return inMetadata.length === 0 ? plain : [...plain, ...inMetadata].sort((a, b) => a.node.end - b.node.end);
+  }
+
+  /** Decorated elements that keep their decorators in slices. Those of task methods go: the stub is made from the mark. */
+  metadata(isMeant: (node: ts.Node) => boolean): readonly DecoratedElement[] {
+    const elements = this.decorated?.().filter(({ node }) => isMeant(node)) ?? [];
+    return elements.filter(({ node }) => !this.sites.some((site) => site.kind === "method" && site.fn === node));
   }
 
   /** The unit that re-exports `name` of a module outside the project. */

@@ -9,6 +9,7 @@ import type * as ts from "typescript";
 import type { Host } from "../core";
 import type { Binding } from "./bindings";
 import { type ImportRecord, Module, type Unit } from "./module";
+import { decoratedElements, type DecoratedElement } from "./decorator-metadata";
 import { accessedName, subjectOf } from "./syntax";
 
 export type Target =
@@ -24,6 +25,7 @@ export class Modules {
   /** Files that may have changed since they were parsed. */
   private readonly doubtful = new Set<string>();
   private readonly links = new Map<Module, Set<Module>>();
+  private readonly decorated = new WeakMap<Module, { version: number; elements: readonly DecoratedElement[] }>();
   private ownName: string | undefined;
   /** Changes whenever a module that was seen does. */
   version = 0;
@@ -58,8 +60,21 @@ export class Modules {
     if (known && known.text === text) return known;
     if (this.parsed.has(file)) this.version++;
     const module = new Module(this.host.ts, file, text, this.host.root, this.packageName(), this.host.jsxFactories);
+    if (this.host.decoratorMetadata && /@/.test(text)) module.decorated = () => this.decoratedIn(module);
     this.parsed.set(file, module);
     return module;
+  }
+
+  /** What `emitDecoratorMetadata` tells of a module's declarations. It follows names, so that it holds until another module changes. */
+  private decoratedIn(module: Module): readonly DecoratedElement[] {
+    let known = this.decorated.get(module);
+    if (known?.version !== this.version) {
+      const { decoratorMetadata } = this.host;
+      const elements = decoratorMetadata ? decoratedElements(this, module, decoratorMetadata) : [];
+      known = { version: this.version, elements };
+      this.decorated.set(module, known);
+    }
+    return known.elements;
   }
 
   /** Whether this is still what the file holds. */

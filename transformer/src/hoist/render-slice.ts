@@ -13,6 +13,7 @@ import { type MethodSite, methodsOf, type TagSite, type TaskSite } from "../anal
 import { removedRanges } from "../analyze/captures";
 import { contains, isFunctionLike, modifier } from "../analyze/syntax";
 import { BLANK_HELPER, classEdits, classExport, insertion, methodsInSlice, taskExport } from "./classes";
+import { METADATA_HELPER, metadataEdit, TYPE_HELPER_TEXT } from "./decorator-metadata";
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { renamed } from "./module-names";
@@ -99,6 +100,8 @@ class SliceWriter {
     const usesStubs = /\b__mp_m\(\)/.test(draft);
     if (usesStubs) tail.push(preamble("__filename", this.input.manifestKey, this.slots.all));
     if (/\b__mp_blank\(/.test(draft)) tail.push(BLANK_HELPER);
+    if (/@__mp_metadata\(/.test(draft)) tail.push(METADATA_HELPER);
+    if (/\b__mp_type\(/.test(draft)) tail.push(TYPE_HELPER_TEXT);
     if (usesStubs || /\b__mp\./.test(draft)) tail.unshift(INTERNAL_IMPORT);
     return { id: group.id, file: module.file, contents: text.build(tail.join("\n"), module.file), loader: module.loader };
   }
@@ -140,6 +143,7 @@ class SliceWriter {
     const inClass = input.sitesOf(module).filter((site) => !site.invalid && within(siteNode(site)) && input.hoisted(site)?.privateOwner);
     for (const site of inClass) this.taskInClass(site, input.hoisted(site) as Hoisted);
     for (const part of parts) this.declarationEdits(part);
+    edits.push(...module.metadata(within).map((element) => metadataEdit(element, nameOf)));
     sortEdits(edits);
   }
 
