@@ -32,6 +32,28 @@ class Registered {
 }
 registerClass(Registered, "refusals#Registered", Registered.accessors);
 
+/** Objects that are made when they are read, without end. */
+const endless = {
+  chain: (): object => new Proxy({ next: 1 }, { get: (_, key) => (key === "next" ? endless.chain() : undefined) }),
+  tree: (): object => new Proxy({ a: 1, b: 1, c: 1 }, { get: (_, key) => ("abc".includes(String(key)) ? endless.tree() : undefined) }),
+};
+
+test.each(Object.entries(endless))("a graph without end is refused: %s", (_, make) => {
+  const { message, path } = refusal(() => encodeCall(newWriter(), NO_RECEIVER, undefined, undefined, [1, { deep: make() }]));
+  expect(message).toBe(
+    "args[1] cannot be sent to another thread: it has no end: its proxies or getters have given hundreds of thousands of objects, one inside of the other",
+  );
+  expect(path).toBe("args[1]");
+});
+
+test("a deep list of proxies is no graph without end", () => {
+  let list: object | null = null;
+  for (let i = 0; i < 20_000; i++) list = new Proxy({ next: list }, {});
+  const writer = newWriter();
+  encodeValue(writer, list);
+  expect(writer.length).toBeGreaterThan(20_000);
+});
+
 test.each<[string, unknown[]]>([
   ["args[0]", [f]],
   ["args[1]", [1, Symbol("s")]],

@@ -9,6 +9,7 @@ import type { HandleLike } from "./brands";
 import type { ClassEntry } from "./classes";
 import { encodeArray } from "./encode-array";
 import { encodeFunction, encodeObject } from "./encode-object";
+import { isMadeOnDemand } from "./kinds";
 import { Refusal, located, propertySegment } from "./refusal";
 import { ShapeTable, type Shape } from "./shapes";
 import { DEPTH_LIMIT, SHORT_STRING, SMALL_INT, SMALL_LIMIT, SMALL_SHAPE, Tag } from "./tags";
@@ -34,6 +35,13 @@ const BEYOND_LATIN1 = /[\u0100-\uffff]/;
 
 /** References up to this number are searched one by one, which beats hashing; beyond it there is a Map. */
 const LINEAR_MEMO = 8;
+
+/**
+ * A proxy or a getter may give a new object at each look, and a graph of those has no end. (`structuredClone` refuses proxies, and ends in a stack overflow with getters.) Every such graph is
+ * endlessly deep, so it comes to be deferred again and again: from this number of objects on, so many deferred ones that were made on demand end it.
+ */
+const ENDLESS_OBJECTS = 250_000;
+const ENDLESS_DEFERRED = 300;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -64,6 +72,8 @@ export class Encoder {
   private references = 0;
   private readonly memo = new Map<unknown, number>();
   private readonly deferred: { value: object; root: number }[] = [];
+  /** Deferred objects that a proxy or a getter has made, counted from {@link ENDLESS_OBJECTS} on. */
+  private onDemand = 0;
   /** Index of the top-level value that is being encoded; for paths. */
   root = 0;
 
@@ -124,6 +134,7 @@ export class Encoder {
       if (this.memo.size !== 0) this.memo.clear();
       this.classes.length = 0;
       this.deferred.length = 0;
+      this.onDemand = 0;
       this.shapeCount = 0;
       this.epoch = 0;
     }
@@ -333,6 +344,8 @@ export class Encoder {
    */
   defers(value: object, tag: Tag): boolean {
     if (this.depth < DEPTH_LIMIT) return false;
+    if (this.references > ENDLESS_OBJECTS && isMadeOnDemand(value) && ++this.onDemand > ENDLESS_DEFERRED)
+      throw new Refusal("it has no end: its proxies or getters have given hundreds of thousands of objects, one inside of the other", true);
     this.tag(tag);
     this.deferred.push({ value, root: this.root });
     return true;
@@ -344,7 +357,8 @@ export class Encoder {
       const { value, root } = this.deferred[i]!;
       this.root = root;
       const prototype: unknown = Object.getPrototypeOf(value);
-      this.depth = 0;
+      // Not always the same: where only every other object is made on demand, those that are deferred next are not always of the other kind.
+      this.depth = i & 7;
       try {
         if (prototype === objectPrototype) this.plain(value as Record<string, unknown>);
         else if (Array.isArray(value) && prototype === Array.prototype) encodeArray(this, value);

@@ -170,6 +170,16 @@ export function classify(value: object, prototype: object | null): Kind {
   return Kind.Ordinary;
 }
 
+/** Whether the object, or what one of its first properties holds, is made when it is read. */
+export function isMadeOnDemand(value: object): boolean {
+  if (types.isProxy(value)) return true;
+  for (const key of Object.keys(value).slice(0, 8)) {
+    const property = Object.getOwnPropertyDescriptor(value, key);
+    if (property?.get !== undefined || types.isProxy(property?.value)) return true;
+  }
+  return false;
+}
+
 /** What to call an object that cannot be encoded, or undefined when nothing speaks against it. */
 export function uncloneableName(value: object): string | undefined {
   if (types.isProxy(value)) return "Proxy";

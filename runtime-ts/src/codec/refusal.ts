@@ -8,14 +8,20 @@ export class Refusal {
   /** Innermost first. */
   readonly segments: string[] = [];
 
-  /** @param reason follows "args[0].x cannot be sent: " */
-  constructor(public reason: string) {}
+  /**
+   * @param reason follows "args[0].x cannot be sent: "
+   * @param whole it is said of the whole value, wherever in it that has come out
+   */
+  constructor(
+    public reason: string,
+    readonly whole = false,
+  ) {}
 }
 
 /** @returns a Refusal on its way up, which has got one more segment; anything else (an error of a getter) stays as it is */
 export function located(thrown: unknown, segment: string): unknown {
   const error = unreadable(thrown);
-  if (error instanceof Refusal) error.segments.push(segment);
+  if (error instanceof Refusal && !error.whole) error.segments.push(segment);
   return error;
 }
 

@@ -167,6 +167,16 @@ export const atTheCall: FaultGroup = {
         assert.strictEqual(await T.add(1, 2), 3);`,
       outcome: ["ParallelError"],
     },
+    "a graph that has no end": {
+      threads: [1],
+      main: `const tree = () => new Proxy({ a: 1, b: 1, c: 1 }, { get: (_, key) => ("abc".includes(String(key)) ? tree() : undefined) });
+        const buffer = new ArrayBuffer(8);
+        assert.throws(() => T.take(mp.move(buffer), { deep: tree() }), (error) => error instanceof mp.TransferError && error.path === "args[1]"
+          && error.message === "take: args[1] cannot be sent to another thread: it has no end: its proxies or getters have given hundreds of thousands of objects, one inside of the other");
+        assert.strictEqual(buffer.byteLength, 8);
+        assert.strictEqual(T.take(1, 2).get(), 2);`,
+      outcome: ["TransferError", "MP_TRANSFER"],
+    },
     "nothing is detached by a refused call": {
       main: `const buffer = new ArrayBuffer(8), other = new Uint8Array(16);
         for (const call of [
