@@ -39,6 +39,8 @@ export class More {
   /** The handle that settles this one, for calls that share a memoized run. */
   source: AsyncHandle<unknown> | undefined;
   launch: Launch | undefined;
+  /** How many handles that wait for this one, on this thread's side, keep the process alive. */
+  keepers = 0;
   /** In the trace: see trace-events.ts. */
   flow = 0;
   /** Where the call was, if it was recorded. */

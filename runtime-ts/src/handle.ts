@@ -11,8 +11,8 @@ import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
 import { decodeValue, HANDLE_BRAND } from "./codec";
 import { ParallelError, TimeoutError } from "./errors";
 import { type Launch, More } from "./handle-extra";
-import type { FunctionRecord } from "./metrics";
 import { processNow } from "./clock";
+import { type HandleOrigin, NamedOrigin } from "./origin";
 import { checkCallback, checkMs } from "./options";
 import { type Backend, type Encoded, Phase, type Run, Settlement, type Ticket } from "./pool/backend";
 import { outcomeError } from "./outcome-error";
@@ -28,14 +28,6 @@ import { clearTimeout, LONGEST_TIMER, queueMicrotask, setTimeout, performance } 
  */
 export type HandleStatus = "waiting" | "queued" | "running" | "fulfilled" | "rejected" | "cancelled";
 
-/** What a handle knows of the function behind it, for messages. */
-export interface HandleOrigin {
-  readonly id: string;
-  readonly name: string;
-  /** Where its outcome is counted. */
-  readonly record?: FunctionRecord;
-}
-
 /** Payloads up to this many bytes are decoded when they arrive: copying them would cost as much. */
 const EAGER_BYTES = 16;
 
@@ -47,6 +39,7 @@ export class FailedInput {
 type Callback = ((value: any) => unknown) | undefined;
 
 /** Bits of `_flags`. */
+/** Its settlement is to arrive although nobody polls: what settles it has been told so. */
 const OBSERVED = 1;
 /** `unref` was called. */
 const UNREFERENCED = 2;
@@ -66,10 +59,15 @@ const DIRECT = 32;
 /** ms between looks at several handles that a blocked wait depends on. */
 const LAUNCH_CHECK = 5;
 
+/** A promise or a callback on this thread waits for it. */
+const AWAITED = 256;
+/** It keeps the process alive: what settles it has been told so. */
+const KEEPS = 512;
+
 /** Settlement of a handle; 0 while it has none. */
 const PENDING = 0;
 
-const DETACHED: HandleOrigin = { id: "", name: "AsyncHandle.of" };
+const DETACHED = new NamedOrigin("", "AsyncHandle.of");
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -80,6 +78,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
  * Implements `Promise<R>`; beyond it, `isReady`/`tryGet` check without blocking and `get`/`wait` block this thread.
  */
 export class AsyncHandle<R> implements Promise<R> {
+  /** @internal The first of all properties: see origin.ts. */ _origin: HandleOrigin;
   /** @internal */ _settlement: Settlement | typeof PENDING = PENDING;
   /** @internal */ _flags = 0;
   /** @internal The value, the error to throw, or (with the flag RAW) the payload that has not been decoded yet. */ _value: unknown =
@@ -90,7 +89,6 @@ export class AsyncHandle<R> implements Promise<R> {
   /** @internal */ _resolve: Callback = undefined;
   /** @internal */ _reject: Callback = undefined;
   /** @internal */ _more: More | undefined = undefined;
-  /** @internal */ _origin: HandleOrigin;
   /** @internal */ _backend: Backend | undefined;
 
   /** Handles are made by calls to parallel functions and by {@link AsyncHandle.of}. */
@@ -357,16 +355,15 @@ export class AsyncHandle<R> implements Promise<R> {
   /** Makes the pending task keep the process alive. */
   ref(): this {
     this._flags &= ~UNREFERENCED;
-    if (this._settlement !== PENDING) return this;
-    if ((this._flags & OBSERVED) === 0) this._observe();
-    else this._setRef(true);
+    this._flags |= AWAITED;
+    this._attend();
     return this;
   }
 
   /** Lets the process end although the task is pending. */
   unref(): this {
     this._flags |= UNREFERENCED;
-    if (this._settlement === PENDING && (this._flags & OBSERVED) !== 0) this._setRef(false);
+    if ((this._flags & OBSERVED) !== 0) this._attend();
     return this;
   }
 
@@ -465,28 +462,53 @@ export class AsyncHandle<R> implements Promise<R> {
     return this._value;
   }
 
-  /** @internal Makes settlements arrive although nobody polls, and keeps the process alive. */
+  /** @internal Makes its settlement arrive although nobody polls, and keeps the process alive unless `unref` was called. */
   _observe(): void {
+    if ((this._flags & AWAITED) !== 0) return;
+    this._flags |= AWAITED;
+    this._attend();
+  }
+
+  /** Tells what settles this handle what has changed: that its settlement is to arrive, and whether it keeps the process alive. */
+  private _attend(): void {
     // A list instead of recursion: a chain may be long.
-    for (let open: AsyncHandle<unknown>[] = [this as AsyncHandle<unknown>]; open.length > 0;) open.pop()!._observeOne(open);
+    for (let open: AsyncHandle<unknown>[] = [this as AsyncHandle<unknown>]; open.length > 0;) open.pop()!._attendOne(open);
   }
 
   /** @param open gets the handles that this one waits for */
-  private _observeOne(open: AsyncHandle<unknown>[]): void {
-    if ((this._flags & OBSERVED) !== 0) return;
-    this._flags |= OBSERVED;
-    const ref = (this._flags & UNREFERENCED) === 0;
+  private _attendOne(open: AsyncHandle<unknown>[]): void {
+    if (this._settlement !== PENDING) return;
     const more = this._more;
-    if (more?.launch !== undefined) {
-      open.push(...more.launch.handles);
-    } else if (more?.source !== undefined) {
-      if (!ref) more.source.unref();
-      open.push(more.source);
+    const before = this._flags & (OBSERVED | KEEPS);
+    const keeps = (this._flags & (AWAITED | UNREFERENCED)) === AWAITED || (more !== undefined && more.keepers > 0);
+    if (before === (keeps ? OBSERVED | KEEPS : OBSERVED)) return;
+    this._flags = keeps ? this._flags | OBSERVED | KEEPS : (this._flags | OBSERVED) & ~KEEPS;
+    const waitsFor = more?.launch?.handles ?? more?.source;
+    if (waitsFor !== undefined) {
+      const change = Number(keeps) - Number((before & KEEPS) !== 0);
+      for (const handle of isHandle(waitsFor) ? [waitsFor] : waitsFor) handle._keepFor(change, open);
     } else if (more?.retryTimer !== undefined) {
-      if (ref) more.retryTimer.ref();
+      if (keeps) more.retryTimer.ref();
+      else more.retryTimer.unref();
     } else if (this._ticket >= 0) {
-      this._backend?.observe(this._ticket, ref);
+      if (before === 0) this._backend?.observe(this._ticket, keeps);
+      else this._backend?.setRef(this._ticket, keeps);
     }
+  }
+
+  /** @param change in the number of handles that wait for this one and keep the process alive */
+  private _keepFor(change: number, open: AsyncHandle<unknown>[]): void {
+    if (this._settlement !== PENDING) return;
+    if (change !== 0) this._extra().keepers += change;
+    open.push(this as AsyncHandle<unknown>);
+  }
+
+  /** It waits for these no more: they need not keep the process alive for it. */
+  private _leave(handles: readonly AsyncHandle<unknown>[]): void {
+    if ((this._flags & KEEPS) === 0) return;
+    const open: AsyncHandle<unknown>[] = [];
+    for (const handle of handles) handle._keepFor(-1, open);
+    while (open.length > 0) open.pop()!._attendOne(open);
   }
 
   /** @internal The value of a fulfilled handle, for somebody who only watches. */
@@ -534,19 +556,6 @@ export class AsyncHandle<R> implements Promise<R> {
     lookedAt(this);
   }
 
-  private _setRef(ref: boolean): void {
-    const more = this._more;
-    if (more?.source !== undefined) {
-      if (ref) more.source.ref();
-      else more.source.unref();
-    } else if (more?.retryTimer !== undefined) {
-      if (ref) more.retryTimer.ref();
-      else more.retryTimer.unref();
-    } else if (this._ticket >= 0) {
-      this._backend?.setRef(this._ticket, ref);
-    }
-  }
-
   private _poll(): void {
     this._flags |= POLLED;
     const more = this._more;
@@ -556,30 +565,52 @@ export class AsyncHandle<R> implements Promise<R> {
 
   /** Whether it waits for others since then: what it follows from had not been told. */
   private _pollBackend(): boolean {
-    const more = this._more;
-    if (more?.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
+    this._retryIfDue();
     this._backend?.poll();
     return this._more?.launch !== undefined;
   }
 
+  private _retryIfDue(): void {
+    const more = this._more;
+    if (more?.retryAt !== undefined && performance.now() >= more.retryAt) this._retryNow(more);
+  }
+
+  /** @internal A look that settles it if its time has come. What it waits for on this thread's side is not looked at: who follows a long chain would do so at each of its calls. */
+  _glance(): void {
+    if (this._settlement !== PENDING) return;
+    this._flags |= POLLED;
+    this._pollBackend();
+  }
+
   /** Looks at everything that this handle waits for on this thread's side, the innermost first. With a list instead of recursion: a chain may be long. */
   private _pollAll(): void {
+    while (this._settlement === PENDING && this._pollOnce());
+  }
+
+  /** Whether one of them waits for others since then: what it follows from had not been told. */
+  private _pollOnce(): boolean {
     const found = new Set<AsyncHandle<unknown>>([this as AsyncHandle<unknown>]);
+    const last = new Set<AsyncHandle<unknown>>();
     // A set is iterated with what is added meanwhile.
-    for (const { _more: more } of found) {
-      if (more?.launch !== undefined) for (const handle of more.launch.handles) addPending(found, handle);
+    for (const handle of found) {
+      const more = handle._more;
+      if (more?.launch !== undefined) for (const next of more.launch.handles) addPending(found, next);
       else if (more?.source !== undefined) addPending(found, more.source);
+      else last.add(handle);
     }
-    let again = false;
+    // Once for all of a backend.
+    const backends = new Set<Backend>();
+    for (const { _backend } of last) if (_backend !== undefined) backends.add(_backend);
+    for (const handle of last) handle._retryIfDue();
+    for (const backend of backends) backend.poll();
     for (const handle of [...found].reverse()) {
-      if (handle._settlement !== PENDING) continue;
-      const { launch, source } = handle._more ?? NOTHING;
-      if (launch === undefined) {
-        if (source === undefined && handle._pollBackend()) again = true;
-      } else if (performance.now() >= launch.deadline) handle._expire();
+      const launch = handle._more?.launch;
+      if (launch === undefined || handle._settlement !== PENDING) continue;
+      if (performance.now() >= launch.deadline) handle._expire();
       else if (mayLaunch(launch)) handle._launch();
     }
-    if (again && this._settlement === PENDING) this._pollAll();
+    for (const handle of last) if (handle._settlement === PENDING && handle._more?.launch !== undefined) return true;
+    return false;
   }
 
   private _pendingStatus(): HandleStatus {
@@ -758,9 +789,14 @@ export class AsyncHandle<R> implements Promise<R> {
     more.progressCallbacks = undefined;
     more.retrier = undefined;
     more.retryAt = undefined;
+    const { source, launch } = more;
     more.source = undefined;
-    clearTimeout(more.launch?.timer);
     more.launch = undefined;
+    if (source !== undefined) this._leave([source]);
+    if (launch !== undefined) {
+      clearTimeout(launch.timer);
+      this._leave(launch.handles);
+    }
     // A chain of a hundred thousand tasks must not stay in memory because of its last.
     more.after = undefined;
     if (more.retryTimer !== undefined) clearTimeout(more.retryTimer);
@@ -780,7 +816,10 @@ export class AsyncHandle<R> implements Promise<R> {
     this._extra().launch = { handles: [failed], deadline: Infinity, timer: undefined, start };
     failed._whenSettled(() => queueMicrotask(() => this._launch()));
     // The backend does not know any more that somebody waits for this one.
-    if ((this._flags & OBSERVED) !== 0) failed._observe();
+    if ((this._flags & OBSERVED) !== 0) {
+      if ((this._flags & KEEPS) !== 0) failed._extra().keepers++;
+      failed._attend();
+    }
     return true;
   }
 
@@ -791,6 +830,7 @@ export class AsyncHandle<R> implements Promise<R> {
     if (launch === undefined || this._settlement !== PENDING) return;
     more!.launch = undefined;
     clearTimeout(launch.timer);
+    this._leave(launch.handles);
     launch.start();
     if (this._settlement === (PENDING as number)) this._observeAgain();
   }
@@ -802,7 +842,7 @@ export class AsyncHandle<R> implements Promise<R> {
 
   /** After the task got a ticket late. */
   private _observeAgain(): void {
-    if ((this._flags & OBSERVED) !== 0) this._backend!.observe(this._ticket, (this._flags & UNREFERENCED) === 0);
+    if ((this._flags & OBSERVED) !== 0) this._backend!.observe(this._ticket, (this._flags & KEEPS) !== 0);
   }
 
   private _planRetry(more: More, error: unknown): boolean {
@@ -822,7 +862,7 @@ export class AsyncHandle<R> implements Promise<R> {
       },
       Math.min(left, LONGEST_TIMER),
     );
-    if ((this._flags & (OBSERVED | UNREFERENCED)) !== OBSERVED) more.retryTimer.unref();
+    if ((this._flags & KEEPS) === 0) more.retryTimer.unref();
   }
 
   private _retryNow(more: More): void {

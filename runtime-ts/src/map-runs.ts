@@ -1,6 +1,7 @@
 /** What a `map` has under way: chunks, or, where options concern each item, calls of their own. */
 import { processNow } from "./clock";
-import { type AsyncHandle, type HandleOrigin, PendingHandle } from "./handle";
+import { type AsyncHandle, PendingHandle } from "./handle";
+import type { HandleOrigin } from "./origin";
 import type { ResolvedOptions } from "./options";
 import type { FunctionRecord } from "./metrics";
 import type { Backend, Encoded, Run, TaskSink, Ticket } from "./pool/backend";

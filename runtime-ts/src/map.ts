@@ -21,6 +21,7 @@ import { AsyncHandle, FailedInput, type HandleStatus, keep, PendingHandle } from
 import { ChunkRun, ItemRun, type MapRun } from "./map-runs";
 import { type MapPart, MapSource } from "./map-source";
 import { checkCallback, checkKeys, checkMs } from "./options";
+import { NamedOrigin } from "./origin";
 import type { Backend, Encoded } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import type { StubTask } from "./task";
@@ -152,7 +153,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       () => this.pump(),
       (error) => this.fail(Settlement.Rejected, error),
     );
-    this.outcome = new PendingHandle<R[]>({ id: task.id, name: `${task.name}.map` }, undefined);
+    this.outcome = new PendingHandle<R[]>(new NamedOrigin(task.id, `${task.name}.map`), undefined);
     const { signal } = task.options ?? {};
     if (signal !== undefined) {
       if (signal.aborted) this.cancel(signal.reason);

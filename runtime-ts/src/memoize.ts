@@ -4,8 +4,9 @@
  */
 import type { HandleLike, Writer } from "./codec";
 import { follow } from "./follow";
-import { type AsyncHandle, type HandleOrigin, PendingHandle } from "./handle";
+import { type AsyncHandle, PendingHandle } from "./handle";
 import type { ResolvedOptions } from "./options";
+import { type HandleOrigin, NamedOrigin } from "./origin";
 import type { Backend } from "./pool/backend";
 import { Settlement } from "./pool/backend";
 import { performance } from "./own-clock";
@@ -78,7 +79,7 @@ function share(
 ): AsyncHandle<unknown> {
   const { source } = entry;
   // Without a record: the run is counted once, by the handle that it belongs to.
-  const handle = new PendingHandle<unknown>({ id: origin.id, name: origin.name }, backend);
+  const handle = new PendingHandle<unknown>(new NamedOrigin(origin.id, origin.name), backend);
   const more = handle._extra();
   if (source._settlement === 0) {
     more.source = source;

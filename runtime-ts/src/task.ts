@@ -17,7 +17,7 @@ import { carriedValues, carriesValues } from "./carry";
 import { currentBackend, queueLimit } from "./configure";
 import { CancelledError, concerning, DependencyError, isParallelError } from "./errors";
 import { follow } from "./follow";
-import { AsyncHandle, FailedInput, isHandle, keep, PendingHandle, type HandleOrigin } from "./handle";
+import { AsyncHandle, FailedInput, isHandle, keep, PendingHandle } from "./handle";
 import { encodeInitializer, type Initializer } from "./initializer";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 import { runLocally } from "./local";
@@ -25,6 +25,7 @@ import { MapHandle, type MapOptions } from "./map";
 import { memoized } from "./memoize";
 import { recordOf, type FunctionRecord } from "./metrics";
 import type { ParallelOptions, ResolvedOptions } from "./options";
+import { HandleOrigin, NamedOrigin } from "./origin";
 import { everyError, resolveOptions } from "./options";
 import { timeoutError } from "./outcome-error";
 import type { Backend, Encoded } from "./pool/backend";
@@ -51,7 +52,7 @@ const NO_HANDLES: readonly AsyncHandle<unknown>[] = [];
 let question: { answer: { task: StubTask; captures: readonly unknown[] | undefined } | undefined } | undefined;
 
 /** The caller's side of one hoisted function. */
-export class StubTask {
+export class StubTask extends HandleOrigin {
   /** The backend that `index` belongs to: after a shutdown there is a new one. */
   private backend: Backend | undefined = undefined;
   private index = -1;
@@ -66,7 +67,9 @@ export class StubTask {
     private readonly variant = "",
     /** Whose memoized results its calls share. */
     private readonly results: object = {},
-  ) {}
+  ) {
+    super();
+  }
 
   private found: FunctionRecord | undefined = undefined;
 
@@ -162,7 +165,7 @@ export class StubTask {
   ): AsyncHandle<unknown> {
     const backend = currentBackend();
     const name = options?.name ?? this.name;
-    const origin = name === this.name ? this : { id: this.id, name, record: this.record };
+    const origin = name === this.name ? this : new NamedOrigin(this.id, name, this.record);
     if (options?.signal?.aborted === true) return aborted(origin, options.signal.reason);
     if (limited && queueLimit !== Infinity) refuseWhenFull(backend, name);
     if (lazyClasses.length > 0) registerLazyClasses();
@@ -389,7 +392,7 @@ export class StubTask {
 function lookAtAll(handles: Iterable<AsyncHandle<unknown>>, name: string): void {
   for (const handle of handles) {
     if (!isHandle(handle)) throw new TypeError(`The option "after" of ${name} holds something that is no AsyncHandle.`);
-    handle.isReady();
+    handle._glance();
   }
 }
 

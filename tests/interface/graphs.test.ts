@@ -198,6 +198,37 @@ conformance(
         assert.strictEqual(shared.get(), 300);
       },
     },
+    "a chain of shared tasks is not followed at each call that makes it longer, and one look asks the backend once": {
+      on: ["native", "typescript"],
+      run: async ({ T, mp, assert }) => {
+        const gate = mp.sharedArray(Int32Array, 1);
+        const first = T["openedNow"].with({ retry: 2 })(gate);
+        const { _more: more } = first;
+        let looks = 0;
+        Object.defineProperty(first, "_more", {
+          get: () => {
+            looks++;
+            return more;
+          },
+        });
+        let last = first;
+        for (let i = 0; i < 500; i++) last = T["add"].with({ memoize: true, after: [last] })(i, 1);
+        assert.ok(looks < 50, `${looks} looks at the first of 500`);
+        const several = T["add"].with({ after: Array.from({ length: 500 }, () => T["openedNow"].with({ retry: 2 })(gate)) })(1, 2);
+        const { _backend: backend } = first;
+        const { poll } = backend;
+        let polls = 0;
+        backend.poll = () => {
+          polls++;
+          poll.call(backend);
+        };
+        assert.strictEqual(last.isReady() || several.isReady(), false);
+        assert.strictEqual(polls, 2);
+        backend.poll = poll;
+        gate[0] = 1;
+        assert.deepStrictEqual(await Promise.all([last, several]), [500, 3]);
+      },
+    },
     diamonds: async ({ T, assert }) => {
       let top = T["later"](2, 1);
       for (let i = 0; i < 20; i++) {

@@ -151,6 +151,52 @@ describe.each(threaded)("on the %s backend", (backend) => {
     expect(again).toMatchObject({ hung: false, code: 0, stdout: "complete\n" });
   });
 
+  test("unref of handles that wait for others lets the program end, ref holds it", async () => {
+    const calls = (slow: string): string => `[
+      T.add.with({ after: [T.${slow.replace("(", ".with({ memoize: true })(")}] })(1, 2),
+      T.add.with({ after: [T.${slow.replace("(", ".with({ retry: 2 })(")}] })(1, 2),
+      T.add(T.add.with({ retry: 2 })(T.add.with({ retry: 2 })(T.${slow.replace("(", ".with({ retry: 2 })(")}, 1), 2), 3),
+      T.${slow.replace("(", ".with({ memoize: true })(")},
+    ]`;
+    const loose = await run(
+      `for (const handle of ${calls("forever()")}) { handle.onComplete(() => undefined); handle.unref(); }
+      for (const handle of ${calls("forever()")}) handle.unref().onComplete(() => undefined);
+      console.log("done");`,
+      backend,
+    );
+    expect(loose).toMatchObject({ hung: false, code: 0, stdout: "done\n" });
+    const held = await run(
+      `for (const handle of ${calls("later(50, 1)")}) { handle.onComplete(() => console.log("complete")); handle.unref().ref(); }`,
+      backend,
+    );
+    expect(held).toMatchObject({ hung: false, code: 0, stdout: "complete\n".repeat(4) });
+  });
+
+  test("a handle that others wait for keeps the program alive for those that have not been unref'ed", async () => {
+    const ended = await run(
+      `const slow = T.later.with({ memoize: true }), source = slow(200, 1);
+      const loose = T.add(source, 1), held = T.add(source, 2);
+      for (const handle of [loose, held]) handle.onComplete((value) => console.log(value));
+      source.onComplete(() => console.log("source"));
+      source.unref();
+      loose.unref();
+      slow(200, 1).unref().onComplete(() => console.log("the same run"));`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0 });
+    expect(ended.stdout).toContain("3\n");
+  });
+
+  test("a handle that has been cancelled keeps nothing alive that it waited for", async () => {
+    const ended = await run(
+      `const handle = T.add(T.forever.with({ memoize: true })(), 1);
+      handle.onError((error) => console.log(error.code));
+      handle.cancel();`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "MP_CANCELLED\n" });
+  });
+
   test("an idle pool does not keep the program alive", async () => {
     const ended = await run(`console.log(await T.add(1, 2)); console.log(T.add(3, 4).get());`, backend);
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "3\n7\n", stderr: "" });

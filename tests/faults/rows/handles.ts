@@ -23,6 +23,14 @@ export const handles: FaultGroup = {
     big: (bytes: number) => ({ name: "big", data: new Uint8Array(bytes).fill(7), text: "x".repeat(bytes >> 3) }),
     sum: (value: { data: Uint8Array }) => value.data.reduce((a, b) => a + b, 0),
     pass: (value: unknown) => value,
+    clones: () => {
+      try {
+        structuredClone(T["add"](1, 2));
+        return undefined;
+      } catch (error) {
+        return (error as { code?: string }).code;
+      }
+    },
     numbers: function* (count: number, size: number) {
       for (let i = 0; i < count; i++) yield { i, data: new Uint8Array(size) };
     },
@@ -57,6 +65,37 @@ export const handles: FaultGroup = {
         assert(limit >= 10);
         for (const handle of busy) assert.strictEqual(handle.get(), 50);`,
       outcome: ["CancelledError", "MP_CANCELLED"],
+    },
+    "a handle that is posted to another thread": {
+      main: `const { MessageChannel, Worker } = require("node:worker_threads");
+        const { port1 } = new MessageChannel();
+        const settled = T.pass({ a: 1 });
+        settled.get();
+        const failed = T.fails();
+        failed.wait();
+        const pending = T.hangs.with({ memoize: true })();
+        const waiting = T.pass(pending);
+        const map = T.add.map([[1, 2]]);
+        const posted = [settled, failed, pending, T.add.with({ name: "add" })(1, 2), waiting, T.numbers(1, 1), map, pending.then(() => 1, () => 2), mp.AsyncHandle.of(1)];
+        for (const handle of posted) {
+          const name = handle.name ?? (handle === map ? "add" : /.*/);
+          for (const post of [
+            (value) => structuredClone(value),
+            (value) => port1.postMessage({ value }),
+            (workerData) => new Worker("", { eval: true, workerData }),
+            (value) => require("node:v8").serialize(value),
+          ]) {
+            assert.throws(() => post(handle), (error) => error instanceof mp.TransferError && error.code === "MP_TRANSFER" && typeof error.task === "string"
+              && error.message === "The handle of " + error.task + " cannot be posted to another thread or cloned: it belongs to the thread that made the call. Await it and send its value, or pass it to a parallel function as an argument.");
+          }
+          if (handle.name !== undefined) assert.throws(() => structuredClone(handle), { task: handle.name });
+        }
+        waiting.cancel();
+        pending.cancel();
+        assert.strictEqual(T.clones().get(), "MP_TRANSFER");
+        port1.close();
+        await map;`,
+      outcome: ["TransferError", "MP_TRANSFER"],
     },
     "cancelling a task that watches for it": {
       main: `const started = mp.sharedArray(Int32Array, 1);
