@@ -110,3 +110,18 @@ test("the same program gives the same ids, whatever the order of its files", () 
   second.analyze("a.ts");
   expect(second.slices()).toBe(first.slices());
 });
+
+test("a change by a file outside of all slices is noticed when it comes, and when it goes", () => {
+  const { analyze, write } = setUp({
+    "a.ts": `import { parallel } from "makeparallel";\nimport { config } from "./config";\nexport const run = parallel(() => config.level);\n`,
+    "config.ts": "export const config = { level: 1 };",
+    // Looked into, because it looks as if it could.
+    "other.ts": `import { config as settings } from "./config";\nconsole.log(settings);`,
+  });
+  const codes = (): string[] => analyze("a.ts").diagnostics.map(({ code }) => code);
+  expect(codes()).toEqual([]);
+  write("other.ts", `import { config as settings } from "./config";\nexport const louder = () => { settings.level = 2; };`);
+  expect(codes()).toEqual(["MP2005"]);
+  write("other.ts", `import { config as settings } from "./config";\nexport const level = () => settings.level;`);
+  expect(codes()).toEqual([]);
+});

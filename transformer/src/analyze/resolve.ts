@@ -77,6 +77,11 @@ export class Modules {
     return known.elements;
   }
 
+  /** Looks at all files again that may have changed: one may change what a slice has without being part of it. */
+  settle(): void {
+    for (const file of [...this.doubtful]) this.get(file);
+  }
+
   /** Whether this is still what the file holds. */
   isCurrent(module: Module): boolean {
     return this.get(module.file) === module;
