@@ -55,6 +55,63 @@ export const double = parallel((n: number) => n * 2);
   expect(stdout.trim()).toBe("42");
 });
 
+test.each([
+  ["rollup", hosts.rollup, ["es"]],
+  ["rspack", hosts.pack, ["rspack", "development", "esm"]],
+])("%s: tasks of a file that only other tasks use are in the build", async (name, text, args) => {
+  const app = makeApp(`used-by-tasks-${name}`, {
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { twice } from "./twice.js";
+const run = parallel((n: number) => twice(n) + 1);
+void run(20).then((value) => console.log(value), (error) => console.log(error));
+`,
+    "src/twice.ts": `import { parallel } from "makeparallel";
+import { factor } from "./factor.js";
+const double = parallel((n: number) => n * factor().get());
+export const twice = (n: number): number => double(n).get();
+`,
+    "src/factor.ts": `import { parallel } from "makeparallel";
+export const factor = parallel(() => 2);
+`,
+  });
+  await script(app, "build.mjs", text, ...args);
+  expect((await node(app, "out/main.mjs", "typescript")).stdout.trim()).toBe("41");
+});
+
+test("rollup: what a rebuild finds about a file that it does not read again is said, and no more once it is over", async () => {
+  const other = (change: string): string => `import { config } from "./config.js";\nexport const change = () => ${change};\n`;
+  const app = makeApp("late", {
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { config } from "./config.js";
+import { change } from "./other.js";
+change();
+void parallel(() => config.level)();
+`,
+    "src/config.ts": "export const config = { level: 1 };\n",
+    "src/other.ts": other("config.level"),
+    "changed.txt": other("(config.level = 2)"),
+  });
+  const rebuilds = hosts.rollup.replace(/await bundle\.write[^]*$/, "").replace(/const bundle = await rollup\(\{/, "const options = ({");
+  const printed = await script(
+    app,
+    "build.mjs",
+    `${rebuilds}
+let cache;
+for (const from of ["src/other.ts", "changed.txt", "src/main.ts", "src/other.ts"]) {
+  if (from === "changed.txt") { fs.copyFileSync("src/other.ts", "before.txt"); fs.copyFileSync(from, "src/other.ts"); }
+  else if (from === "src/main.ts") fs.appendFileSync("src/other.ts", "// edited\\n");
+  else if (fs.existsSync("before.txt")) fs.copyFileSync("before.txt", "src/other.ts");
+  console.log("BUILD");
+  const bundle = await rollup({ ...options, cache });
+  cache = bundle.cache;
+  await bundle.generate({ format: "es" });
+}
+`,
+  );
+  const codes = printed.split("BUILD").map((part) => [...new Set(part.match(/MP\d{4}/g))]);
+  expect(codes).toEqual([[], [], ["MP2005"], ["MP2005"], []]);
+});
+
 test("a rebuild removes chunks that no task has any more", async () => {
   const app = makeApp("stale");
   await script(app, "build.mjs", hosts.rollup, "es");

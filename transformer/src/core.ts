@@ -111,6 +111,8 @@ export interface FileResult {
   diagnostics: Diagnostic[];
   /** Project files whose text this result depends on, this file itself not among them. Absolute paths. */
   dependencies: string[];
+  /** Files outside of all its slices that warnings come from. Absolute paths. */
+  consulted: string[];
   /**
    * Other project files (unmarked ones too) that hold classes which must register themselves: their `analyze` gives edits once this file has been
    * analyzed. An adapter must therefore analyze every marked file before it emits one of these.

@@ -82,6 +82,7 @@ export class Project {
       return emptyResult();
     }
     const module = this.modules.set(file, text);
+    this.modules.settle();
     const key = asked.map((info) => `${info.id}${info.guarded ? "!" : ""}`).join("\0");
     const known = this.analyses.get(file);
     const isCurrent =
@@ -260,6 +261,7 @@ export class Project {
         edits: programEdits(module, format, sites, (site) => this.hoisted(site), [...own.values()], classImports),
         diagnostics,
         dependencies: sources.filter((source) => source !== module).map((source) => source.file),
+        consulted: [...isolation.consulted].map((source) => source.file).sort(),
         instrument: [...new Set(asks.map((info) => info.module.file))].sort(),
       },
     };
@@ -383,5 +385,5 @@ function merge(...reports: Reporter[]): Diagnostic[] {
 }
 
 function emptyResult(): FileResult {
-  return { tasks: [], edits: [], diagnostics: [], dependencies: [], instrument: [] };
+  return { tasks: [], edits: [], diagnostics: [], dependencies: [], consulted: [], instrument: [] };
 }

@@ -50,6 +50,8 @@ export class UnpluginBuild {
   readonly #files: AnalyzedFiles;
   /** With what each file was handed out, to see which was handed out too early. */
   readonly #handed = new Map<string, string>();
+  /** What was said about each file when it was handed out last: the host keeps it as long as it keeps the file. */
+  readonly #said = new Map<string, readonly string[]>();
   /** Files with marks that the chunks of the last bundle have whole. */
   readonly #inChunks = new Set<string>();
   #importers = new Importers(() => []);
@@ -150,11 +152,12 @@ export class UnpluginBuild {
         await this.#analyzeFrom([...files].filter((file) => this.#isMarked(file)));
         for (const file of this.#files.marked) if (!files.has(file)) this.#files.marked.delete(file);
       }
-      let plan = this.#files.slice();
+      let plan = await this.#sliceAll();
       const messages = this.#messages(plan.diagnostics);
       for (const [file, key] of this.#handed) {
         if (key !== editsKey(this.#files.results.get(file)) && this.#files.results.has(file)) messages.push(this.#tooEarly(file));
       }
+      this.#sayRest(messages);
       if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
       try {
         let bundle: Bundle;
@@ -163,12 +166,12 @@ export class UnpluginBuild {
           bundle = await bundleChunks(plan, { ...this.#bundleOptions(plan, output), folder, key: this.key }, () =>
             findTypeScript(this.root),
           );
-          // A file that only chunks have (a task imports it by `import()`) is none of the host's modules, but its tasks are the program's all the same.
+          // A task may import a file by `import()`.
           const others = [...this.#inChunks].filter((file) => !this.#files.marked.has(file));
           if (others.length === 0) break;
           await this.#files.analyzeAsking(others, () => this.#modules.settle());
-          plan = this.#files.slice();
-          messages.push(...others.flatMap((file) => this.#messages(this.#files.results.get(file)?.diagnostics ?? [])));
+          plan = await this.#sliceAll();
+          this.#sayRest(messages);
           if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
         }
         return {
@@ -183,6 +186,25 @@ export class UnpluginBuild {
     });
   }
 
+  /** The slices of all tasks. A file that only chunks have is none of the host's modules, but its tasks are the program's all the same. */
+  async #sliceAll(): Promise<SlicePlan> {
+    for (;;) {
+      const plan = this.#files.slice();
+      const files = new Set([...plan.modules.values()].map(({ file }) => file));
+      const others = [...files].filter((file) => !this.#files.marked.has(file) && this.#isMarked(file));
+      if (others.length === 0) return plan;
+      await this.#files.analyzeAsking(others, () => this.#modules.settle());
+    }
+  }
+
+  /** Adds what is to be said about files that the host has not handed over again since it became true, or hands over to nobody. */
+  #sayRest(messages: HostMessage[]): void {
+    for (const file of this.#files.marked) {
+      const said = new Set([...(this.#said.get(file) ?? []), ...messages.map(({ text }) => text)]);
+      messages.push(...this.#messages(this.#files.results.get(file)?.diagnostics ?? []).filter(({ text }) => !said.has(text)));
+    }
+  }
+
   #forgetResults(): void {
     this.#files.results.clear();
     this.#reached.clear();
@@ -190,7 +212,11 @@ export class UnpluginBuild {
 
   async #transformed(file: string, text: string, result: FileResult): Promise<Transformed> {
     const messages = this.#messages(result.diagnostics);
-    const watch = [...result.dependencies, ...this.#modules.dataOf([file, ...result.dependencies])];
+    this.#said.set(
+      file,
+      messages.map(({ text }) => text),
+    );
+    const watch = [...result.dependencies, ...result.consulted, ...this.#modules.dataOf([file, ...result.dependencies])];
     const hasTasks = result.tasks.length > 0;
     // Changed for the sake of tasks elsewhere.
     if (!hasTasks) watch.push(...this.#files.marked);

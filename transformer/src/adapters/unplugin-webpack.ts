@@ -188,8 +188,11 @@ async function emit(compiler: Compiler, compilation: Compilation, build: Unplugi
     for (const { resource } of [module, ...(module.modules ?? [])]) if (resource !== undefined) loaded.add(resource.replace(/\?.*$/, ""));
   }
   const { bundle, messages, watch } = await build.bundle(output, loaded);
-  for (const message of messages)
-    (message.severity === "error" ? compilation.errors : compilation.warnings).push(asError(compiler, message));
+  for (const message of messages) {
+    const list = message.severity === "error" ? compilation.errors : compilation.warnings;
+    // A cache on disk has what was said about a module as well.
+    if (!list.some((known) => known.message.includes(message.text))) list.push(asError(compiler, message));
+  }
   for (const file of watch) compilation.fileDependencies.add(file);
   if (!bundle || bundle.files.size === 0) return;
   const { RawSource } = compiler.webpack.sources;
