@@ -120,7 +120,7 @@ interface Watch {
   project: Project;
   /** The program that the project's host asks. */
   facts: ProgramFacts;
-  /** File names of the program, to see when one comes or goes. */
+  /** File names of the program, to see when one comes or goes, and settings that change what code means, since tsconfig files are watched as well. */
   names: string;
   texts: Map<string, string>;
   importers: Importers;
@@ -213,7 +213,9 @@ class ProgramBuild {
   #watch(sources: readonly ts.SourceFile[]): Watch {
     const facts = this.#facts;
     const id = `${facts.root}\0${facts.configName}`;
-    const names = sources.map((file) => file.fileName).join("\n");
+    const jsxFactories = jsxFactoriesOf(facts.options);
+    const decoratorMetadata = decoratorMetadataIn(facts.options);
+    const names = [...sources.map((file) => file.fileName), JSON.stringify([jsxFactories, decoratorMetadata])].join("\n");
     let watch = watches.get(id);
     if (watch?.names !== names) {
       // A file that comes or goes can change where any import leads.
@@ -226,11 +228,10 @@ class ProgramBuild {
         edits: watch?.edits,
       };
       const { ts } = this;
-      const decoratorMetadata = decoratorMetadataIn(facts.options);
       const host: Host = {
         ts,
         root: facts.root,
-        jsxFactories: jsxFactoriesOf(facts.options),
+        jsxFactories,
         decoratorMetadata: decoratorMetadata && {
           ...decoratorMetadata,
           typeAt: (file, start, end) => created.facts.typeAt(file, start, end),
