@@ -5,7 +5,7 @@
  * need.
  */
 import type * as ts from "typescript";
-import type { Edit, SliceModule } from "../core";
+import type { Edit, SliceModule, TypeScript } from "../core";
 import type { Hoisted } from "../analyze/captures";
 import type { Binding } from "../analyze/bindings";
 import { DEFAULT_NAME, EXPORT_EQUALS_NAME, localName, type Module, type Unit } from "../analyze/module";
@@ -17,7 +17,7 @@ import { METADATA_HELPER, metadataEdit, TYPE_HELPER_TEXT } from "./decorator-met
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { renamed } from "./module-names";
-import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
+import { type PlanInput, SELF_NAME, SLICE_PREFIX, type SliceImport } from "./plan";
 import { placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
 import {
@@ -94,6 +94,8 @@ class SliceWriter {
       } else if (unit.kind === "reexport" && unit.reexport) tail.push(reexportLine(unit.reexport));
     }
     const names = [...exported].filter(([name]) => !name.startsWith("__mp_from_")).map(([name, local]) => renamed(local, name));
+    if (pieces.some(({ node }) => isNamelessClass(module.ts, node) && isDecorated(module, node)))
+      tail.push(`import { default as ${DEFAULT_NAME} } from ${JSON.stringify(SLICE_PREFIX + group.id)};`);
     if (names.length > 0) tail.push(`export { ${names.sort().join(", ")} };`);
     if (this.variables.length > 0) tail.push(`var ${this.variables.join(", ")};`);
     const draft = text.build(tail.join("\n"), module.file);
@@ -193,7 +195,12 @@ class SliceWriter {
       text.generated(`const ${name} = { default: `).keep(node.expression.getStart(), node.expression.end).generated(" }.default;");
       return;
     }
-    if (ts.isClassDeclaration(node) && !node.name && unit.kind === "declaration") {
+    if (isNamelessClass(ts, node) && isDecorated(this.module, node)) {
+      // Legacy decorators stand in declarations only, so that the class takes its name as in the program. What refers to it imports it from here.
+      text.generated("export default ").keep(node.getStart(), node.end).generated(";");
+      return;
+    }
+    if (isNamelessClass(ts, node) && unit.kind === "declaration") {
       text.generated(`const ${DEFAULT_NAME} = { default: `).keep(node.getStart(), node.end).generated(" }.default;");
       return;
     }
@@ -289,6 +296,19 @@ class SliceWriter {
 
 function isFactory({ captures, capturesThis, parts }: Hoisted): boolean {
   return captures.length > 0 || capturesThis || parts.length > 1;
+}
+
+function isNamelessClass(ts: TypeScript, node: ts.Node): node is ts.ClassDeclaration {
+  return ts.isClassDeclaration(node) && !node.name;
+}
+
+/** Those of task methods do not count: they are gone in a slice. */
+function isDecorated({ ts, sites }: Module, node: ts.ClassDeclaration): boolean {
+  const has = (part: ts.Node): boolean => ts.canHaveDecorators(part) && ts.getDecorators(part) !== undefined;
+  const inMember = (member: ts.ClassElement): boolean => has(member) || ((member as ts.MethodDeclaration).parameters ?? []).some(has);
+  return (
+    has(node) || node.members.some((member) => !sites.some((site) => site.kind === "method" && site.fn === member) && inMember(member))
+  );
 }
 
 function siteNode(site: TaskSite): ts.Node {
