@@ -3,9 +3,23 @@
  * members are written from outside.
  */
 import type * as ts from "typescript";
+import type { TypeScript } from "../core";
 import type { Binding, Reference } from "./bindings";
 import type { Module } from "./module";
-import { contains, isAccess, isContainer, isFunctionLike, runsWith, unwrap, useOf, wrapped } from "./syntax";
+import {
+  accessedName,
+  contains,
+  forEachThis,
+  hasModifier,
+  isAccess,
+  isAssignmentTarget,
+  isContainer,
+  isFunctionLike,
+  runsWith,
+  unwrap,
+  useOf,
+  wrapped,
+} from "./syntax";
 
 /** The function, constructor, field or static block whose `this` an arrow function or expression at `node` sees; undefined at the top level. */
 export function thisContainer(module: Module, node: ts.Node): ts.Node | undefined {
@@ -38,6 +52,43 @@ export function changeOfThis(module: Module, node: ts.Node, owner: ts.Node): { a
   const outer = wrapped(ts, access);
   const deep = useOf(ts, access) !== "write" && !(ts.isDeleteExpression(outer.parent) && outer.parent.expression === outer);
   return { access, name, deep };
+}
+
+/**
+ * Whether an assignment only runs a setter (`Sheet.created = 1`, where `Sheet` has a static one) that leaves its own object as it is. What else the setter
+ * changes is somebody else's, and found where that is read.
+ * @param declaration of the variable or class
+ * @param subject where its name stands, or the member of a namespace that is it
+ */
+export function assignsBySetter(ts: TypeScript, declaration: ts.Node | undefined, subject: ts.Node): boolean {
+  const access = wrapped(ts, subject).parent;
+  if (declaration === undefined || !isAccess(ts, access) || !isAssignmentTarget(ts, wrapped(ts, access))) return false;
+  const name = accessedName(ts, access);
+  const setter = membersOf(ts, declaration).find((member) => member.name.getText() === name);
+  if (!setter?.body) return false;
+  let changes = false;
+  forEachThis(ts, setter, (node) => void (changes ||= useOf(ts, node) !== "read" || !isAccess(ts, wrapped(ts, node).parent)));
+  const visit = (node: ts.Node): void => {
+    changes ||= node.kind === ts.SyntaxKind.SuperKeyword;
+    ts.forEachChild(node, visit);
+  };
+  visit(setter.body);
+  return !changes;
+}
+
+/** The setters of a class itself, or of an object literal. */
+function membersOf(ts: TypeScript, declaration: ts.Node): ts.SetAccessorDeclaration[] {
+  if (ts.isVariableDeclaration(declaration)) {
+    const value = declaration.initializer && unwrap(ts, declaration.initializer);
+    if (value === undefined) return [];
+    if (ts.isObjectLiteralExpression(value)) return value.properties.filter((member) => ts.isSetAccessorDeclaration(member));
+    return membersOf(ts, value);
+  }
+  if (!ts.isClassLike(declaration)) return [];
+  return declaration.members.filter(
+    (member): member is ts.SetAccessorDeclaration =>
+      ts.isSetAccessorDeclaration(member) && hasModifier(ts, member, ts.SyntaxKind.StaticKeyword),
+  );
 }
 
 /** Whether a class is made once, when the module runs, so that a slice can have it. */

@@ -5,8 +5,9 @@
  * elsewhere, and top-level calls that do not come along.
  */
 import type * as ts from "typescript";
+import type { TypeScript } from "../core";
 import type { Reporter } from "../diagnostics/report";
-import { changeOfThis, sharedThing } from "./capture-rules";
+import { assignsBySetter, changeOfThis, sharedThing } from "./capture-rules";
 import type { Hoisted } from "./captures";
 import type { ForeignChange } from "./foreign-changes";
 import type { Graph } from "./graph";
@@ -16,7 +17,18 @@ import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
 import { changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
-import { contains, forEachThis, hasModifier, isContainer, runsAtTopLevel, subjectOf, useOf, wrapped, writtenAccess } from "./syntax";
+import {
+  accessedName,
+  contains,
+  forEachThis,
+  hasModifier,
+  isContainer,
+  runsAtTopLevel,
+  subjectOf,
+  useOf,
+  wrapped,
+  writtenAccess,
+} from "./syntax";
 
 export interface Reach {
   readonly site: TaskSite;
@@ -144,7 +156,7 @@ export class Isolation {
       ...changed.filter((change) => !inSlice(change)),
       ...near.filter(({ node, effect }) => (effect ? !units.has(effect) : !runsAtTopLevel(module.ts, node))),
       ...far,
-    ];
+    ].filter(({ node }) => !assignsBySetter(module.ts, binding.declarations[0], memberOf(module.ts, node, binding.name)));
     const changesItself = changed.some(inSlice) || near.some(({ node }) => isIn(units, node));
     if (changes.length > 0 && !changesItself) {
       this.reported.add(binding);
@@ -267,6 +279,12 @@ function usedName({ ts }: Module, { binding, name }: SetUpCall, target: Target):
   const isNamespace = binding.declarations.some((declaration) => ts.isNamespaceImport(declaration));
   const member = isNamespace && target.kind === "declared" ? subjectOf(ts, name) : undefined;
   return member ? writtenAccess(ts, member) : binding.name;
+}
+
+/** The place where a binding is named: the node itself, or the member where it is a namespace. */
+function memberOf(ts: TypeScript, node: ts.Node, name: string): ts.Node {
+  const member = subjectOf(ts, node);
+  return ts.isIdentifier(node) && node.text !== name && member && accessedName(ts, member) === name ? member : node;
 }
 
 /** `f.with(…)` at the top level: a call on a parallel function is none that sets something up. */
