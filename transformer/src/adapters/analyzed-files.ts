@@ -69,7 +69,7 @@ export class AnalyzedFiles {
 }
 
 /** Leaves a warning about a place to the first by name of the marked files whose tasks reach it: one module may be in the slices of hundreds. */
-export function sayOnce(results: Map<string, FileResult>): void {
+function sayOnce(results: Map<string, FileResult>): void {
   const said = new Set<string>();
   for (const [file, result] of [...results].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const diagnostics = result.diagnostics.filter(({ code, severity, at }) => {

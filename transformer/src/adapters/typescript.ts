@@ -17,7 +17,7 @@ import { portableRelative } from "../emit/paths";
 import { bundleChunksSync } from "../emit/sync-bundler";
 import { readManifestFile, writeBundle } from "../emit/write-output";
 import { Project } from "../project";
-import { sayOnce } from "./analyzed-files";
+import { AnalyzedFiles } from "./analyzed-files";
 import { findTypeScript } from "./find-typescript";
 import { Importers } from "./importers";
 import { jsxFactoriesOf } from "./jsx-factories";
@@ -135,7 +135,7 @@ const watches = new Map<string, Watch>();
 class ProgramBuild {
   readonly #facts: ProgramFacts;
   readonly #key: string;
-  readonly #results = new Map<string, FileResult>();
+  #results: ReadonlyMap<string, FileResult> = new Map();
   readonly reports: Reports;
 
   constructor(
@@ -162,15 +162,17 @@ class ProgramBuild {
     const watch = this.#watch(sources);
     const texts = new Map(sources.map((file) => [path.resolve(file.fileName), file.text]));
     const marked = [...texts].filter(([, text]) => Project.mayContainTask(text)).map(([file]) => file);
-    const affected = new Set(marked);
-    for (const file of marked) {
-      for (const other of this.#analyze(watch.project, file, texts).instrument) affected.add(other);
-    }
-    // What one file needs of another is known only now; most answers are the same as before, and cached.
-    for (const file of affected) this.#results.set(file, this.#analyze(watch.project, file, texts));
-    sayOnce(this.#results);
+    const files = new AnalyzedFiles({
+      project: () => watch.project,
+      root: this.#facts.root,
+      manifestKey: this.#key,
+      read: (file) => texts.get(file),
+      format: (file) => ({ module: this.#facts.format(file).module }),
+    });
+    files.analyze(marked);
+    this.#results = files.results;
 
-    const plan = watch.project.slice({ manifestKey: this.#key }, marked);
+    const plan = files.slice();
     const diagnostics = [...this.#results.values()].flatMap((result) => result.diagnostics).concat(plan.diagnostics);
     for (const diagnostic of diagnostics) this.reports.add(toTypeScript(this.ts, this.program, diagnostic));
     const { noEmit, emitDeclarationOnly } = this.#facts.options;
@@ -203,10 +205,6 @@ class ProgramBuild {
     this.reports.fileIsEmitted(file);
     const result = this.#results.get(path.resolve(file.fileName));
     return result ? applyEdits(this.ts, context, file, result.edits) : file;
-  }
-
-  #analyze(project: Project, file: string, texts: ReadonlyMap<string, string>): FileResult {
-    return project.analyze(file, texts.get(file) ?? "", { module: this.#facts.format(file).module, manifestKey: this.#key });
   }
 
   /** The project that has seen the earlier programs of this tsconfig, told of what has changed since. */
