@@ -373,7 +373,9 @@ const scale = parallel((n: number) => n * factor() + table.extra);
 void scale(2).then((value) => console.log(value));
 `,
     "src/table.json": `{ "extra": 1 }`,
+    "src/factor/index.ts": "export const factor = (): number => 10;\n",
   });
+  fs.rmSync(workspace.file("src/factor.ts"));
   workspace.write(
     "watch.mjs",
     `import * as esbuild from "esbuild";
@@ -402,7 +404,16 @@ process.stdin.on("data", () => context.dispose()).unref?.();
     const bytes = fs.statSync(workspace.file("out/app.cjs")).size;
 
     // The program itself does not hold this file any more: only the chunk does.
-    workspace.write("src/factor.ts", "export const factor = (): number => 20;\n");
+    workspace.write("src/factor/index.ts", "export const factor = (): number => 20;\n");
+    await built(clean);
+    expect(await run(workspace, "out/app.cjs")).toBe("41");
+
+    // A file goes before a folder of its name.
+    fs.writeFileSync(workspace.file("factor.new"), "export const factor = (): number => 30;\n");
+    fs.renameSync(workspace.file("factor.new"), workspace.file("src/factor.ts"));
+    await built(clean);
+    expect(await run(workspace, "out/app.cjs")).toBe("61");
+    fs.rmSync(workspace.file("src/factor.ts"));
     await built(clean);
     expect(await run(workspace, "out/app.cjs")).toBe("41");
 

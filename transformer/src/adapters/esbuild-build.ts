@@ -86,7 +86,8 @@ export class HostBuild {
     }
     const { errors, warnings } = this.#messages(result.diagnostics);
     // What only the chunk holds is no part of the host's build any more, but a change of it has to start one.
-    const watchFiles = [...result.dependencies, ...this.#modules.dataOf([file, ...result.dependencies])];
+    const inChunk = [file, ...result.dependencies];
+    const watchFiles = [...result.dependencies, ...this.#modules.dataOf(inChunk), ...this.#modules.missingOf(inChunk)];
     if (errors.length > 0) return { errors, warnings, watchFiles };
     const edited = result.edits.length === 0 ? undefined : await editText(text, path.basename(file), result.edits);
     return {

@@ -9,9 +9,10 @@ import { isBuiltin } from "node:module";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import { mayContainMark } from "../analyze/marks";
+import { remembered } from "../analyze/remembered";
 import type { Resolution } from "../core";
 import { resolutionKey } from "../emit/options";
-import { PlainImports } from "./plain-imports";
+import { EXTENSIONS, PlainImports, RELATIVE } from "./plain-imports";
 import { specifiersIn } from "./project-files";
 import { SourceProbe } from "./source-probe";
 
@@ -39,7 +40,6 @@ interface Facts {
 }
 
 const SOURCE = /\.[cm]?[jt]sx?$/;
-const RELATIVE = /^\.\.?\//;
 const IN_PACKAGE = /[\\/]node_modules[\\/]/;
 
 export function isProjectSource(file: string): boolean {
@@ -56,7 +56,11 @@ export class EsbuildModules {
   /** Those in which relative imports have been looked for. */
   readonly #folders = new Folders();
   #generation = 0;
+  /** Lists folders as they are in this build. */
+  #probe = new SourceProbe();
   #plain: PlainImports | undefined;
+  /** See {@link missingOf}. */
+  #loose: { size: number; byImporter: ReadonlyMap<string, readonly string[]> } | undefined;
 
   constructor(
     private readonly build: esbuild.PluginBuild,
@@ -67,17 +71,19 @@ export class EsbuildModules {
 
   #plainImports(): PlainImports | undefined {
     // A build of other bundlers has no options of esbuild's.
-    return PlainImports.of((this.build as Partial<esbuild.PluginBuild>).initialOptions);
+    return PlainImports.of((this.build as Partial<esbuild.PluginBuild>).initialOptions, this.#probe);
   }
 
   /** A new build begins: files may have changed. */
   nextBuild(): void {
     this.#generation++;
+    this.#loose = undefined;
     this.#answers.clear();
+    this.#probe = new SourceProbe();
     this.#plain = this.#plainImports();
     for (const file of this.#texts.keys()) this.read(file);
     const gone = new Map<string, boolean>();
-    const changed = this.#folders.changed();
+    const changed = this.#folders.changed(this.#probe);
     for (const [key, resolution] of this.resolutions) {
       // A file that has come may be meant where another one was before.
       let isDoubtful = changed.size > 0 && leadsInto(changed, key);
@@ -139,7 +145,7 @@ export class EsbuildModules {
     const key = resolutionKey(specifier, fromFile, kind);
     const known = this.resolutions.get(key);
     if (known !== undefined) return known;
-    if (RELATIVE.test(specifier)) this.#folders.note(folderOf(specifier, fromFile));
+    if (RELATIVE.test(specifier)) this.#folders.note(folderOf(specifier, fromFile), this.#probe);
     const file = this.#plain?.find(specifier, fromFile);
     if (file === undefined) {
       this.#missed.set(key, { specifier, fromFile, kind });
@@ -158,6 +164,17 @@ export class EsbuildModules {
       if (resolution.kind === "data" && wanted.has(key.split("\0")[1])) found.add(resolution.file);
     }
     return [...found];
+  }
+
+  /**
+   * Files that are not there, and that imports of the given files would mean if they came: beside a folder whose index one leads to now, or where one leads
+   * nowhere. The host watches no folder for the sake of imports that only chunks hold.
+   */
+  missingOf(files: readonly string[]): string[] {
+    if (this.#loose?.size !== this.resolutions.size)
+      this.#loose = { size: this.resolutions.size, byImporter: looseImports(this.resolutions) };
+    const { byImporter } = this.#loose;
+    return [...new Set(files.flatMap((file) => byImporter.get(file) ?? []))];
   }
 
   /**
@@ -246,6 +263,26 @@ export class EsbuildModules {
   }
 }
 
+/** By importer, the files that its imports would mean if they came. */
+function looseImports(resolutions: ReadonlyMap<string, Resolution>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const [key, resolution] of resolutions) {
+    const leadsNowhere = resolution.kind === "external";
+    if (!leadsNowhere && !/[\\/]index\.\w+$/.test(resolution.file)) continue;
+    const [, fromFile, specifier] = key.split("\0") as [string, string, string];
+    if (!RELATIVE.test(specifier)) continue;
+    const named = path.resolve(path.dirname(fromFile), specifier);
+    if (!leadsNowhere && path.dirname(resolution.file) !== named) continue;
+    const files = EXTENSIONS.map((extension) => named + extension);
+    if (leadsNowhere) {
+      files.push(named, ...EXTENSIONS.map((extension) => path.join(named, `index${extension}`)));
+      if (/\.[cm]?jsx?$/.test(named)) files.push(named.replace(/js(x?)$/, "ts$1"), named.replace(/jsx?$/, "tsx"));
+    }
+    remembered(found, fromFile, (): string[] => []).push(...files);
+  }
+  return found;
+}
+
 /** The folder in which the file of a relative import, or the folder that it names, stands. */
 function folderOf(specifier: string, fromFile: string): string {
   return path.dirname(path.resolve(path.dirname(fromFile), specifier));
@@ -261,25 +298,27 @@ function leadsInto(folders: ReadonlySet<string>, key: string): boolean {
 class Folders {
   readonly #known = new Map<string, { modified: number; names: string }>();
 
-  note(folder: string): void {
-    if (!this.#known.has(folder)) this.#known.set(folder, Folders.#look(folder));
+  /** @param probe lists what the folder holds in this build, for those who ask for its files as well */
+  note(folder: string, probe: SourceProbe): void {
+    if (!this.#known.has(folder)) this.#known.set(folder, Folders.#look(folder, probe));
   }
 
   /** Those that have changed since they were noted or asked for last. */
-  changed(): Set<string> {
+  changed(probe: SourceProbe): Set<string> {
     const changed = new Set<string>();
     for (const [folder, { modified, names }] of this.#known) {
       if (modifiedAt(folder) === modified) continue;
-      const now = Folders.#look(folder);
+      const now = Folders.#look(folder, probe);
       this.#known.set(folder, now);
       if (now.names !== names) changed.add(folder);
     }
     return changed;
   }
 
-  static #look(folder: string): { modified: number; names: string } {
+  static #look(folder: string, probe: SourceProbe): { modified: number; names: string } {
+    // The time first: a file that comes in between is seen at the next look.
     const modified = modifiedAt(folder);
-    return { modified, names: modified < 0 ? "" : fs.readdirSync(folder).sort().join("\0") };
+    return { modified, names: modified < 0 ? "" : [...probe.list(folder).keys()].sort().join("\0") };
   }
 }
 

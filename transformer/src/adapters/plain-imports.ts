@@ -9,27 +9,34 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import { SourceProbe } from "./source-probe";
 
+/** A specifier that names a file or folder from where it stands. */
+export const RELATIVE = /^\.\.?\//;
+
 /** What esbuild looks for where an import leaves the extension out. */
-const EXTENSIONS = [".tsx", ".ts", ".jsx", ".js", ".css", ".json"];
+export const EXTENSIONS = [".tsx", ".ts", ".jsx", ".js", ".css", ".json"];
 
 export class PlainImports {
-  readonly #probe = new SourceProbe();
   readonly #real = new Map<string, boolean>();
 
-  /** None for a build in which others may answer otherwise. */
-  static of(options: esbuild.BuildOptions | undefined): PlainImports | undefined {
+  private constructor(private readonly probe: SourceProbe) {}
+
+  /**
+   * None for a build in which others may answer otherwise.
+   * @param probe lists the folders
+   */
+  static of(options: esbuild.BuildOptions | undefined, probe = new SourceProbe()): PlainImports | undefined {
     if (options?.platform !== "node" || options.mainFields !== undefined || options.resolveExtensions !== undefined) return undefined;
     if (options.preserveSymlinks === true || (options.plugins?.length ?? 0) > 1) return undefined;
     const paths = options.external?.some((entry) => entry.includes("*") || entry.startsWith(".") || path.isAbsolute(entry));
-    return paths === true ? undefined : new PlainImports();
+    return paths === true ? undefined : new PlainImports(probe);
   }
 
   /** @returns the file's absolute path; undefined when esbuild has to be asked */
   find(specifier: string, fromFile: string): string | undefined {
-    if (!/^\.\.?\//.test(specifier) || /[?#\\]|\/\.{0,2}$/.test(specifier)) return undefined;
+    if (!RELATIVE.test(specifier) || /[?#\\]|\/\.{0,2}$/.test(specifier)) return undefined;
     const file = path.resolve(path.dirname(fromFile), specifier);
     const folder = path.dirname(file);
-    const names = this.#probe.list(folder);
+    const names = this.probe.list(folder);
     const meant = meantBy(path.basename(file), names);
     return meant !== undefined && this.#isReal(folder) ? path.join(folder, meant) : undefined;
   }

@@ -37,6 +37,8 @@ export interface Transformed {
   messages: HostMessage[];
   /** Files whose change changes this result, or the chunks that come of it. */
   watch: string[];
+  /** Files that are not there, and would change it if they came. */
+  missing: string[];
 }
 
 export class UnpluginBuild {
@@ -111,7 +113,7 @@ export class UnpluginBuild {
       // No build waits for that: the analysis of another file may be waiting for the host, which may be loading this one.
       if (!this.#isDevelopment) return undefined;
       const messages = await taken;
-      return messages.length > 0 ? { edited: undefined, hasTasks: false, messages, watch: [] } : undefined;
+      return messages.length > 0 ? { edited: undefined, hasTasks: false, messages, watch: [], missing: [] } : undefined;
     }
     return this.#exclusive(async () => {
       const messages = isMarked ? [] : this.#takeUnmarked(file, text);
@@ -120,7 +122,7 @@ export class UnpluginBuild {
       await this.#analyzeFrom([...this.#entries(), file]);
       const result = this.#files.results.get(file);
       this.#handed.set(file, editsKey(result));
-      if (!result) return { edited: undefined, hasTasks: false, messages, watch: [] };
+      if (!result) return { edited: undefined, hasTasks: false, messages, watch: [], missing: [] };
       const transformed = await this.#transformed(file, text, result);
       return { ...transformed, messages: [...messages, ...transformed.messages] };
     });
@@ -216,19 +218,21 @@ export class UnpluginBuild {
       file,
       messages.map(({ text }) => text),
     );
-    const watch = [...result.dependencies, ...result.consulted, ...this.#modules.dataOf([file, ...result.dependencies])];
+    const inChunk = [file, ...result.dependencies];
+    const watch = [...result.dependencies, ...result.consulted, ...this.#modules.dataOf(inChunk)];
+    const missing = this.#isDevelopment ? [] : this.#modules.missingOf(inChunk);
     const hasTasks = result.tasks.length > 0;
     // Changed for the sake of tasks elsewhere.
     if (!hasTasks) watch.push(...this.#files.marked);
     if (messages.some(({ severity }) => severity === "error") || result.edits.length === 0)
-      return { edited: undefined, hasTasks, messages, watch };
+      return { edited: undefined, hasTasks, messages, watch, missing };
     let { edits } = result;
     if (this.#isDevelopment) {
       const cached = await this.#cached();
       messages.push(...cached.messages);
       edits = withManifest(edits, cached.plan);
     }
-    return { edited: await this.#edit(file, text, edits), hasTasks, messages, watch };
+    return { edited: await this.#edit(file, text, edits), hasTasks, messages, watch, missing };
   }
 
   #edit(file: string, text: string, edits: readonly Edit[]): Promise<{ text: string; map: SourceMap }> {

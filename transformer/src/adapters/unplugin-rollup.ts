@@ -127,7 +127,7 @@ export async function emitChunks(context: RollupContext, build: UnpluginBuild, o
 export async function transformIn(context: RollupContext, build: UnpluginBuild, code: string, id: string, refuse?: string) {
   const transformed = await build.transform(path.normalize(id), code);
   if (!transformed) return undefined;
-  for (const file of transformed.watch) context.addWatchFile(file);
+  for (const file of [...transformed.watch, ...transformed.missing]) context.addWatchFile(file);
   if (refuse !== undefined && transformed.hasTasks) context.error({ message: refuse, id });
   report(context, transformed.messages);
   const { edited } = transformed;

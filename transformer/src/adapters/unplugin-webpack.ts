@@ -74,6 +74,7 @@ interface Compilation {
 
 interface LoaderContext {
   addWatchFile(file: string): void;
+  getNativeBuildContext?(): { loaderContext?: { addMissingDependency(file: string): void } } | null;
   error(message: string): void;
   warn(message: string): void;
 }
@@ -136,6 +137,8 @@ export function webpackHooks(options: UnpluginOptions) {
       const transformed = await build?.transform(path.normalize(id.replace(/\?.*$/, "")), code);
       if (!transformed) return undefined;
       for (const file of transformed.watch) context.addWatchFile(file);
+      const loader = context.getNativeBuildContext?.()?.loaderContext;
+      for (const file of transformed.missing) loader?.addMissingDependency(file);
       if (refuse) {
         if (transformed.hasTasks) context.error(BROWSER);
         return undefined;
