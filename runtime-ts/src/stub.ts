@@ -69,10 +69,10 @@ export class StubModule {
   }
 
   /** Makes instances of a class travel with their prototype. A thunk is for a class of another module, which may not be evaluated yet. */
-  class(constructor: Function, id: string, accessors?: PrivateAccessors): void {
+  class(constructor: Function, id: string, accessors?: PrivateAccessors, parent?: Function | null): void {
     // Only a thunk has no prototype.
     if (constructor.prototype === undefined) lazyClasses.push({ thunk: constructor as () => Function, id });
-    else registerClass(constructor, id, accessors, this.inChunk ? this.manifest : "program");
+    else registerClass(constructor, id, accessors, this.inChunk ? this.manifest : "program", parent);
   }
 }
 
@@ -82,4 +82,22 @@ export class StubModule {
  */
 export function module(location: string, key: string): StubModule {
   return new StubModule(location, key);
+}
+
+/** What legacy decorators get of a method, and TC39 ones. */
+type TakenArguments = [target: object, key: PropertyKey, descriptor: PropertyDescriptor] | [method: Function, context: object];
+
+/**
+ * A decorator, of either kind, with which a slice takes a method's body out of its class and puts the stub there.
+ * @param take gets the body
+ */
+export function taken(take: (method: Function) => void, stub: Function): (...args: TakenArguments) => Function | PropertyDescriptor {
+  return (...[target, , descriptor]) => {
+    if (descriptor === undefined) {
+      take(target as Function);
+      return stub;
+    }
+    take(descriptor.value as Function);
+    return { ...descriptor, value: stub };
+  };
 }

@@ -1,9 +1,9 @@
 /** Registered classes that extend what is not the project's: packages' classes, Node's own, classes made inside functions. */
 import { EventEmitter } from "node:events";
 import { Readable } from "node:stream";
-import { registerClass, revival } from "../../dist/runtime-ts/src/codec";
+import { decodeCall, encodeCall, registerClass, revival } from "../../dist/runtime-ts/src/codec";
 import { privateStateOf } from "../../dist/runtime-ts/src/codec/foreign-state";
-import { roundTrip, roundTripError } from "./support";
+import { newWriter, payloadOf, roundTrip, roundTripError } from "./support";
 
 let ids = 0;
 /** What the transformer writes after a class without private fields. */
@@ -147,6 +147,77 @@ test.each<[string, object, RegExp]>([
 ])("%s of a foreign base is refused at the call, with the class's name", (_, value, message) => {
   expect(() => roundTrip({ deep: value })).toThrow(expect.objectContaining({ code: "MP_TRANSFER", path: expect.stringContaining("deep") }));
   expect(() => roundTrip({ deep: value })).toThrow(message);
+});
+
+test("`this` of a class made inside a function travels as what it extends, and is refused where it has members of its own", () => {
+  class Known {
+    x = 1;
+  }
+  registered(Known);
+  const send = (receiver: object): unknown => {
+    const writer = newWriter();
+    encodeCall(writer, receiver, undefined, undefined, []);
+    return decodeCall(payloadOf(writer), null)[0];
+  };
+  const make = (): object[] => {
+    class Alike extends Known {
+      y = 2;
+    }
+    class Other extends Known {
+      title(): string {
+        return "other";
+      }
+    }
+    class Hiding extends Known {
+      #hidden = 1;
+      static read = (o: Hiding): number => o.#hidden;
+    }
+    return [new Alike(), new Other(), new Hiding()];
+  };
+  const [alike, other, hiding] = make() as [object, object, object];
+  expect(send(alike)).toEqual(Object.assign(new Known(), { y: 2 }));
+  expect(Object.getPrototypeOf(send(alike))).toBe(Known.prototype);
+  expect(() => send(other)).toThrow(/this cannot be sent to another thread: its class, Other, extends Known and is made inside a function/);
+  expect(() => send(hiding)).toThrow(/its class, Hiding, extends Known/);
+  expect(send(new Known())).toBeInstanceOf(Known);
+  expect(roundTrip(alike)).toEqual({ x: 1, y: 2 });
+});
+
+test("what a decorator puts in a class's place keeps that class's private fields, and neither constructor runs", () => {
+  let constructed = 0;
+  class Written {
+    #secret = revival.active ? 0 : 2;
+    constructor() {
+      if (revival.active) return;
+      this.#secret = 7;
+    }
+    get secret(): number {
+      return this.#secret;
+    }
+    static accessors = { get: (o: Written) => [o.#secret], set: (o: Written, v: unknown[]) => void (o.#secret = v[0] as number) };
+  }
+  class Given extends Written {
+    constructor() {
+      super();
+      constructed++;
+    }
+  }
+  const value = new Given();
+  // Standard decorators: the static block knows what was given. Legacy ones: it comes first, and a statement follows.
+  for (const register of [
+    () => registerClass(Given, "foreign#Decorated", Written.accessors, "program", null),
+    () => {
+      registerClass(Written, "foreign#Decorated2", Written.accessors, "program", null);
+      registerClass(Given, "foreign#Decorated2");
+    },
+  ]) {
+    register();
+    constructed = 0;
+    const copy = roundTrip(value);
+    expect(copy).toBeInstanceOf(Given);
+    expect((copy as Given).secret).toBe(7);
+    expect(constructed).toBe(0);
+  }
 });
 
 test("foreign bases without hidden state travel", () => {

@@ -23,6 +23,8 @@ export interface Host {
   read(file: string): string | undefined;
   /** Given where the program is compiled with `emitDecoratorMetadata`: slices then have it as well. */
   readonly decoratorMetadata?: DecoratorMetadataSettings;
+  /** `typescript`: it compiles TC39 decorators, of the program and of classes in slices, by the standard's order. Default: another, or none. */
+  readonly standardDecorators?: "typescript";
   /** Files of the program that may import the given one, for warnings. Absolute paths; too many do no harm. Without: only what tasks reach is looked through. */
   importersOf?(file: string): Iterable<string>;
 }
@@ -134,6 +136,8 @@ export interface SliceModule {
   file: string;
   contents: string;
   loader: "ts" | "tsx" | "js" | "jsx";
+  /** Some class in it has decorators of its own. */
+  decoratesClasses?: true;
 }
 
 export interface SlicePlan {

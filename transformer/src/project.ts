@@ -57,7 +57,7 @@ export class Project {
   private classNames: ClassNames;
   private graphVersion = -1;
 
-  constructor(host: Host) {
+  constructor(private readonly host: Host) {
     this.modules = new Modules(host);
     this.graph = this.freshGraph();
     this.derivations = new Derivations(this.modules);
@@ -128,6 +128,7 @@ export class Project {
       hoisted: (site) => this.hoisted(site),
       sitesOf: (module) => this.local(module).sites,
       manifestKey: format.manifestKey,
+      standardDecorators: this.host.standardDecorators,
     });
   }
 

@@ -24,6 +24,9 @@ export class ClassEntry {
   private guardedChain: ClassEntry[] = [];
   private accessorChain: PrivateAccessors[] = [];
   private foreignCode: Foreign | undefined;
+  private hasRemade = false;
+  /** A decorator has put it in the place of the class that was written, which has an entry of its own. */
+  isRemade = false;
   private chainVersion = -1;
   /** The built-in that it extends, or Kind.Ordinary. */
   readonly base: Kind;
@@ -53,6 +56,12 @@ export class ClassEntry {
     return this.guardedChain;
   }
 
+  /** Whether its constructor, or one that it extends, came of a decorator: that one runs the author's code also while an instance is revived. */
+  get remade(): boolean {
+    this.update();
+    return this.hasRemade;
+  }
+
   /** What it inherits from code that is not the project's. */
   get foreign(): Foreign {
     this.update();
@@ -64,9 +73,11 @@ export class ClassEntry {
     this.chainVersion = version;
     this.foreignCode = undefined;
     this.guardedChain = [];
+    this.hasRemade = false;
     for (let p: object | null = this.prototype; p !== null; p = Object.getPrototypeOf(p)) {
       const entry = byPrototype.get(p);
       if (entry?.accessors !== undefined) this.guardedChain.push(entry);
+      if (entry?.isRemade === true) this.hasRemade = true;
     }
     this.accessorChain = this.guardedChain.map(({ accessors }) => accessors!);
   }
@@ -103,19 +114,56 @@ export function decodeFor(side: Side): Side {
 
 /**
  * Makes instances of a class travel as such. Registering an id again (a module evaluated twice) makes the newer class the one that is revived;
- * instances of the older still encode.
+ * instances of the older still encode. A class that a decorator has put in the place of another keeps the other's private fields.
  * @param id the same in every isolate; includes which manifest it belongs to when ids of several may meet
  * @param accessors only for classes that declare `#private` fields themselves
  * @param side whose code defines it
+ * @param parent of a decorated class: what it extends (null: nothing), by which the class that was written is found beneath the one that a decorator gave
  */
-export function registerClass(constructor: Function, id: string, accessors?: PrivateAccessors, side: Side = "program"): void {
-  const entry = new ClassEntry(constructor, id, accessors, side);
+export function registerClass(
+  constructor: Function,
+  id: string,
+  accessors?: PrivateAccessors,
+  side: Side = "program",
+  parent?: Function | null,
+): void {
+  const known = registered.get(side)?.get(id);
+  if (known && accessors === undefined) {
+    if (known.prototype === constructor.prototype) return;
+    if (Object.prototype.isPrototypeOf.call(known.prototype, constructor.prototype as object)) return keep(constructor, id, side);
+  }
+  const written = parent === undefined ? constructor : writtenBeneath(constructor, parent);
+  register(new ClassEntry(written, id, accessors, side));
+  if (written.prototype !== constructor.prototype) keep(constructor, id, side);
+}
+
+/** What a decorator has made of a class whose own entry is there. */
+function keep(constructor: Function, id: string, side: Side): void {
+  const entry = new ClassEntry(constructor, id, undefined, side);
+  entry.isRemade = true;
+  register(entry);
+}
+
+function register(entry: ClassEntry): void {
+  const { id, side } = entry;
   byPrototype.set(entry.prototype, entry);
   const known = registered.get(side);
   if (known) known.set(id, entry);
   else registered.set(side, new Map([[id, entry]]));
   if (side !== "program") inChunks.set(id, entry);
   version++;
+}
+
+/**
+ * The class that was written, where decorators may have put others in its place.
+ * @param parent what it extends; null: nothing
+ */
+function writtenBeneath(constructor: Function, parent: Function | null): Function {
+  const end = parent ?? Function.prototype;
+  for (let c: unknown = constructor; typeof c === "function" && c !== Function.prototype; c = Object.getPrototypeOf(c)) {
+    if (Object.getPrototypeOf(c) === end) return c;
+  }
+  return constructor;
 }
 
 export function classByPrototype(prototype: object): ClassEntry | undefined {

@@ -63,7 +63,7 @@ function classOf(d: Decoder): ClassEntry {
 function makeShell(entry: ClassEntry): object {
   const { constructor_, layers, foreign } = entry;
   if (layers.length === 0) return makeBase(entry);
-  if (!foreign.inherits) return whileReviving(() => Reflect.construct(constructor_, []) as object);
+  if (!foreign.inherits && !entry.remade) return whileReviving(() => Reflect.construct(constructor_, []) as object);
   const root = layers.at(-1)!.constructor_;
   if (Object.getPrototypeOf(root) !== Function.prototype) return withLayers(entry, makeBase(entry));
   // What extends nothing makes the object itself.

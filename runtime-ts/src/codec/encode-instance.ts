@@ -8,13 +8,13 @@
  *               own enumerable properties, as one of the object tags
  */
 import { EventEmitter } from "node:events";
-import type { ClassEntry } from "./classes";
+import { type ClassEntry, classByPrototype } from "./classes";
 import { attachment, encodeArrayBuffer, encodeView } from "./encode-binary";
 import { encodeElements } from "./encode-array";
 import { encodeErrorParts } from "./encode-error";
 import { encodeBoxed, encodeMap, encodeRegExp, encodeSet } from "./encode-object";
 import type { Encoder } from "./encoder";
-import { WAY_OUT } from "./foreign-state";
+import { privateStateOf, WAY_OUT } from "./foreign-state";
 import { Kind, hasKind } from "./kinds";
 import { Refusal, located } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
@@ -157,4 +157,38 @@ function named(e: Encoder, value: object, test: (key: string) => boolean): void 
   const keys = Object.keys(value).filter(test);
   e.tag(Tag.ObjectPairs);
   e.namedValues(value as Record<string, unknown>, keys);
+}
+
+/**
+ * What `this` of a task method travels as when its own class is none that other threads have, one made inside a function: the class that it extends, as long as
+ * it adds no members to that. Among arguments such an object becomes a plain one, as with structured clone; without any method a method can do nothing.
+ * @returns undefined when its class is registered, or has nothing to do with one that is
+ * @throws Refusal for members of its own
+ */
+export function standInFor(receiver: object): ClassEntry | undefined {
+  const prototype = Object.getPrototypeOf(receiver) as object | null;
+  for (let p = prototype; p !== null; p = Object.getPrototypeOf(p) as object | null) {
+    const entry = classByPrototype(p);
+    if (entry !== undefined) return p === prototype ? undefined : entry;
+    if (Reflect.ownKeys(p).every((key) => key === "constructor") && privateStateOf(sourceOf(p)).length === 0) continue;
+    const known = nearest(p);
+    if (known === undefined) return undefined;
+    const name = (p.constructor as Function | undefined)?.name || "a class without a name";
+    throw new Refusal(
+      `its class, ${name}, extends ${known.constructor_.name} and is made inside a function, where other threads can't get it. ${WAY_OUT}, or move the class to the module's top level`,
+    );
+  }
+  return undefined;
+}
+
+function nearest(prototype: object): ClassEntry | undefined {
+  for (let p: object | null = prototype; p !== null; p = Object.getPrototypeOf(p) as object | null) {
+    const entry = classByPrototype(p);
+    if (entry !== undefined) return entry;
+  }
+  return undefined;
+}
+
+function sourceOf({ constructor }: object): string {
+  return typeof constructor === "function" ? Function.prototype.toString.call(constructor) : "";
 }

@@ -28,7 +28,7 @@ export function encodeObject(e: Encoder, value: object, prototype: object | null
     const direct = directKind(value, prototype);
     if (direct !== undefined) return encodeKind(e, direct, value);
     if ((value as Partial<HandleLike>)[HANDLE_BRAND] === true) return encodeHandle(e, value as HandleLike);
-    const entry = classByPrototype(prototype);
+    const entry = classByPrototype(prototype) ?? e.takeStandIn();
     if (entry !== undefined) return encodeInstance(e, entry, value);
     const stays = (value as { [STAYS_BRAND]?: unknown })[STAYS_BRAND];
     if (typeof stays === "string") throw new Refusal(stays);

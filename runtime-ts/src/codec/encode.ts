@@ -3,6 +3,7 @@
  */
 import type { HandleLike } from "./brands";
 import { encodeElements, forgetListing } from "./encode-array";
+import { standInFor } from "./encode-instance";
 import { Encoder } from "./encoder";
 import { clearMove } from "./markers";
 import { Refusal, isStackOverflow, toTransferError, unreadable } from "./refusal";
@@ -69,6 +70,7 @@ export function encodeCall(
         e.root = 1;
       }
       if (hasReceiver) {
+        if (typeof receiver === "object" && receiver !== null) e.standIn = standInFor(receiver);
         e.value(receiver);
         e.root++;
       }

@@ -58,6 +58,8 @@ export class Encoder {
 
   /** Handles found, in the order of their placeholder's index; undefined: handles are refused here. */
   dependencies: HandleLike[] | null | undefined = undefined;
+  /** What the next object travels as an instance of, when its own class is not known. */
+  standIn: ClassEntry | undefined;
   /** True: every ArrayBuffer is moved. */
   moveAll = false;
   /** Classes of this payload in the order of their numbers. */
@@ -126,6 +128,13 @@ export class Encoder {
     writer.transfers = own.transfers;
   }
 
+  /** What an object whose class is not known travels as an instance of, if it is the one that was announced. */
+  takeStandIn(): ClassEntry | undefined {
+    const { standIn } = this;
+    if (standIn !== undefined) this.standIn = undefined;
+    return standIn;
+  }
+
   /** Forgets everything about the payload. Always called, whether it went well or not. */
   release(): void {
     if (this.references !== 0) {
@@ -142,6 +151,7 @@ export class Encoder {
     this.root = 0;
     this.dependencies = undefined;
     this.moveAll = false;
+    this.standIn = undefined;
     // a grown buffer is not kept alive
     if (this.writer !== null && this.bytes !== this.writer.home) this.attach(NO_BYTES);
     this.writer = null;

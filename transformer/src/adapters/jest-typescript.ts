@@ -57,6 +57,7 @@ export function factory({ configSet }: TsJestCompiler, options: FactoryOptions =
           isEsm ? { module: "esm", nodeInterop: isNodeModule(file) } : { module: "cjs", dynamicImport: "cjs", interop: esModuleInterop },
         settings: settingsFor(readTsconfig(path.join(rootDir, "index.ts"))),
         decoratorMetadata: decoratorMetadataIn(context.getCompilerOptions()),
+        ...(!context.getCompilerOptions().experimentalDecorators && { standardDecorators: "typescript" }),
         packages: options.packages ?? "external",
         external: options.external ?? [],
       });

@@ -136,6 +136,7 @@ class JestTransformer {
       },
       settings: settingsFor(tsconfig),
       decoratorMetadata: decoratorMetadataIn(tsconfig?.config.compilerOptions),
+      ...(options.with === undefined && !tsconfig?.config.compilerOptions?.experimentalDecorators && { standardDecorators: "typescript" }),
       packages: options.packages ?? "external",
       external: options.external ?? [],
     });

@@ -66,6 +66,11 @@ export class ProgramFacts {
     return file && !file.isDeclarationFile ? { kind: "project", file: path.resolve(found.resolvedFileName) } : { kind: "external" };
   }
 
+  /** What compiles TC39 decorators, if the program has any. */
+  get standardDecorators(): "typescript" | undefined {
+    return this.options.experimentalDecorators ? undefined : "typescript";
+  }
+
   /** What the checker says of the type whose name stands at `[start, end)`, by the rules of TypeScript's own emit. */
   typeAt(fileName: string, start: number, end: number): RuntimeType | undefined {
     const { ts } = this;

@@ -213,7 +213,10 @@ class ProgramBuild {
     const id = `${facts.root}\0${facts.configName}`;
     const jsxFactories = jsxFactoriesOf(facts.options);
     const decoratorMetadata = decoratorMetadataIn(facts.options);
-    const names = [...sources.map((file) => file.fileName), JSON.stringify([jsxFactories, decoratorMetadata])].join("\n");
+    const names = [
+      ...sources.map((file) => file.fileName),
+      JSON.stringify([jsxFactories, decoratorMetadata, facts.standardDecorators]),
+    ].join("\n");
     let watch = watches.get(id);
     if (watch?.names !== names) {
       // A file that comes or goes can change where any import leads.
@@ -230,6 +233,7 @@ class ProgramBuild {
         ts,
         root: facts.root,
         jsxFactories,
+        standardDecorators: facts.standardDecorators,
         decoratorMetadata: decoratorMetadata && {
           ...decoratorMetadata,
           typeAt: (file, start, end) => created.facts.typeAt(file, start, end),
@@ -271,6 +275,7 @@ class ProgramBuild {
       external: this.config.external ?? [],
       dynamicProjectImports: "external",
       host: facts.esbuildOptions(),
+      standardDecorators: facts.standardDecorators,
     };
     // Bundled packages may change without the program knowing.
     const hash = options.packages === "bundle" ? undefined : hashOf(plan, options, watch.texts);

@@ -30,6 +30,8 @@ export interface UnbuiltHost {
   settings: HostBuildOptions;
   /** Given where the program gets decorators' metadata. */
   decoratorMetadata?: DecoratorMetadataSettings | undefined;
+  /** What compiles TC39 decorators of the program, where it is not esbuild. */
+  standardDecorators?: BundleOptions["standardDecorators"];
   packages: "external" | "bundle";
   external: readonly string[];
 }
@@ -64,6 +66,7 @@ export class UnbuiltProject {
       root,
       jsxFactories: jsxFactoriesOfBuild(host.settings),
       decoratorMetadata: host.decoratorMetadata,
+      standardDecorators: host.standardDecorators,
       resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
       read: (file) => this.#read(file),
     });
@@ -201,6 +204,7 @@ export class UnbuiltProject {
       external: host.external,
       dynamicProjectImports: "bundle",
       host: host.settings,
+      standardDecorators: host.standardDecorators,
     };
   }
 

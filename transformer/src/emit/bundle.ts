@@ -13,6 +13,7 @@ import * as esbuild from "esbuild";
 import { type Manifest, type ManifestChunk, MANIFEST_FORMAT } from "../../../runtime-ts/src/manifest";
 import type { SlicePlan, TypeScript } from "../core";
 import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
+import { withClassDecorators } from "./class-decorators";
 import { withComputedImports } from "./computed-imports";
 import { Externals } from "./externals";
 import { digestOf, keepBundle, keptBundle, type KeptMaps } from "./kept-bundles";
@@ -54,7 +55,8 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
 
   const plan: SlicePlan = { ...original, modules: new Map() };
   for (const [id, module] of original.modules) {
-    plan.modules.set(id, await withComputedImports(ts, module, portableRelative(options.root, module.file)));
+    const source = portableRelative(options.root, module.file);
+    plan.modules.set(id, withClassDecorators(ts, await withComputedImports(ts, module, source), source, options));
   }
   const externals = new Externals(options.folder);
   const slices = slicePlugin(plan, options, externals);

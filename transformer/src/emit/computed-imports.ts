@@ -27,7 +27,8 @@ export async function withComputedImports(ts: () => TypeScript, module: SliceMod
   return { ...module, contents: `${output.toString()}\n//# sourceMappingURL=${map.toUrl()}\n` };
 }
 
-const INLINE_MAP = /\n\/\/# sourceMappingURL=data:application\/json(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)\s*$/;
+/** A map that a module brings along at its end. */
+export const INLINE_MAP = /\n\/\/# sourceMappingURL=data:application\/json(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)\s*$/;
 
 /** The slicer's map names its source by an absolute path, which would get into the hashes of chunk names. */
 function withPortableMap(contents: string, source: string): string {

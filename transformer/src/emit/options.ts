@@ -63,6 +63,8 @@ export interface BundleOptions {
   /** What becomes of `import("./module")` of a project module: left to the emitted program, or bundled whole. */
   dynamicProjectImports: "external" | "bundle";
   host: HostBuildOptions;
+  /** `typescript`: it compiles the program's TC39 decorators, and those of classes in slices then. Default: esbuild. */
+  standardDecorators?: "typescript";
   /**
    * Asks the host's other plugins, where there are any. Undefined leaves the specifier to esbuild.
    * @param kind esbuild's import kind

@@ -68,13 +68,26 @@ export function classEdits(module: Module, { node, id, guarded }: ClassRewrite):
   const { ts } = module;
   const state = privateState(module, node);
   const edits = guarded ? guardEdits(module, node) : [];
-  if (state.length === 0 && ts.isClassDeclaration(node) && node.name && ts.isSourceFile(node.parent)) {
-    edits.push(insertion(node.end, "statements", `\n__mp_m().class(${node.name.text}, ${JSON.stringify(id)});`));
-  } else {
-    const accessors = state.length > 0 ? [", ", ...accessorsOf(state)] : [];
-    edits.push(insertion(node.end - 1, "members", `; static { __mp_m().class(this, ${JSON.stringify(id)}`, ...accessors, "); } "));
-  }
+  const key = JSON.stringify(id);
+  const name = ts.isClassDeclaration(node) && (ts.isSourceFile(node.parent) || ts.isModuleBlock(node.parent)) ? node.name?.text : undefined;
+  const isDecorated = (ts.getDecorators(node) ?? []).length > 0;
+  const hasStatement = name !== undefined && (isDecorated || (state.length === 0 && ts.isSourceFile(node.parent)));
+  if (hasStatement) edits.push(insertion(node.end, "statements", `\n__mp_m().class(${name}, ${key});`));
+  if (hasStatement && state.length === 0) return edits;
+  // In a static block `this` is what decorators have made of the class, or is not yet, by who compiles it.
+  const parent = isDecorated ? parentOf(module, node) : undefined;
+  const accessors = state.length > 0 ? [", ", ...accessorsOf(state)] : parent === undefined ? [] : [", void 0"];
+  const rest = parent === undefined ? [] : [`, ${parent}`];
+  edits.push(insertion(node.end - 1, "members", `; static { __mp_m().class(this, ${key}`, ...accessors, ...rest, "); } "));
   return edits;
+}
+
+/** What a class extends, where naming it again does nothing: `null` is nothing. */
+function parentOf(module: Module, node: ts.ClassLikeDeclaration): string | undefined {
+  const { ts } = module;
+  const heritage = node.heritageClauses?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword)?.types[0]?.expression;
+  if (!heritage) return "null";
+  return isConstantName(module, heritage) ? heritage.getText() : undefined;
 }
 
 export function insertion(position: number, kind: "statements" | "members" | "name", ...parts: EditPart[]): Edit {
@@ -212,6 +225,7 @@ export function taskExport(id: string): string {
  * A class in a slice: its task methods keep their bodies where they stand; once the class exists, the bodies are taken out as the tasks' functions and
  * stubs take their place, so that `this.other()` and `super.other()` dispatch.
  * @param textOf the text of the options expression, as it has to stand in the slice
+ * @param isStandard whether decorators are applied in the order of the standard: those of the class before its static blocks
  */
 export function methodsInSlice(
   module: Module,
@@ -219,21 +233,23 @@ export function methodsInSlice(
   sites: readonly MethodSite[],
   slots: Slots,
   textOf: (node: ts.Node) => string,
+  isStandard: boolean,
 ): Edit[] {
   const { ts } = module;
   const edits: Edit[] = [];
   const statements: string[] = [];
   const members: string[] = [];
+  const isDecorated = isStandard && (ts.getDecorators(node) ?? []).length > 0;
   for (const site of sites) {
-    for (const decorator of ts.getDecorators(site.fn) ?? []) edits.push(remove(decorator));
+    const takes = isDecorated && !ts.isPrivateIdentifier(site.fn.name);
+    for (const decorator of ts.getDecorators(site.fn) ?? []) if (!takes || decorator !== site.decorator) edits.push(remove(decorator));
     const options = site.options && textOf(site.options);
     const { name } = site.fn;
     const home = site.isStatic ? "this" : "this.prototype";
-    const take = (key: string): string => {
-      const method = `${home}${key}`;
-      const task = usesClass(site) ? `__mp.onClass(this, ${method})` : site.isStatic ? `${method}.bind(this)` : method;
-      return `${taskExport(site.id)} = ${task};`;
-    };
+    const variable = taskExport(site.id);
+    const taskOf = (method: string): string =>
+      usesClass(site) ? `__mp.onClass(this, ${method})` : site.isStatic ? `${method}.bind(this)` : method;
+    const take = (key: string): string => `${variable} = ${taskOf(`${home}${key}`)};`;
     if (ts.isPrivateIdentifier(name)) {
       const hidden = `__mp_private_${name.text.slice(1)}`;
       edits.push(replace(name, "expression", [hidden]));
@@ -245,10 +261,16 @@ export function methodsInSlice(
       ts.isIdentifier(name) || ts.isStringLiteralLike(name) || ts.isNumericLiteral(name)
         ? JSON.stringify(name.text)
         : textOf((name as ts.ComputedPropertyName).expression);
-    const stub = stubMember(site, slots, options, name.getText());
+    const stub = `__mp_m().tagged({ ${stubMember(site, slots, options, name.getText())} }[${written}])`;
+    if (takes) {
+      // Before the class's own decorators, which may seal it or give another.
+      edits.push(replace(site.decorator, "expression", [`@__mp.taken((method) => (${variable} = method), ${stub})`]));
+      if (taskOf(variable) !== variable) statements.push(`${variable} = ${taskOf(variable)};`);
+      continue;
+    }
     statements.push(
       take(`[${written}]`),
-      `Object.defineProperty(${home}, ${written}, { value: __mp_m().tagged({ ${stub} }[${written}]), writable: true, configurable: true });`,
+      `Object.defineProperty(${home}, ${written}, { value: ${stub}, writable: true, configurable: true });`,
     );
   }
   edits.push(insertion(node.end - 1, "members", `; ${members.join(" ")} static { ${statements.join(" ")} } `));

@@ -26,6 +26,8 @@ export interface PlanInput {
   readonly hoisted: (site: TaskSite) => Hoisted | undefined;
   readonly sitesOf: (module: Module) => readonly TaskSite[];
   readonly manifestKey: string;
+  /** As in {@link Host}. */
+  readonly standardDecorators?: "typescript";
 }
 
 /** One import of a slice module, from another slice module or from outside. */

@@ -105,7 +105,13 @@ class SliceWriter {
     if (/@__mp_metadata\(/.test(draft)) tail.push(METADATA_HELPER);
     if (/\b__mp_type\(/.test(draft)) tail.push(TYPE_HELPER_TEXT);
     if (usesStubs || /\b__mp\./.test(draft)) tail.unshift(INTERNAL_IMPORT);
-    return { id: group.id, file: module.file, contents: text.build(tail.join("\n"), module.file), loader: module.loader };
+    return {
+      id: group.id,
+      file: module.file,
+      contents: text.build(tail.join("\n"), module.file),
+      loader: module.loader,
+      ...(pieces.some(({ node }) => decoratesClasses(module, node)) && { decoratesClasses: true }),
+    };
   }
 
   private collectEdits(units: readonly Unit[]): void {
@@ -139,7 +145,7 @@ class SliceWriter {
     for (const site of methodsOf(shown)) methods.set(site.owner, [...(methods.get(site.owner) ?? []), site]);
     for (const [owner, sites] of methods) {
       const textOf = (node: ts.Node): string => textOfRange(module.text, edits, node.getStart(), node.end);
-      edits.push(...methodsInSlice(module, owner, sites, this.slots, textOf));
+      edits.push(...methodsInSlice(module, owner, sites, this.slots, textOf, input.standardDecorators === "typescript"));
       for (const site of sites) this.variables.push(taskExport(site.id));
     }
     const inClass = input.sitesOf(module).filter((site) => !site.invalid && within(siteNode(site)) && input.hoisted(site)?.privateOwner);
@@ -300,6 +306,14 @@ function isFactory({ captures, capturesThis, parts }: Hoisted): boolean {
 
 function isNamelessClass(ts: TypeScript, node: ts.Node): node is ts.ClassDeclaration {
   return ts.isClassDeclaration(node) && !node.name;
+}
+
+function decoratesClasses({ ts, text }: Module, node: ts.Node): boolean {
+  if (!text.slice(node.pos, node.end).includes("@")) return false;
+  const visit = (inner: ts.Node): boolean =>
+    (ts.isClassLike(inner) && ts.getDecorators(inner) !== undefined) ||
+    (ts.forEachChild(inner, (child) => visit(child) || undefined) ?? false);
+  return visit(node);
 }
 
 /** Those of task methods do not count: they are gone in a slice. */
