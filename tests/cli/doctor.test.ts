@@ -236,6 +236,10 @@ describe("setup", () => {
     const build = (plugins: string): string =>
       `import { build } from "esbuild";\nimport makeparallel from "makeparallel/esbuild";\nawait build({ plugins: [${plugins}] });\n`;
     const scripts = (own: object): Record<string, object> => ({ "package.json": { ...PACKAGE, scripts: { build: "tspc", ...own } } });
+    const unbuilt = (own: object): Record<string, object> => ({
+      "package.json": { ...PACKAGE, scripts: own, devDependencies: { typescript: "^5.9.0", jest: "^30.0.0" } },
+      "tsconfig.json": { compilerOptions: OPTIONS },
+    });
     const silent = { "tsconfig.json": { compilerOptions: { ...OPTIONS, plugins: PLUGINS, noEmit: true } } };
     const vite = { "vite.config.ts": "export default {};" };
     const cases: [files: Record<string, string | object>, codes: string[], fix?: string][] = [
@@ -258,6 +262,19 @@ describe("setup", () => {
       // Vite beside another build may be for the browser; alone it is what has to be set up.
       [vite, []],
       [{ ...vite, "tsconfig.json": { compilerOptions: { ...OPTIONS, noEmit: true } } }, ["MP4031"]],
+      [
+        { "tsconfig.json": { compilerOptions: { ...OPTIONS, noEmit: true } }, ...scripts({ build: "vite build --ssr src/main.ts" }) },
+        ["MP4031"],
+        'Create vite.config.mjs with: import makeparallel from "makeparallel/vite"; export default { plugins: [makeparallel()] };',
+      ],
+      // What compiles by itself needs no transformer in the tsconfig.json, nor ts-patch.
+      [{ ...unbuilt({ test: "jest" }), "jest.config.js": 'module.exports = { preset: "makeparallel" };' }, []],
+      [unbuilt({ start: "node --import makeparallel/register src/main.ts" }), []],
+      [unbuilt({ test: "jest" }), ["MP4011", "MP4031"], undefined],
+      [
+        { ...unbuilt({ build: "tsc", test: "jest" }), "jest.config.js": 'module.exports = { preset: "makeparallel" };' },
+        ["MP4011", "MP4013"],
+      ],
       [scripts({ build: "babel src -d dist", check: "tspc --noEmit" }), ["MP4022"]],
     ];
     const judged = await setUps(cases.map(([files]) => files));

@@ -12,7 +12,8 @@ import type { Finding } from "./catalogue";
 
 const ENTRY = `"plugins": [{ "transform": "${TRANSFORM}" }]`;
 
-export function checkSetup(project: Project): Finding[] {
+export function checkSetup(found: Project): Finding[] {
+  const project = withoutGuesses(found);
   return [
     ...checkRuntime(project),
     ...checkFiles(project),
@@ -21,6 +22,19 @@ export function checkSetup(project: Project): Finding[] {
     ...checkEsbuild(project),
     ...checkHosts(project),
   ];
+}
+
+/**
+ * A tsconfig.json that no script compiles and that has no entry for the transformer is taken for a build, unless another tool that compiles is set up: then it is
+ * for the editor and for type checks.
+ */
+function withoutGuesses(project: Project): Project {
+  const { compiler, nest, runsUnbuilt } = project;
+  if (!runsUnbuilt) return project;
+  const builds = compiler.builds.filter(
+    ({ config, calls }) => calls.length > 0 || config.file === nest?.config || pluginsOf(config).some(({ ours }) => ours !== undefined),
+  );
+  return { ...project, compiler: { ...compiler, builds } };
 }
 
 function checkRuntime({ node, makeparallel, manager, package: own }: Project): Finding[] {
@@ -157,6 +171,7 @@ function checkConfigs(project: Project): Finding[] {
     compiler.builds.length === 0 &&
     esbuild.calls.length + esbuild.files.length === 0 &&
     compiler.broken.length === 0 &&
+    !project.runsUnbuilt &&
     !hosts.some(({ isSupported }) => isSupported)
   ) {
     const [silent] = compiler.silent;
@@ -295,7 +310,8 @@ function pluginBefore(text: string): string | undefined {
 function checkHosts({ hosts, compiler, esbuild, package: own }: Project): Finding[] {
   const others = compiler.builds.length + esbuild.files.length > 0;
   const missing = hosts.filter(({ isSupported, isSetUp, kind, evidence }) => {
-    if (!isSupported || isSetUp) return false;
+    // A tool that is only installed says nothing of what it is used for.
+    if (!isSupported || isSetUp || evidence === "package.json") return false;
     // A bundler beside another build may be there for what has no tasks, and a script that is run once for anything.
     if (kind === "bundler") return !others;
     if (kind === "runner") return /^scripts\.(?:start|dev|serve|debug)\b/.test(evidence);
@@ -305,7 +321,7 @@ function checkHosts({ hosts, compiler, esbuild, package: own }: Project): Findin
     ...hosts
       .filter(({ isSupported }) => !isSupported)
       .map(({ evidence, advice }): Finding => ({ code: "MP4022", message: `${evidence}: ${advice[0]}`, fix: advice.slice(1).join(" ") })),
-    ...missing.map(({ name, kind, evidence, advice }): Finding => {
+    ...missing.map(({ name, kind, evidence, advice, create }): Finding => {
       const lines = advice.slice(1).map((line) => line.trim());
       return kind === "runner"
         ? {
@@ -316,7 +332,7 @@ function checkHosts({ hosts, compiler, esbuild, package: own }: Project): Findin
         : {
             code: "MP4031",
             message: `${evidence}: ${name} is used without ${/makeparallel\/\w+/.exec(advice[0] as string)?.[0]}.`,
-            fix: `Add to its configuration: ${lines.join(" and ")}`,
+            fix: create ? `Create ${create.file} with: ${create.text}` : `Add to its configuration: ${lines.join(" and ")}`,
           };
     }),
   ];

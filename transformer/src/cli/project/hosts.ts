@@ -19,6 +19,8 @@ export interface Host {
   /** What showed that it is used names makeparallel already. */
   isSetUp: boolean;
   kind: "bundler" | "tests" | "runner";
+  /** Where there is no configuration yet: the file that would hold it, and what to write into it. */
+  create: { file: string; text: string } | undefined;
 }
 
 interface Known {
@@ -98,27 +100,38 @@ export function findHosts(project: PackageFile, calls: readonly ScriptCall[], ex
       kind: known.kind,
       isSetUp: known.kind !== "runner" && isSupported && namesMakeparallel(evidence, project),
       advice: isSupported ? adapterAdvice(known) : otherAdvice(known),
+      create:
+        isFile(path.join(project.folder, evidence)) || (known.name === "Jest" && project.json.jest !== undefined)
+          ? undefined
+          : newConfig(known),
     });
   }
   return hosts;
 }
 
 function evidenceOf(known: Known, project: PackageFile, calls: readonly ScriptCall[]): string | undefined {
-  for (const name of known.files) {
-    for (const extension of EXTENSIONS) {
-      const file = path.join(project.folder, name + extension);
-      if (isFile(file)) return shown(file, project.folder);
-    }
-  }
+  const config = configOf(known.files, project);
+  if (config !== undefined) return config;
   if (known.name === "Jest" && project.json.jest !== undefined) return '"jest" in package.json';
   const call = calls.find(({ program, args }) =>
     known === BARE_NODE ? program === "node" && args.some((arg) => /\.[cm]?tsx?$/.test(arg)) : known.programs.includes(program),
   );
+  // Without a configuration of its own Vitest reads Vite's.
+  const shared = known.name === "Vitest" && (call || declared(project.json, "vitest")) ? configOf(["vite.config"], project) : undefined;
+  if (shared !== undefined) return shared;
   if (call) return `scripts.${call.script}`;
   return known.kind === "tests" && known.programs.some((name) => declared(project.json, name)) ? "package.json" : undefined;
 }
 
+function configOf(names: readonly string[], project: PackageFile): string | undefined {
+  const files = names.flatMap((name) => EXTENSIONS.map((extension) => path.join(project.folder, name + extension)));
+  const found = files.find(isFile);
+  return found && shown(found, project.folder);
+}
+
 function namesMakeparallel(evidence: string, project: PackageFile): boolean {
+  // Among the dependencies both stand in any case.
+  if (evidence === "package.json") return false;
   const file = path.join(project.folder, evidence);
   const text = (isFile(file) ? readText(file) : undefined) ?? JSON.stringify([project.json.scripts ?? {}, project.json.jest ?? {}]);
   return /["'\s]makeparallel\b/.test(text);
@@ -130,6 +143,17 @@ function adapterAdvice(known: Known): string[] {
     `${known.name} is served by ${subpath}. Add:`,
     ...(known.use ?? [`import makeparallel from "${subpath}";`, "plugins: [makeparallel()]"]).map((line) => `    ${line}`),
   ];
+}
+
+/** The least configuration. */
+function newConfig({ name, files, subpath, use = [] }: Known): Host["create"] {
+  const [file] = files;
+  if (file === undefined || subpath === undefined) return undefined;
+  if (name === "Jest") return { file: "jest.config.json", text: '{ "preset": "makeparallel" }' };
+  // What is written without types or `require` can be read by every host, whatever the package's own format.
+  const [load, plugins = "plugins: [makeparallel()]"] =
+    use.length > 0 ? use : [`import makeparallel from "makeparallel${subpath.slice(1)}";`];
+  return { file: `${file}.mjs`, text: `${load} export default { ${plugins} };` };
 }
 
 function otherAdvice({ name, kind }: Known): string[] {

@@ -44,6 +44,8 @@ export interface Project {
   compiler: CompilerBuilds;
   esbuild: EsbuildBuilds;
   hosts: Host[];
+  /** Something that compiles by itself is set up: a test runner, a bundler, `node --import makeparallel/register`. */
+  runsUnbuilt: boolean;
 }
 
 export interface Surroundings {
@@ -106,6 +108,7 @@ export async function inspectProject({ cwd, node, self }: Surroundings): Promise
     compiler: findBuilds(folder, outputs, others.filter(isFile)),
     esbuild,
     hosts,
+    runsUnbuilt: hosts.some(({ isSetUp }) => isSetUp) || calls.some(({ text }) => text.includes("makeparallel/register")),
   };
 }
 
