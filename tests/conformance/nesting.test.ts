@@ -52,6 +52,13 @@ const tasks = {
   fibonacciAsync: async (n: number): Promise<number> => (n < 2 ? n : (await T.fibonacciAsync(n - 1)) + (await T.fibonacciAsync(n - 2))),
   awaitAsync: async (ms: number) => (await T.later(ms, "inner")) + "!",
   blockOnAsync: (ms: number) => T.later(ms, "inner").get() + "!",
+  nameLater: async (ms: number) => {
+    const before = mp.taskInfo().name;
+    await sleep(ms);
+    return [before, mp.taskInfo().name];
+  },
+  /** Blocks on a task whose second half runs in a turn of the event loop inside of this wait, when both are on one worker. */
+  names: (ms: number) => [...(T.nameLater(ms).get() as string[]), mp.taskInfo().name],
   failing: () => {
     try {
       T.fail("inner").get();
@@ -214,6 +221,14 @@ function both() {
           "inner!",
           "inner!",
         ]);
+      },
+    },
+    "what goes on while another task is blocked belongs to its own task": {
+      on: threaded,
+      run: async ({ T, assert }: Tools) => {
+        const expected = ["nameLater", "nameLater", "names"];
+        assert.deepStrictEqual(await T.names(5), expected);
+        assert.deepStrictEqual(await Promise.all([T.names(2), T.names(1), T.names(3)]), [expected, expected, expected]);
       },
     },
     "a nested error reaches the task that waits": {

@@ -11,6 +11,7 @@ import { provideBackend } from "../configure";
 import { WorkerCrashedError } from "../errors";
 import { environmentLoader } from "../environment";
 import { encodedError, startInitialized } from "../initializer";
+import { enterTask, type JobContext } from "../inside";
 import { type ChunkLoader, readManifest } from "../loader";
 import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
@@ -188,10 +189,14 @@ class NativeWorker implements WorkerHost {
     else this.scheduled = setImmediate(() => this.work());
   }
 
+  /** The tasks whose waits the event loop turns in, the innermost last. */
+  private readonly blocked: (JobContext | undefined)[] = [];
+
   /** Before and after a turn of the event loop inside of a wait. */
   private onTurn(turned: boolean): void {
     if (turned) {
       afterTurn();
+      enterTask(this.blocked.pop());
       if (!this.postponed || turnsInside()) return;
       this.postponed = false;
       this.schedule();
@@ -202,6 +207,8 @@ class NativeWorker implements WorkerHost {
       this.scheduled = undefined;
       this.postponed = true;
     }
+    // What goes on in the turn is not part of the task that is blocked.
+    this.blocked.push(enterTask(undefined));
     beforeTurn();
   }
 
