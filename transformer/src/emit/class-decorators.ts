@@ -50,11 +50,7 @@ export function withClassDecorators(ts: () => TypeScript, module: SliceModule, s
   });
   const code = outputText.replace(/\n\/\/# sourceMappingURL=\S*\s*$/, "\n");
   const encoded = Buffer.from(map.toString()).toString("base64");
-  return {
-    ...module,
-    contents: `${imports.join(" ")}${code}\n//# sourceMappingURL=data:application/json;base64,${encoded}\n`,
-    loader: isJsx ? "jsx" : "js",
-  };
+  return { ...module, contents: `${imports.join(" ")}${code}\n//# sourceMappingURL=data:application/json;base64,${encoded}\n` };
 }
 
 function fieldsAreDefined({ host: { tsconfigRaw } }: BundleOptions): boolean | undefined {
