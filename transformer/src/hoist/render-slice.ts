@@ -212,6 +212,9 @@ class SliceWriter {
     }
     text.keep(node.getStart(), node.end);
     if (!/[;}]$/.test(this.module.text.slice(node.getStart(), node.end))) text.generated(";");
+    // Its `name` stays what the program's is. It can't be made by an expression that would give it: it is hoisted.
+    if (ts.isFunctionDeclaration(node) && !node.name && node.body && unit.kind === "declaration")
+      text.generated(` Object.defineProperty(${DEFAULT_NAME}, "name", { value: "default" });`);
   }
 
   private task(text: SliceText, unit: Unit): void {
