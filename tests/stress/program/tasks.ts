@@ -1,5 +1,5 @@
 /** The parallel functions. Each interprets the plan of a task that it gets as an argument, and so can do whatever a plan can say. */
-import { AsyncHandle, isCancelled, move, parallel, reportProgress, share, taskSignal, throwIfCancelled } from "makeparallel";
+import { AsyncHandle, isCancelled, move, parallel, reportProgress, share, taskInfo, taskSignal, throwIfCancelled } from "makeparallel";
 import type { Outcome, Result } from "./outcome";
 import { failureOf } from "./outcome";
 import { ENDED, PUSHED, SCRATCH, SETTLED, STARTED, WORDS, type Ending, type TaskPlan } from "./plan";
@@ -133,8 +133,16 @@ export function start(
   return called.call(machine, { task, board }, passed, ...task.inputs.map((id) => handles.get(id)!)) as AsyncHandle<Result>;
 }
 
+/** What goes on in between must not take the place of the task that looks at itself. */
+function checkSelf({ form, async, id }: TaskPlan): void {
+  const expected = form === "tag" ? "tagged" : form === "method" ? (async ? "runAsync" : "run") : async ? "wrappedAsync" : "wrapped";
+  const name = taskInfo()?.name;
+  if (name?.split(".").at(-1) !== expected) throw new Error(`The task ${id}, ${expected}, takes itself for ${name}.`);
+}
+
 function interpret(job: Job, value: unknown, inputs: unknown[]): Result {
   const { task, board } = job;
+  checkSelf(task);
   const run = mark(board, task.id, STARTED);
   const handles = new Map<number, AsyncHandle<Result>>();
   for (const child of task.children) {
@@ -149,6 +157,7 @@ function interpret(job: Job, value: unknown, inputs: unknown[]): Result {
       cancel !== undefined && cancel.at !== "once" && cancel.at !== "settled" ? handle.cancel(`cancel ${child.id}`) : undefined;
     return lookNow(child, handle, board, cancelled);
   });
+  checkSelf(task);
   if (task.id % 3 === 0) reportProgress(0.5);
   end(task.ending, run, task);
   return finished(job, value, inputs, children);
@@ -166,8 +175,10 @@ async function interpretAsync(job: Job, value: unknown, inputs: unknown[]): Prom
     looks.push(lookLater(child, handle, board));
   }
   const children = await Promise.all(looks);
+  checkSelf(task);
   if (task.id % 3 === 0) reportProgress(0.5);
   await endAsync(task, run, board);
+  checkSelf(task);
   return finished(job, value, inputs, children);
 }
 
