@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { runNode } from "../support/children";
+import { typescriptIs } from "../support/typescript";
 import { COMPILER_OPTIONS, esbuildBuild, listFiles, makeWorkspace, tspc, TSPC, type Workspace } from "./support/workspace";
 
 const main = `import { parallel } from "makeparallel";
@@ -52,6 +53,32 @@ export function count(): unknown {
   return parallel((n: number) => { total += n; return total; });
 }
 `;
+
+test("without esModuleInterop, what is imported whole is there when the module's own code runs, and places stay right", async () => {
+  const line = `import * as path from "node:path"; import { parallel } from "makeparallel"; const at = path.posix.join("a", "b"); const task = parallel((text: string) => { if (text === "") throw new Error(at); return at + text; });`;
+  const template = 'const text = `\nimport * as path from "node:path";`;';
+  const workspace = project("no-interop", {
+    compilerOptions: {
+      module: "CommonJS",
+      moduleResolution: "node10",
+      esModuleInterop: false,
+      ...(typescriptIs(6) && { ignoreDeprecations: "6.0" }),
+    },
+    files: {
+      "src/main.ts": `${line}
+${template}
+const same = parallel(() => [text, path.sep]);
+void task("!").then(async (value) => {
+  const error = (await task("").catch((caught: unknown) => caught)) as Error;
+  console.log(JSON.stringify([value, (await same())[0] === text, /main\\.ts:(\\d+:\\d+)/.exec(error.stack!)?.[1]]));
+});
+`,
+    },
+  });
+  const built = await tspc(workspace);
+  expect(built.stdout + built.stderr).toBe("");
+  expect(JSON.parse(await run(workspace))).toEqual(["a/b!", true, `1:${line.indexOf("new Error") + 1}`]);
+});
 
 test("the compiler in another tool's process: all errors arrive with the first emit, whatever the tool's own -w means", async () => {
   const workspace = project("in-process", { files: { "src/a.ts": broken } });

@@ -16,6 +16,7 @@ const EXPECTED = {
   areas: [0, 9],
   grown: [true, 9, false],
   spread: { b: 2, sum: 8 },
+  packages: ["a/b", "bus"],
   levels: [10, 40],
   scaled: [8, 12],
   counted: 21,

@@ -136,6 +136,8 @@ export interface SliceModule {
   file: string;
   contents: string;
   loader: "ts" | "tsx" | "js" | "jsx";
+  /** Statements among its imports that take all of a module from outside, `import * as x from "y";`, as they stand in `contents`. */
+  wholeImports?: readonly string[];
   /** Some class in it has decorators of its own. */
   decoratesClasses?: true;
 }

@@ -15,6 +15,7 @@ import type { SlicePlan, TypeScript } from "../core";
 import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
 import { withClassDecorators } from "./class-decorators";
 import { withComputedImports } from "./computed-imports";
+import { withoutInterop } from "./whole-imports";
 import { Externals } from "./externals";
 import { digestOf, keepBundle, keptBundle, type KeptMaps } from "./kept-bundles";
 import type { BundleOptions } from "./options";
@@ -56,7 +57,10 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   const plan: SlicePlan = { ...original, modules: new Map() };
   for (const [id, module] of original.modules) {
     const source = portableRelative(options.root, module.file);
-    plan.modules.set(id, withClassDecorators(ts, await withComputedImports(ts, module, source), source, options));
+    let written = await withComputedImports(ts, module, source);
+    written = await withClassDecorators(ts, written, source, options);
+    if (formatOf(options, module.file).interop === false) written = await withoutInterop(written, source);
+    plan.modules.set(id, written);
   }
   const externals = new Externals(options.folder);
   const slices = slicePlugin(plan, options, externals);

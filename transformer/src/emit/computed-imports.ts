@@ -6,6 +6,7 @@
  */
 import type * as ts from "typescript";
 import type { SliceModule, TypeScript } from "../core";
+import { composed, takeMap, withMap } from "./inline-maps";
 
 const MAY_COMPUTE = /\b(?:import|require(?:\s*\.\s*resolve)?)\s*\(\s*(?!["'][^"'\n]*["']\s*[,)])/;
 
@@ -13,31 +14,21 @@ const MAY_COMPUTE = /\b(?:import|require(?:\s*\.\s*resolve)?)\s*\(\s*(?!["'][^"'
  * @param source the module's file relative to the root, with `/`
  */
 export async function withComputedImports(ts: () => TypeScript, module: SliceModule, source: string): Promise<SliceModule> {
-  if (INLINE_MAP.test(module.contents)) return { ...module, contents: withPortableMap(module.contents, source) };
-  if (!MAY_COMPUTE.test(module.contents)) return module;
-  const edits = findCalls(ts(), module);
-  if (edits.length === 0) return module;
+  const { text, map } = takeMap(module.contents);
+  // The slicer's map names its source by an absolute path, which would get into the hashes of chunk names.
+  if (map) {
+    map.sources = [source];
+    delete map.sourcesContent;
+  }
+  const edits = MAY_COMPUTE.test(text) ? findCalls(ts(), { ...module, contents: text }) : [];
+  if (edits.length === 0) return map ? { ...module, contents: withMap(text, map) } : module;
   const { default: MagicString } = await import("magic-string");
-  const output = new MagicString(module.contents);
+  const output = new MagicString(text);
   for (const { name, callee, end, hasOptions } of edits) {
     output.update(callee.start, callee.end, `__mp_chunk.${name}`);
     if (!hasOptions) output.appendLeft(end, `, ${JSON.stringify(source)}`);
   }
-  const map = output.generateMap({ source, hires: "boundary" });
-  return { ...module, contents: `${output.toString()}\n//# sourceMappingURL=${map.toUrl()}\n` };
-}
-
-/** A map that a module brings along at its end. */
-export const INLINE_MAP = /\n\/\/# sourceMappingURL=data:application\/json(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)\s*$/;
-
-/** The slicer's map names its source by an absolute path, which would get into the hashes of chunk names. */
-function withPortableMap(contents: string, source: string): string {
-  return contents.replace(INLINE_MAP, (_, data: string) => {
-    const map = JSON.parse(Buffer.from(data, "base64").toString("utf8")) as { sources: string[]; sourcesContent?: unknown };
-    map.sources = [source];
-    delete map.sourcesContent;
-    return `\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString("base64")}\n`;
-  });
+  return { ...module, contents: withMap(output.toString(), composed({ ...output.generateMap({ source, hires: "boundary" }) }, map)) };
 }
 
 interface ComputedCall {

@@ -63,8 +63,7 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
       build.onLoad({ filter: /.*/, namespace: ENTRY }, (args) => ({ contents: entries.get(args.path) as string, loader: "js" }));
       build.onLoad({ filter: /.*/, namespace: SLICE }, (args) => {
         const module = virtual.get(args.path) as SliceModule;
-        const contents = formatOf(options, module.file).interop === false ? withoutInterop(module.contents) : module.contents;
-        return { contents, loader: module.loader, resolveDir: path.dirname(module.file) };
+        return { contents: module.contents, loader: module.loader, resolveDir: path.dirname(module.file) };
       });
       if (options.load) {
         const load = options.load;
@@ -99,18 +98,6 @@ function virtualPath(module: SliceModule, format: SourceFormat): string {
 
 export function formatOf(options: Pick<BundleOptions, "sources" | "defaultFormat">, file: string): SourceFormat {
   return options.sources.get(file) ?? options.defaultFormat;
-}
-
-/**
- * Without `esModuleInterop`, `import * as f from "f"` is `require("f")` itself, which may be a function; esbuild would always make a namespace object of
- * it, so it is told so.
- */
-function withoutInterop(contents: string): string {
-  return contents.replace(
-    /(^|[;\n])([ \t]*)import\s*\*\s*as\s+([\w$]+)\s+from\s*(["'])(?!makeparallel)([^"'\n]+)\4/g,
-    (_, before: string, space: string, name: string, quote: string, specifier: string) =>
-      `${before}${space}import ${name} = require(${quote}${specifier}${quote})`,
-  );
 }
 
 function entrySources(plan: SlicePlan): Map<string, string> {

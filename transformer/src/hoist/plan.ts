@@ -37,6 +37,8 @@ export interface SliceImport {
   readonly text: string;
   /** `import x = require()`: runs where it stands, so it has to come first. */
   readonly inPlace: boolean;
+  /** `import * as x from "y"`, of a module from outside. */
+  readonly isWhole?: boolean;
 }
 
 export const SLICE_PREFIX = "makeparallel-slice:";
@@ -243,7 +245,7 @@ function unitOf(target: Exclude<Target, { kind: "namespace" }>): Unit | undefine
 export const SELF_NAME = "__mp_self";
 
 /** The import statement of one name from outside the project, as the module has it. */
-function outsideImport(unit: Unit): { text: string; inPlace: boolean } {
+function outsideImport(unit: Unit): { text: string; inPlace: boolean; isWhole?: boolean } {
   const { module } = unit;
   const binding = unit.bindings[0];
   if (!binding) return { text: "", inPlace: false };
@@ -259,5 +261,5 @@ function outsideImport(unit: Unit): { text: string; inPlace: boolean } {
   let clause = `{ ${renamed(record.name, name)} }`;
   if (record.name === "*") clause = `* as ${name}`;
   else if (record.name === "default" && ts.isImportClause(record.node)) clause = name;
-  return { text: `import ${clause} from ${from}${attributes};`, inPlace: false };
+  return { text: `import ${clause} from ${from}${attributes};`, inPlace: false, isWhole: record.name === "*" && attributes === "" };
 }

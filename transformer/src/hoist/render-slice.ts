@@ -105,11 +105,13 @@ class SliceWriter {
     if (/@__mp_metadata\(/.test(draft)) tail.push(METADATA_HELPER);
     if (/\b__mp_type\(/.test(draft)) tail.push(TYPE_HELPER_TEXT);
     if (usesStubs || /\b__mp\./.test(draft)) tail.unshift(INTERNAL_IMPORT);
+    const wholeImports = imports.filter((line) => line.isWhole).map((line) => line.text);
     return {
       id: group.id,
       file: module.file,
       contents: text.build(tail.join("\n"), module.file),
       loader: module.loader,
+      ...(wholeImports.length > 0 && { wholeImports }),
       ...(pieces.some(({ node }) => decoratesClasses(module, node)) && { decoratesClasses: true }),
     };
   }
