@@ -101,6 +101,8 @@ describe("setup", () => {
   test("a copy in pnpm's store counts when a package leads to it, not when it is a leftover", async () => {
     const stored = project();
     const store = "node_modules/.pnpm";
+    // pnpm keeps files beside the packages.
+    stored.write(`${store}/lock.yaml`, "lockfileVersion: '9.0'\n");
     stored.write(`${store}/makeparallel@0.0.9/node_modules/makeparallel/package.json`, '{ "name": "makeparallel", "version": "0.0.9" }');
     expect(await codes(stored)).toEqual([]);
     fs.mkdirSync(stored.file(`${store}/reports@1.0.0/node_modules`), { recursive: true });

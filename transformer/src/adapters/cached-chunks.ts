@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as esbuild from "esbuild";
+import { entryAt } from "./file-entry";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import type { Edit, SlicePlan } from "../core";
 import type { Bundle } from "../emit/bundle";
@@ -70,7 +71,7 @@ export function writeCached({ folder }: CachedPlan, bundle: Bundle): void {
 function removeOld(cache: string): void {
   const oldest = Date.now() - KEPT;
   for (const name of fs.readdirSync(cache)) {
-    const manifest = fs.statSync(path.join(cache, name, CHUNK_FOLDER, `${name}.json`), { throwIfNoEntry: false });
+    const manifest = entryAt(path.join(cache, name, CHUNK_FOLDER, `${name}.json`));
     if (manifest && manifest.mtimeMs < oldest) fs.rmSync(path.join(cache, name), { recursive: true, force: true });
   }
 }

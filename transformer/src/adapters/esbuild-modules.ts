@@ -8,6 +8,7 @@ import * as fs from "node:fs";
 import { isBuiltin } from "node:module";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
+import { entryAt } from "./file-entry";
 import { mayContainMark } from "../analyze/marks";
 import { remembered } from "../analyze/remembered";
 import type { Resolution } from "../core";
@@ -101,7 +102,7 @@ export class EsbuildModules {
   read(file: string): string | undefined {
     const known = this.#texts.get(file);
     if (known?.checked === this.#generation) return known.text;
-    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    const stat = entryAt(file);
     const modified = stat?.mtimeMs ?? -1;
     const size = stat?.size ?? -1;
     if (known && known.modified === modified && known.size === size) {
@@ -324,7 +325,7 @@ class Folders {
 
 /** ms; -1 where there is no such file or folder. */
 function modifiedAt(file: string): number {
-  return fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? -1;
+  return entryAt(file)?.mtimeMs ?? -1;
 }
 
 function resolutionOf(file: string): Resolution {

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
+import { entryAt } from "./file-entry";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
 import { manifestKey } from "../emit/manifest-key";
 import type { HostBuildOptions } from "../emit/options";
@@ -117,7 +118,7 @@ export class EsbuildSettings {
 }
 
 function resolveEntry(file: string): string {
-  if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
+  if (entryAt(file)?.isFile()) return file;
   const candidates = [".tsx", ".ts", ".mts", ".cts", ".jsx", ".js", ".mjs", ".cjs"].map((extension) => file + extension);
   return candidates.find((candidate) => fs.existsSync(candidate)) ?? file;
 }

@@ -1,6 +1,7 @@
 /** Which files a project has, and what Node makes of them, for hosts that don't say. */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { entryAt } from "./file-entry";
 
 const SOURCE = /\.[cm]?[jt]sx?$/;
 const DECLARATION = /\.d\.[cm]?ts$/;
@@ -88,7 +89,7 @@ export function probeSource(file: string): string | undefined {
     ...EXTENSIONS.map((extension) => file + extension),
     ...EXTENSIONS.map((extension) => path.join(file, `index${extension}`)),
   ];
-  return candidates.find((candidate) => fs.statSync(candidate, { throwIfNoEntry: false })?.isFile());
+  return candidates.find((candidate) => entryAt(candidate)?.isFile());
 }
 
 /** Every string in a text that may be an import's; too many does no harm. */

@@ -6,6 +6,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { entryAt } from "./file-entry";
 
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
 const SOURCE = /\.[cm]?[jt]sx?$/;
@@ -36,7 +37,7 @@ export class SourceProbe {
   #hasFile(file: string): boolean {
     const entry = this.list(path.dirname(file)).get(path.basename(file));
     if (!entry) return false;
-    return entry.isSymbolicLink() ? fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true : entry.isFile();
+    return entry.isSymbolicLink() ? entryAt(file)?.isFile() === true : entry.isFile();
   }
 
   /** What is in a folder, by name. Nothing where there is no such folder. */

@@ -9,6 +9,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { entryAt } from "./file-entry";
 import { mayContainMarkBytes } from "../analyze/marks";
 
 /** Paths begin with that of the folder, as it was given. */
@@ -122,5 +123,5 @@ function entriesOf(folder: string): fs.Dirent[] {
 }
 
 function timeOf(folder: string): number {
-  return fs.statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return entryAt(folder)?.mtimeMs ?? 0;
 }

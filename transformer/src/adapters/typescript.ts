@@ -6,9 +6,9 @@
  * `tsc` fails for whatever a plugin adds.
  */
 import { createHash } from "node:crypto";
-import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as ts from "typescript";
+import { entryAt } from "./file-entry";
 import type { FileResult, Host, SlicePlan, TypeScript } from "../core";
 import type { Bundle } from "../emit/bundle";
 import { manifestKey } from "../emit/manifest-key";
@@ -302,7 +302,7 @@ class ProgramBuild {
 function hashOf(plan: SlicePlan, options: BundleOptions, texts: ReadonlyMap<string, string>): string {
   const hash = createHash("sha256");
   const data = [...options.resolutions.values()].filter((resolution) => resolution.kind === "data");
-  const contents = data.map(({ file }) => [file, fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs]);
+  const contents = data.map(({ file }) => [file, entryAt(file)?.mtimeMs]);
   hash.update(JSON.stringify([[...plan.modules.values()], plan.entries, [...plan.classes], [...options.sources], options.host, contents]));
   // The maps hold whole files. Where nothing else has changed, the bundler makes only these anew.
   for (const { file } of plan.modules.values()) hash.update(texts.get(file) ?? "").update("\0");

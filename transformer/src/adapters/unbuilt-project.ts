@@ -6,6 +6,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { entryAt } from "./file-entry";
 import type { DecoratorMetadataSettings, Diagnostic, Edit, Resolution, SlicePlan, TypeScript } from "../core";
 import { renderDiagnostics } from "../diagnostics/render";
 import type { BundleOptions, HostBuildOptions, SourceFormat } from "../emit/options";
@@ -83,7 +84,7 @@ export class UnbuiltProject {
   refresh(): void {
     let changed = false;
     for (const [file, known] of this.#texts) {
-      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      const stat = entryAt(file);
       if ((stat?.mtimeMs ?? -1) === known.modified && (stat?.size ?? -1) === known.size) continue;
       this.#texts.delete(file);
       if (this.#read(file) !== known.text) {
@@ -125,7 +126,7 @@ export class UnbuiltProject {
   #read(file: string): string | undefined {
     let known = this.#texts.get(file);
     if (!known) {
-      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      const stat = entryAt(file);
       const text = stat?.isFile() ? fs.readFileSync(file, "utf8").replace(/^\uFEFF/, "") : undefined;
       known = { text, modified: stat?.mtimeMs ?? -1, size: stat?.size ?? -1 };
       this.#texts.set(file, known);
@@ -134,7 +135,7 @@ export class UnbuiltProject {
   }
 
   #give(file: string, text: string): void {
-    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    const stat = entryAt(file);
     this.#texts.set(file, { text, modified: stat?.mtimeMs ?? -1, size: stat?.size ?? -1 });
     this.#project.invalidate(file);
     this.#isPrepared = false;

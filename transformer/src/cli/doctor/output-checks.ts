@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { entryAt } from "../../adapters/file-entry";
 import { findManifest, readManifest } from "../../../../runtime-ts/src/loader/manifest";
 import { CHUNK_FOLDER, type Manifest } from "../../../../runtime-ts/src/manifest";
 import { filesBelow, isFile, isFolder, readText, shown } from "../project/files";
@@ -151,9 +152,7 @@ function checkAge(manifest: Manifest, file: string, folder: string): Finding[] {
   const gone = sources.filter((source) => !isFile(path.join(folder, source)));
   // Sources that lie elsewhere (an output that was copied here alone) say nothing.
   if (gone.length === sources.length) return [];
-  const newer = sources.filter(
-    (source) => (fs.statSync(path.join(folder, source), { throwIfNoEntry: false })?.mtimeMs ?? 0) > built + GRAIN,
-  );
+  const newer = sources.filter((source) => (entryAt(path.join(folder, source))?.mtimeMs ?? 0) > built + GRAIN);
   const findings: Finding[] = [];
   if (newer.length > 0)
     findings.push({
@@ -195,7 +194,7 @@ function chunksOf(manifest: string): string[] {
 }
 
 function newest(files: readonly string[]): number {
-  return Math.max(...files.map((file) => fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0));
+  return Math.max(...files.map((file) => entryAt(file)?.mtimeMs ?? 0));
 }
 
 function list(names: readonly string[]): string {

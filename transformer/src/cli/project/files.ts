@@ -1,6 +1,7 @@
 /** Reading a project's files, and showing their paths. */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { entryAt } from "../../adapters/file-entry";
 
 /** Text of a file, without a byte order mark; undefined when it can't be read. */
 export function readText(file: string): string | undefined {
@@ -17,15 +18,6 @@ export function isFile(file: string): boolean {
 
 export function isFolder(folder: string): boolean {
   return entryAt(folder)?.isDirectory() === true;
-}
-
-/** Undefined also where a file stands in the place of a folder of the path, or where it may not be looked at: `throwIfNoEntry` is about the last part only. */
-function entryAt(file: string): fs.Stats | undefined {
-  try {
-    return fs.statSync(file);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The folder and those above it, from the inside out. */

@@ -78,7 +78,11 @@ export function copiesOf(folder: string, name: string): Installed[] {
 }
 
 function isLink(place: string): boolean {
-  return fs.lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  try {
+    return fs.lstatSync(place).isSymbolicLink();
+  } catch {
+    return false;
+  }
 }
 
 function packageFolders(modules: string): string[] {
