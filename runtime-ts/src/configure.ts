@@ -12,6 +12,7 @@ import type { Initializer } from "./initializer";
 import { insidePendingTask } from "./inside";
 import { requireWorkers } from "./permissions";
 import { checkKeys, checkMs } from "./options";
+import { ensureStack, ROOM_FOR_POOL } from "./stack-room";
 import { OWN_FOLDER } from "./own-folder";
 import { workerFile } from "./worker/entry-file";
 import type { Backend, BackendKind, BackendOptions, BackendStats } from "./pool/backend";
@@ -177,6 +178,8 @@ function startBackend(): Backend {
     // Before anything is said of the backends: it throws where the package's files are not around this one.
     workerFile("typescript-worker");
   }
+  // What is loaded now for the first time would be broken for good if it were left in the middle.
+  ensureStack(ROOM_FOR_POOL);
   backend = createBackend(kind, options);
   return backend;
 }

@@ -8,7 +8,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type { InspectOptionsStylized } from "node:util";
 import { appearsAs, INSPECT, type Inspect, show } from "./appearance";
-import { decodeValue, HANDLE_BRAND } from "./codec";
+import { decodeValue, HANDLE_BRAND, lackedStack } from "./codec";
 import { ParallelError, TimeoutError } from "./errors";
 import { type Launch, More } from "./handle-extra";
 import { processNow } from "./clock";
@@ -381,7 +381,7 @@ export class AsyncHandle<R> implements Promise<R> {
     if (settlement === Settlement.Fulfilled) {
       // Others decode their own copies of a quiet handle's result.
       if ((this._flags & QUIET) === 0 && (payload!.end - payload!.start <= EAGER_BYTES || this._resolve !== undefined)) {
-        if (!this._decode(payload!)) settlement = Settlement.Rejected;
+        if (!this._decode(payload!, false)) settlement = Settlement.Rejected;
       } else {
         this._value = keep(payload!);
         this._flags |= RAW;
@@ -694,25 +694,52 @@ export class AsyncHandle<R> implements Promise<R> {
 
   /** The value of a settled handle, or its error thrown. */
   private _take(): R {
-    if ((this._flags & RAW) !== 0) this._decodeRaw();
+    if ((this._flags & RAW) !== 0) this._decodeRaw(false);
+    if ((this._flags & RAW) !== 0)
+      throw new RangeError(`Maximum call stack size exceeded: there is too little left for the result of ${this.name}.`);
     if (this._settlement === Settlement.Fulfilled) return this._value as R;
     lookedAt(this);
     throw this._value;
   }
 
-  private _decode(payload: Encoded): boolean {
+  /** @param last false: where the stack is too short for it, the value stays encoded, since a look from further down will have enough */
+  private _decode(payload: Encoded, last: boolean): boolean {
     try {
       this._value = decodeValue(payload);
       return true;
     } catch (error) {
+      if (!last && lackedStack(error)) {
+        this._value = payload === this._value ? payload : keep(payload);
+        this._flags |= RAW;
+        return true;
+      }
       this._value = error;
       return false;
     }
   }
 
-  private _decodeRaw(): void {
+  private _decodeRaw(last = true): void {
     this._flags &= ~RAW;
-    if (!this._decode(this._value as Encoded)) this._settlement = Settlement.Rejected;
+    if (!this._decode(this._value as Encoded, last)) this._settlement = Settlement.Rejected;
+  }
+
+  private _settledLater(): R {
+    if ((this._flags & RAW) !== 0) this._decodeRaw();
+    return this._take();
+  }
+
+  /** Settles the promise. In a microtask, which has all of the stack, where there is too little left for the result. */
+  private _tellPromise(last: boolean): void {
+    const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
+    if ((this._flags & RAW) !== 0) this._decodeRaw(last);
+    if ((this._flags & RAW) !== 0) {
+      queueMicrotask(() => this._tellPromise(true));
+      return;
+    }
+    if (this._settlement === Settlement.Fulfilled) this._resolve!(this._value);
+    else this._reject!(this._value);
+    if (from !== 0) this._tracePull(from);
+    this._resolve = this._reject = undefined;
   }
 
   /** The promise behind `then`; whoever asks for it looks at the outcome. */
@@ -727,7 +754,9 @@ export class AsyncHandle<R> implements Promise<R> {
         this._observe();
       } else {
         const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
-        if ((this._flags & RAW) !== 0) this._decodeRaw();
+        if ((this._flags & RAW) !== 0) this._decodeRaw(false);
+        // A microtask has all of the stack.
+        if ((this._flags & RAW) !== 0) return Promise.resolve().then(() => this._settledLater());
         if (from !== 0) this._tracePull(from);
         // Before there is a promise: that is rejected for the one who asks, and if that one does not handle it, it is unhandled.
         if (this._settlement > Settlement.Fulfilled) lookedAt(this);
@@ -775,12 +804,7 @@ export class AsyncHandle<R> implements Promise<R> {
     if ((this._flags & DIRECT) !== 0) {
       continueSoon(this);
     } else if (this._resolve !== undefined) {
-      const from = (this._flags & TRACED) !== 0 ? processNow() : 0;
-      if ((this._flags & RAW) !== 0) this._decodeRaw();
-      if (this._settlement === Settlement.Fulfilled) this._resolve!(this._value);
-      else this._reject!(this._value);
-      if (from !== 0) this._tracePull(from);
-      this._resolve = this._reject = undefined;
+      this._tellPromise(false);
     } else if (settlement !== Settlement.Fulfilled && settlement !== Settlement.Cancelled && (this._flags & QUIET) === 0) {
       afterRejection(this as AsyncHandle<unknown>, (this._flags & POLLED) !== 0);
     }

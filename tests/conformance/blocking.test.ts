@@ -206,4 +206,32 @@ conformance("blocking", tasks, {
       performance.now = now;
     }
   },
+  "recursion that catches its overflow, and looks at a task on each level": {
+    on: ["inline"],
+    run: async ({ T, assert }) => {
+      const looks: ((handle: any) => unknown)[] = [(handle) => handle.get(), (handle) => handle.wait(), (handle) => handle.isReady()];
+      for (const look of looks) {
+        const handles: any[] = [];
+        let left = 4;
+        const go = (a: number, b: number, c: number): void => {
+          try {
+            go(b, c, a);
+          } catch {
+            // Its end.
+          }
+          if (left === 0) return;
+          try {
+            handles.push(T.add(left, 1));
+            look(handles.at(-1));
+            left--;
+          } catch (error) {
+            assert.ok(error instanceof RangeError);
+          }
+        };
+        go(1, 2, 3);
+        assert.ok(handles.length >= 4);
+        for (const value of await Promise.all(handles)) assert.ok(value > 0);
+      }
+    },
+  },
 });

@@ -524,6 +524,11 @@ export function release(decoder: Decoder): void {
   idle = decoder;
 }
 
+/** Whether what a decoding threw says that there was too little stack for it: further down there may be enough. */
+export function lackedStack(error: unknown): boolean {
+  return isStackOverflow(error) || (error instanceof Error && isStackOverflow(error.cause));
+}
+
 /** Bytes that nest endlessly exhaust the stack. */
 export function explain(error: unknown, decoder: Decoder): unknown {
   if (isStackOverflow(error)) {

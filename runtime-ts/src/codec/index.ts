@@ -16,6 +16,7 @@ export {
   whenLoaded,
 } from "./classes";
 export { decodeCall, decodeCallFor, decodeItems, decodeValue } from "./decode";
+export { lackedStack } from "./decoder";
 export { NO_RECEIVER, encodeCall, encodeItemsCall, encodeValue, type CallEncoding } from "./encode";
 export { encodeError } from "./encode-thrown";
 export { move, share, sharedArray } from "./markers";

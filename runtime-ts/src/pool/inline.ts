@@ -33,8 +33,24 @@ import {
 import { PriorityQueue } from "./heap";
 import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
 import { startFailure } from "./start-failure";
+import { mindStack, stackIsLow, stackRoom } from "../stack-room";
 
 const WRITER_HOME = 4096;
+
+/** Frames that `push` and what it calls need, with a margin. */
+const PUSH_FRAMES = 40;
+/** What surrounds a task, and telling its sink, may take so much stack: what is begun must come to its end. The task's own code may use it up: that is its RangeError. */
+const RUN_FRAMES = 150;
+const ROOM_TO_RUN = stackRoom(8192);
+
+function canRun(): boolean {
+  try {
+    mindStack(RUN_FRAMES, ROOM_TO_RUN);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** A task that has begun. */
 interface Job {
@@ -124,6 +140,7 @@ class InlineBackend extends Ledger implements Backend {
   }
 
   push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
+    mindStack(PUSH_FRAMES, ROOM_TO_RUN);
     // No job runs meanwhile, so it is the initializer itself that calls.
     if (this.initializing && insideTask()) {
       writer.reset();
@@ -150,8 +167,8 @@ class InlineBackend extends Ledger implements Backend {
   private turn(): void {
     if (this.turning) return;
     if (this.observedCount > 0 || this.drained !== undefined) {
-      this.turning = true;
       setImmediate(this.takeTurn);
+      this.turning = true;
     } else {
       this.idleTimer ??= setTimeout(this.takeTurn, 0).unref();
     }
@@ -160,6 +177,7 @@ class InlineBackend extends Ledger implements Backend {
   private idleTimer: NodeJS.Timeout | undefined;
 
   private readonly takeTurn = (): void => {
+    stackIsLow();
     this.turning = false;
     clearTimeout(this.idleTimer);
     this.idleTimer = undefined;
@@ -294,6 +312,8 @@ class InlineBackend extends Ledger implements Backend {
 
   /** Runs one task as well: a loop that polls until a handle is ready must come to an end. */
   poll(): void {
+    // Nothing begins where there is no room for it: it is looked for again.
+    if (!canRun()) return;
     if (this.refused.length > 0) this.settleRefused();
     this.runAlarms();
     this.runNext();
@@ -304,6 +324,7 @@ class InlineBackend extends Ledger implements Backend {
    * @throws ParallelError when nothing that this thread could do meanwhile would settle it: an async task that has begun
    */
   block(ticket: Ticket, ms: number): boolean {
+    mindStack(RUN_FRAMES, ROOM_TO_RUN);
     if (this.refused.length > 0) this.settleRefused();
     const task = this.find(ticket);
     if (task === undefined) return true;
@@ -355,6 +376,7 @@ class InlineBackend extends Ledger implements Backend {
   }
 
   cancel(ticket: Ticket, _grace: number): boolean {
+    mindStack(RUN_FRAMES, ROOM_TO_RUN);
     const task = this.find(ticket);
     if (task === undefined || task.settlement !== 0) return false;
     this.giveUp(task, Settlement.Cancelled);

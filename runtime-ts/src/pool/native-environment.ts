@@ -11,6 +11,7 @@ import type { Backend, BackendStats, Encoded, PushOptions, Run, ShutdownOptions,
 import { Phase, Settlement } from "./backend";
 import type { NativeBinding } from "./native-binding";
 import { queueMicrotask, performance } from "../own-clock";
+import { ensureStack, hasStack, ROOM_TO_WAIT, stackRoom } from "../stack-room";
 import { terminateAgain } from "../thread-exit";
 
 /** A ticket is a slot, and in the bits above it how often the slot has been used. `&` takes a number modulo 2^32, so this works for all of them. */
@@ -50,31 +51,8 @@ const NO_OPTIONS: PushOptions = {};
 /** What a call answers that would take records, on a stack that may be near its end; and what is added to its depth once that has been looked at. As in runtime-native/src/binding/port.rs. */
 const NO_ROOM = -1;
 const WITH_ROOM = 1 << 20;
-/** Words of stack that telling a sink may take, and more. */
-const ROOM_TO_TELL: undefined[] = new Array<undefined>(8192).fill(undefined);
-/** The same for running a task; and for waiting, since the event loop may turn meanwhile, and what is delivered in there needs room itself. */
-const ROOM_TO_WAIT: undefined[] = new Array<undefined>(12_288).fill(undefined);
-
-/**
- * A record that has been taken must be told to its sink. Where the stack could end in between, a call fails before it takes anything: this throws where
- * the stack has no room for as many arguments as `room` has words. Recursion would not tell: how large its frames are depends on what V8
- * has made of it.
- * @throws RangeError
- */
-function ensureStack(room: undefined[]): void {
-  noop(...room);
-}
-
-function hasStack(room: undefined[]): boolean {
-  try {
-    ensureStack(room);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function noop(..._values: unknown[]): void {}
+/** Telling a sink may take so much stack, and more. */
+const ROOM_TO_TELL = stackRoom(8192);
 
 /** Memory of one depth of nested deliveries. */
 class Reports {

@@ -14,6 +14,7 @@ import { engineIsV8, findBinding, loadBinding } from "./native-binding";
 import { LoopPatience } from "./loop-patience";
 import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
+import { hasStack, ROOM_TO_START } from "../stack-room";
 import { NativeEnvironment } from "./native-environment";
 import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
 import { clearTimeout, LONGEST_TIMER, setImmediate, setTimeout, performance } from "../own-clock";
@@ -170,6 +171,11 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   }
 
   private start(): number {
+    // A later turn starts it, or the wait that needs it.
+    if (!hasStack(ROOM_TO_START)) {
+      setImmediate(() => this.serve());
+      return -1;
+    }
     const id = this.port.addWorker();
     if (id < 0) return id;
     const seat = this.freeSeat();

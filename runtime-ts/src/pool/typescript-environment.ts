@@ -31,6 +31,7 @@ import { Arena } from "./typescript-arena";
 import { type Message, type ParcelMessage, parcelTransfers } from "./typescript-messages";
 import { Queues, type SharedQueue } from "./typescript-queue";
 import { setImmediate, performance } from "../own-clock";
+import { mindStack, stackIsLow, stackRoom } from "../stack-room";
 
 /** Looks at the inbox so many times before sleeping: some µs, which catches the answer to a short task. */
 const SPINS = 3_000;
@@ -55,7 +56,7 @@ export abstract class Environment extends Ledger implements Backend {
   private inboxHead = 0;
   private readonly inboxStart: number;
   private readonly inboxMask: number;
-  private readonly sleepAt: number;
+  protected readonly sleepAt: number;
   protected readonly serviceAt: number;
   /** A waitAsync on the sleep word is outstanding. */
   private armed = false;
@@ -139,7 +140,7 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   push(index: number, writer: Writer, sink: TaskSink, options: PushOptions | undefined): Ticket {
-    if (this.self !== 0) reserveStack(PUSH_FRAMES);
+    mindStack(PUSH_FRAMES, ROOM_TO_TELL);
     const task = this.add(index, sink);
     if (options === undefined && writer.attachments === null && writer.length <= this.arena.limit && this.backlogged === 0) {
       const slot = this.takeSlot();
@@ -515,6 +516,21 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   poll(): void {
+    // Nothing is taken where there is no room to tell it: it is looked for again.
+    if (this.hasSomething() && canTell()) this.look();
+  }
+
+  private hasSomething(): boolean {
+    return (
+      this.hasNews() ||
+      this.refused.length > 0 ||
+      (this.nextAlarm !== Infinity && this.nextAlarm <= this.now()) ||
+      Atomics.load(this.control, this.serviceAt) !== 0
+    );
+  }
+
+  /** Takes what has come, on a stack that has room for telling it. */
+  private look(): void {
     if (this.refused.length > 0) this.settleRefused();
     this.runAlarms();
     this.service();
@@ -522,26 +538,27 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   block(ticket: Ticket, ms: number): boolean {
+    mindStack(TELL_FRAMES, ROOM_TO_TELL);
     if (this.refused.length > 0) this.settleRefused();
     const task = this.find(ticket);
     if (task === undefined || task.settlement !== 0) return true;
     let deadline = Infinity;
     if (ms !== Infinity) {
       deadline = this.now() + ms;
-      this.poll();
+      this.look();
       if (this.isSettled(task) || ms === 0) return this.isSettled(task);
     }
     const { control, sleepAt } = this;
     for (;;) {
       if (this.help(task)) {
-        this.poll();
+        this.look();
         if (this.isSettled(task)) break;
         if (this.now() >= deadline) break;
         continue;
       }
       if (this.spin(task)) break;
       Atomics.store(control, sleepAt, Sleep.Blocked);
-      this.poll();
+      this.look();
       if (this.isSettled(task)) break;
       const now = this.now();
       if (now >= deadline) break;
@@ -568,6 +585,7 @@ export abstract class Environment extends Ledger implements Backend {
   }
 
   cancel(ticket: Ticket, grace: number): boolean {
+    mindStack(TELL_FRAMES, ROOM_TO_TELL);
     this.drain();
     const task = this.find(ticket);
     if (task === undefined || task.settlement !== 0) return false;
@@ -645,8 +663,8 @@ export abstract class Environment extends Ledger implements Backend {
   /** Has the event loop look after the pool: in its next turn, and until there is no more news for a while; then it sleeps on the sleep word. */
   protected turn(): void {
     if (this.turning) return;
-    this.turning = true;
     setImmediate(this.takeTurn);
+    this.turning = true;
   }
 
   private readonly takeTurn = (): void => {
@@ -655,6 +673,7 @@ export abstract class Environment extends Ledger implements Backend {
   };
 
   protected onTurn(): void {
+    stackIsLow();
     this.service();
     this.runAlarms();
     const now = performance.now();
@@ -724,15 +743,20 @@ export function inlineStart(base: number): number {
   return (base + SLOT_WORDS) * 4 - INLINE_BYTES;
 }
 
-/** Frames that `push` and what it calls need, with a margin. */
-const PUSH_FRAMES = 24;
+/** Frames that `push` and what it calls need, with a margin: an operation on the shared memory must not be left in the middle. */
+const PUSH_FRAMES = 40;
+/** The same for taking news and telling them. */
+const TELL_FRAMES = 64;
+/** Telling a sink may take so much stack, and more: it may be what is compiled first. */
+const ROOM_TO_TELL = stackRoom(8192);
 
-/**
- * Throws the RangeError of a stack overflow now if it would be thrown within so many small frames (some 80 bytes each): an operation on the shared
- * memory must not be left in the middle.
- */
-export function reserveStack(frames: number): number {
-  return frames === 0 ? 0 : reserveStack(frames - 1) + 1;
+function canTell(): boolean {
+  try {
+    mindStack(TELL_FRAMES, ROOM_TO_TELL);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** As many inputs as the flags can count. */

@@ -32,6 +32,7 @@ import {
   queuedWord,
   runnerOf,
   S,
+  Sleep,
   SLOT_WORDS,
   State,
   SUSPENDED,
@@ -43,6 +44,7 @@ import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts"
 import type { Message } from "./typescript-messages";
 import { entryKey, QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
 import { setTimeout, performance } from "../own-clock";
+import { hasStack, ROOM_TO_START } from "../stack-room";
 
 /** While the root is blocked, it looks this often (ms) whether workers have died without a word (out of memory). */
 const LIFE_CHECK_MS = 250;
@@ -132,10 +134,36 @@ class TypeScriptPool extends Environment {
     return Atomics.load(this.control, P.Queued) > this.live - this.memory.running().jobs;
   }
 
+  /** A worker was wanted where the stack had no room for starting one. */
+  private startDue = false;
+
+  /** Starts it, if there is something to do for it by now. */
+  private startDueOne(): void {
+    if (!this.startDue) return;
+    this.startDue = false;
+    this.spawnForWorkers();
+  }
+
+  private giveUpWait(): void {
+    Atomics.store(this.control, this.sleepAt, Sleep.Awake);
+    this.turn();
+    throw new RangeError("Maximum call stack size exceeded: there is too little left for starting a worker.");
+  }
+
+  protected override onTurn(): void {
+    this.startDueOne();
+    super.onTurn();
+  }
+
   /** @param extra for tasks that others are blocked for, see `relieve` */
   private spawn(extra = false): void {
     if (this.closed) return;
     if (this.failedStarts >= START_ATTEMPTS && (this.live === 0 || performance.now() < this.pausedUntil)) return;
+    if (!hasStack(ROOM_TO_START)) {
+      this.startDue = true;
+      this.turn();
+      return;
+    }
     const environment = this.freeEnvironment();
     if (environment < 0) return;
     const { options, memory } = this;
@@ -642,6 +670,9 @@ class TypeScriptPool extends Environment {
   }
 
   protected beforeSleep(): boolean {
+    this.startDueOne();
+    // Nobody would ever run what is waited for.
+    if (this.startDue && this.live === 0) this.giveUpWait();
     if (!this.startsFail()) return true;
     this.failPending();
     return false;

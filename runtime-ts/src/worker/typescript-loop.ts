@@ -18,7 +18,8 @@ import { type Encoded, Settlement, type TaskKey } from "../pool/backend";
 import { type Parcel, takeParcel, type Task } from "../pool/ledger";
 import { Turns } from "../pool/fairness";
 import type { WorkerStart } from "../pool/typescript";
-import { Environment, inlineStart, reserveStack } from "../pool/typescript-environment";
+import { Environment, inlineStart } from "../pool/typescript-environment";
+import { reserveStack, stackIsLow } from "../stack-room";
 import { variantOf } from "../task-variants";
 import {
   E,
@@ -187,6 +188,7 @@ export class WorkerEnvironment extends Environment {
   }
 
   private readonly oneTurn = (): void => {
+    stackIsLow();
     this.turns--;
     if (this.ended) return;
     this.poll();
