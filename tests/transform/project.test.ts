@@ -28,6 +28,13 @@ function setUp(files: Record<string, string>) {
 
 const TASK = `import { parallel } from "makeparallel";\nimport { help } from "./help";\nexport const run = parallel(() => help());\n`;
 
+test.each(["#!/usr/bin/env node\n", "\ufeff#!/usr/bin/env node\r\n", "\ufeff"])("the program begins with %j as before", (start) => {
+  const { output } = setUp({ "a.ts": `${start}${TASK}`, "help.ts": "export const help = () => 1;" });
+  const written = output("a.ts");
+  expect(written.startsWith(start.includes("#!") ? `${start}import * as __mp` : "import * as __mp")).toBe(true);
+  expect(written.match(/#!/g)?.length ?? 0).toBe(start.includes("#!") ? 1 : 0);
+});
+
 test("an unchanged file gives the same result object", () => {
   const { analyze } = setUp({ "a.ts": TASK, "help.ts": "export const help = () => 1;" });
   expect(analyze("a.ts")).toBe(analyze("a.ts"));

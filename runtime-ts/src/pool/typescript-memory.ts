@@ -176,6 +176,8 @@ export const enum E {
   Awaited = 6,
   /** 1: the worker is about to be stopped, so it must not begin a task: see `stopLater`. */
   Doomed = 7,
+  /** 1: the worker has left because it was idle, and has counted itself out of {@link P.Live}. */
+  Left = 8,
 }
 const ENVIRONMENT_WORDS = 16;
 
@@ -183,7 +185,7 @@ const ENVIRONMENT_WORDS = 16;
 export const enum P {
   Lock = 0,
   LockWaiters = 1,
-  /** Workers that live, without the extra ones; and those. */
+  /** Workers that live, without the extra ones; and those. Only added to and subtracted from: each worker that leaves counts itself out, at any time. */
   Live = 16,
   Extras = 19,
   /** Queued tasks in slots, and those among them that workers pushed and that are async. */

@@ -251,7 +251,8 @@ class TypeScriptPool extends Environment {
       Atomics.add(this.control, P.Extras, change);
     } else {
       this.live += change;
-      Atomics.store(this.control, P.Live, this.live);
+      const isCounted = change < 0 && Atomics.load(this.control, this.memory.word(worker.environment, E.Left)) !== 0;
+      if (!isCounted) Atomics.add(this.control, P.Live, change);
     }
   }
 
@@ -281,7 +282,7 @@ class TypeScriptPool extends Environment {
     }
     const inbox = memory.inboxStart(environment);
     for (let at = inbox; at <= inbox + memory.inboxMask(environment); at++) if (control[at] !== 0) control[at] = 0;
-    const words = [E.Sleep, E.InboxTail, E.Want, E.Service, E.ExitCode, E.Running, E.Awaited, E.Doomed];
+    const words = [E.Sleep, E.InboxTail, E.Want, E.Service, E.ExitCode, E.Running, E.Awaited, E.Doomed, E.Left];
     for (const word of words) Atomics.store(control, memory.word(environment, word), 0);
     return true;
   }

@@ -283,10 +283,13 @@ export class WorkerEnvironment extends Environment {
       const live = Atomics.load(control, P.Live);
       // A worker that has been chosen for a task meanwhile stays.
       if (Atomics.compareExchange(control, memory.modeIndex(self), this.idleMode, Mode.Leaving) !== this.idleMode) return;
+      const left = memory.word(self, E.Left);
+      if (keep >= 0) Atomics.store(control, left, 1);
       if (keep < 0 ? !this.mayFind() : Atomics.compareExchange(control, P.Live, live, live - 1) === live) {
         sayLeaving();
         exitThread(0);
       }
+      Atomics.store(control, left, 0);
       memory.setMode(self, this.idleMode);
       if (this.mayFind()) return this.turn();
     }

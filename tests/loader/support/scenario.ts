@@ -37,6 +37,7 @@ async function bundle() {
   const spec = JSON.parse(fs.readFileSync(path.join(root, "scenario.json"), "utf8"));
   const modules = new Map(spec.files.map((file) => [file, {
     id: file, file: path.join(root, file), contents: fs.readFileSync(path.join(root, file), "utf8").replace(/from "\\.\\/(\\w+)\\.js"/g, 'from "makeparallel-slice:src/$1.ts"'), loader: "ts",
+    wholeImports: fs.readFileSync(path.join(root, file), "utf8").match(/^import \\* as .*;$/gm) ?? [],
   }]));
   const split = (id) => ({ module: id.slice(0, id.indexOf("#")), export: id.slice(id.indexOf("#") + 1) });
   const entries = spec.tasks.map((id) => ({ ...split(id), task: { id, name: split(id).export, file: split(id).module, line: 1, column: 1,

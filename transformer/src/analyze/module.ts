@@ -98,7 +98,8 @@ export class Module {
     jsxFactories?: readonly string[],
   ) {
     this.path = path.relative(root, file).split(path.sep).join("/");
-    this.source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, scriptKind(ts, file));
+    // After a byte order mark TypeScript knows no shebang: it becomes a comment of the same length.
+    this.source = ts.createSourceFile(file, text.replace(/^\ufeff#!/, " //"), ts.ScriptTarget.Latest, true, scriptKind(ts, file));
     this.scopes = buildScopes(ts, this.source, jsxFactories);
     this.opaque =
       /\.c?jsx?$/.test(file) && !this.source.statements.some((s) => isModuleSyntax(ts, s)) && /\b(module|exports|require)\b/.test(text);

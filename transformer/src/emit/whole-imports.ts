@@ -16,10 +16,10 @@ export async function withoutInterop(module: SliceModule, source: string): Promi
   const requires: string[] = [];
   for (const statement of module.wholeImports ?? []) {
     // The imports come after all code, which may hold such a line in a template.
-    const at = contents.lastIndexOf(`\n${statement}`);
+    const at = contents.lastIndexOf(statement);
     const parts = /^import \* as (\S+) from (".*");$/.exec(statement);
     if (at < 0 || !parts) continue;
-    contents = contents.slice(0, at) + contents.slice(at + 1 + statement.length);
+    contents = contents.slice(0, at) + contents.slice(at + statement.length);
     requires.push(`import ${parts[1]} = require(${parts[2]});`);
   }
   return requires.length === 0 ? module : { ...module, contents: await withTextBefore(contents, requires.join(" "), source) };

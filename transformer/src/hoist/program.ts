@@ -182,11 +182,13 @@ function isInMetadata(module: Module, node: ts.Node): boolean {
   return false;
 }
 
+/** Its whole line; a byte order mark may stand before it. */
+const SHEBANG = /^\ufeff?#!.*(?:\r?\n|$)/;
+
 /** The start of the file, after a shebang or the prologue directives. */
 function headPosition(module: Module): number {
   const { ts } = module;
-  let position = ts.getShebang(module.text)?.length ?? 0;
-  if (position > 0) position = module.text.indexOf("\n", position) + 1 || module.text.length;
+  let position = SHEBANG.exec(module.text)?.[0].length ?? 0;
   for (const statement of module.source.statements) {
     if (!ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression)) break;
     position = statement.end;
