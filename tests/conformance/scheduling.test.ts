@@ -235,12 +235,13 @@ conformance("scheduling", tasks, {
       const low = [0, -1, 3, 0].map((priority, i) => T.note.with({ priority })(order, -1 - i));
       let left = low.length;
       for (const handle of low) void handle.then(() => left--);
-      Atomics.store(gate, 0, 1);
-      Atomics.notify(gate, 0);
       // The queue is never empty of higher ones: 30 at a time, each of them waits for its turn.
       const streams = Array.from({ length: 30 }, async (_, stream) => {
         for (let i = 0; left > 0; i++) await T.slowNote.with({ priority: 7 })(order, i * 30 + stream + 1, 4);
       });
+      // The first of each is queued by now.
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
       await Promise.all(streams);
       const seen = [...order.slice(1, 1 + order[0]!)];
       const places = low.map((_, i) => seen.indexOf(-1 - i));
