@@ -176,7 +176,7 @@ export const enum E {
   Awaited = 6,
   /** 1: the worker is about to be stopped, so it must not begin a task: see `stopLater`. */
   Doomed = 7,
-  /** 1: the worker has left because it was idle, and has counted itself out of {@link P.Live}. */
+  /** Who has counted the worker out of {@link P.Live}: 1 itself, when it left because it was idle; 2 the root. */
   Left = 8,
 }
 const ENVIRONMENT_WORDS = 16;

@@ -251,7 +251,7 @@ class TypeScriptPool extends Environment {
       Atomics.add(this.control, P.Extras, change);
     } else {
       this.live += change;
-      const isCounted = change < 0 && Atomics.load(this.control, this.memory.word(worker.environment, E.Left)) !== 0;
+      const isCounted = change < 0 && Atomics.compareExchange(this.control, this.memory.word(worker.environment, E.Left), 0, 2) === 1;
       if (!isCounted) Atomics.add(this.control, P.Live, change);
     }
   }

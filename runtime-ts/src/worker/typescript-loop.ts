@@ -283,16 +283,22 @@ export class WorkerEnvironment extends Environment {
       const live = Atomics.load(control, P.Live);
       // A worker that has been chosen for a task meanwhile stays.
       if (Atomics.compareExchange(control, memory.modeIndex(self), this.idleMode, Mode.Leaving) !== this.idleMode) return;
-      const left = memory.word(self, E.Left);
-      if (keep >= 0) Atomics.store(control, left, 1);
-      if (keep < 0 ? !this.mayFind() : Atomics.compareExchange(control, P.Live, live, live - 1) === live) {
+      if (keep < 0 ? !this.mayFind() : this.countOut(live)) {
         sayLeaving();
         exitThread(0);
       }
-      Atomics.store(control, left, 0);
       memory.setMode(self, this.idleMode);
       if (this.mayFind()) return this.turn();
     }
+  }
+
+  /** @returns false when another worker has come or gone */
+  private countOut(live: number): boolean {
+    const { control, memory, self } = this;
+    if (Atomics.compareExchange(control, P.Live, live, live - 1) !== live) return false;
+    // The root, which is about to stop it, may have done so.
+    if (Atomics.compareExchange(control, memory.word(self, E.Left), 0, 1) !== 0) Atomics.add(control, P.Live, 1);
+    return true;
   }
 
   // ---- claiming
