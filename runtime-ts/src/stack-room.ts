@@ -67,6 +67,16 @@ export function mindStack(frames: number, room: undefined[]): void {
   }
 }
 
+/** {@link mindStack} for who can do without. */
+export function mayGoOn(frames: number, room: undefined[]): boolean {
+  try {
+    mindStack(frames, room);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The event loop turns: the stack is as low as it can be. */
 export function stackIsLow(): void {
   near = false;

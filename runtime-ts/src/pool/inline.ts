@@ -33,7 +33,7 @@ import {
 import { PriorityQueue } from "./heap";
 import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
 import { startFailure } from "./start-failure";
-import { mindStack, stackIsLow, stackRoom } from "../stack-room";
+import { mayGoOn, mindStack, stackIsLow, stackRoom } from "../stack-room";
 
 const WRITER_HOME = 4096;
 
@@ -42,15 +42,6 @@ const PUSH_FRAMES = 40;
 /** What surrounds a task, and telling its sink, may take so much stack: what is begun must come to its end. The task's own code may use it up: that is its RangeError. */
 const RUN_FRAMES = 150;
 const ROOM_TO_RUN = stackRoom(8192);
-
-function canRun(): boolean {
-  try {
-    mindStack(RUN_FRAMES, ROOM_TO_RUN);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** A task that has begun. */
 interface Job {
@@ -313,7 +304,7 @@ class InlineBackend extends Ledger implements Backend {
   /** Runs one task as well: a loop that polls until a handle is ready must come to an end. */
   poll(): void {
     // Nothing begins where there is no room for it: it is looked for again.
-    if (!canRun()) return;
+    if (!mayGoOn(RUN_FRAMES, ROOM_TO_RUN)) return;
     if (this.refused.length > 0) this.settleRefused();
     this.runAlarms();
     this.runNext();

@@ -31,7 +31,7 @@ import { Arena } from "./typescript-arena";
 import { type Message, type ParcelMessage, parcelTransfers } from "./typescript-messages";
 import { Queues, type SharedQueue } from "./typescript-queue";
 import { setImmediate, performance } from "../own-clock";
-import { mindStack, stackIsLow, stackRoom } from "../stack-room";
+import { mayGoOn, mindStack, stackIsLow, stackRoom } from "../stack-room";
 
 /** Looks at the inbox so many times before sleeping: some µs, which catches the answer to a short task. */
 const SPINS = 3_000;
@@ -517,7 +517,7 @@ export abstract class Environment extends Ledger implements Backend {
 
   poll(): void {
     // Nothing is taken where there is no room to tell it: it is looked for again.
-    if (this.hasSomething() && canTell()) this.look();
+    if (this.hasSomething() && mayGoOn(TELL_FRAMES, ROOM_TO_TELL)) this.look();
   }
 
   private hasSomething(): boolean {
@@ -749,15 +749,6 @@ const PUSH_FRAMES = 40;
 const TELL_FRAMES = 64;
 /** Telling a sink may take so much stack, and more: it may be what is compiled first. */
 const ROOM_TO_TELL = stackRoom(8192);
-
-function canTell(): boolean {
-  try {
-    mindStack(TELL_FRAMES, ROOM_TO_TELL);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** As many inputs as the flags can count. */
 const MAX_INLINE_INPUTS = 15;
