@@ -681,6 +681,48 @@ conformance("scheduling", tasks, {
       assert.strictEqual(T.add(1, 2).get(), 3);
     },
   },
+  // It is queued again when the thread of the stopped one has ended. By then another is in its place, and all of them sleep.
+  "a task that a worker took while it was being stopped is run by another": {
+    on: ["native", "typescript"],
+    threads: 2,
+    run: async ({ T, mp, assert, until }) => {
+      const { Worker } = require("node:worker_threads") as typeof import("node:worker_threads");
+      const { terminate } = Worker.prototype;
+      const [stopped, other] = [mp.sharedArray(Int32Array, 2), mp.sharedArray(Int32Array, 2)];
+      const open = (gate: Int32Array) => {
+        Atomics.store(gate, 0, 1);
+        Atomics.notify(gate, 0);
+      };
+      /** Waits without a turn of the event loop, in which this thread would hear of the end of the other. */
+      const soon = (condition: () => boolean) => {
+        for (const end = performance.now() + 1_000; !condition() && performance.now() < end;) Atomics.wait(stopped, 1, stopped[1]!, 1);
+      };
+      const handles = [T.hold.with({ grace: 1 })(stopped), T.hold(other)];
+      await until(() => stopped[1] === 1 && other[1] === 1);
+      const taken = T.add(1, 2);
+      let asleep = false;
+      Worker.prototype.terminate = function () {
+        Worker.prototype.terminate = terminate;
+        // Its task ends in the last moment, and it takes the next one.
+        open(stopped);
+        soon(() => mp.stats().queued === 0);
+        process.nextTick(() => {
+          open(other);
+          handles.push(T.spin(1), T.spin(1));
+          soon(() => mp.stats().threads === 2 && mp.stats().queued === 0);
+          soon(() => mp.stats().running <= 1);
+          // As long as they look for tasks they would find it by themselves: without this the case proves less, and does not fail.
+          Atomics.wait(stopped, 1, stopped[1]!, 50);
+          asleep = true;
+        });
+        return terminate.call(this);
+      };
+      handles[0].cancel();
+      await until(() => asleep);
+      assert.strictEqual(await taken, 3);
+      assert.deepStrictEqual(await Promise.all(handles.slice(1)), ["held", 1, 1]);
+    },
+  },
   "tasks know their worker": {
     on: ["native", "typescript"],
     threads: 2,

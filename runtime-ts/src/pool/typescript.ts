@@ -375,11 +375,13 @@ class TypeScriptPool extends Environment {
     if (this.failedStarts === START_ATTEMPTS) warnOfStarts(this.live, this.startError?.error);
   }
 
-  /** Starts a worker if there is something to do for it. */
+  /**
+   * Has a worker do what is queued: one that sleeps, or one more. The first also when there are as many as there may be. What a stopped worker had taken is queued
+   * again when its thread has ended, and the one in its place may have gone to sleep by then; and whoever chose the stopped one for a task woke nobody else.
+   */
   private replace(): void {
-    if (this.closed) return;
-    if (this.live < this.options.threads && Atomics.load(this.control, P.Queued) > 0 && !this.memory.wakeWorker() && this.isShort())
-      this.spawn();
+    if (this.closed || Atomics.load(this.control, P.Queued) <= 0 || this.memory.wakeWorker()) return;
+    if (this.live < this.options.threads && this.isShort()) this.spawn();
   }
 
   /**
