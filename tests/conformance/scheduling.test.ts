@@ -686,7 +686,7 @@ conformance("scheduling", tasks, {
     on: ["native", "typescript"],
     threads: 2,
     run: async ({ T, mp, assert, until }) => {
-      const { Worker } = require("node:worker_threads") as typeof import("node:worker_threads");
+      const { Worker } = process.getBuiltinModule("node:worker_threads");
       const { terminate } = Worker.prototype;
       const [stopped, other] = [mp.sharedArray(Int32Array, 2), mp.sharedArray(Int32Array, 2)];
       const open = (gate: Int32Array) => {
