@@ -19,10 +19,15 @@ export function startFailure(cause: unknown): ParallelError {
 }
 
 function adviceFor(cause: unknown): string {
-  const { code, syscall } = (cause ?? {}) as { code?: unknown; syscall?: unknown };
+  const { code, syscall, message } = (cause ?? {}) as { code?: unknown; syscall?: unknown; message?: unknown };
   if (code === "ERR_WORKER_OUT_OF_MEMORY") return `Raise the pool's "resourceLimits".`;
   // Node asks for it in every thread.
   if (syscall === "uv_cwd") return "The working directory of this process has been removed: change to another one with process.chdir().";
+  // Of what the system refuses Node gives only the name, in the message.
+  const refused = /\b(EAGAIN|EMFILE|ENFILE)\b/.exec(String(message))?.[1];
+  if (refused === "EAGAIN")
+    return "The system gives this process no more threads: look at its limits (ulimit -u, or those of the container).";
+  if (refused !== undefined) return "This process can open no more files: look at its limit (ulimit -n), and at what it keeps open.";
   return `Look at the pool's "env" and "resourceLimits".`;
 }
 
