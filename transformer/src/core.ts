@@ -144,12 +144,12 @@ export interface SliceModule {
 
 export interface SlicePlan {
   modules: Map<string, SliceModule>;
-  /** One entry a task: the slice module that exports the task under `export`. */
-  entries: { task: TaskRecord; module: string; export: string }[];
+  /** One entry a task: the slice module that exports the task under `export`, and those that are imported before it. */
+  entries: { task: TaskRecord; module: string; export: string; before?: readonly string[] }[];
   /**
    * Classes that can be revived, by class id: the slice module that exports them. `optional`: no task names it, so what can't be bundled of it is left out
    * and does not fail the build.
    */
-  classes: Map<string, { module: string; export: string; optional?: true }>;
+  classes: Map<string, { module: string; export: string; before?: readonly string[]; optional?: true }>;
   diagnostics: Diagnostic[];
 }

@@ -6,7 +6,7 @@
 import * as fs from "node:fs";
 import type * as esbuild from "esbuild";
 import { portableRelative } from "./paths";
-import { SLICE_PREFIX } from "./slice-plugin";
+import { SLICE_PREFIX } from "../hoist/module-names";
 
 /** Says what a message of esbuild's is about, where it does not come through esbuild itself. */
 export function fromBundler(text: string, isError: boolean): string {

@@ -8,11 +8,10 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { SliceModule, SlicePlan } from "../core";
 import { type Externals, isBareSpecifier, isBuiltin, matchesExternal } from "./externals";
-import { exportName } from "../hoist/module-names";
+import { exportName, SLICE_PREFIX } from "../hoist/module-names";
 import { portableRelative } from "./paths";
 import { type BundleOptions, resolutionKey, type SourceFormat } from "./options";
 
-export const SLICE_PREFIX = "makeparallel-slice:";
 export const TASK_PREFIX = "makeparallel-task:";
 export const CLASS_PREFIX = "makeparallel-class:";
 
@@ -102,8 +101,11 @@ export function formatOf(options: Pick<BundleOptions, "sources" | "defaultFormat
 
 function entrySources(plan: SlicePlan): Map<string, string> {
   const sources = new Map<string, string>();
-  const reexport = (from: { module: string; export: string }): string =>
-    `export { ${exportName(from.export)} } from ${JSON.stringify(SLICE_PREFIX + from.module)};`;
+  const slice = (id: string): string => JSON.stringify(SLICE_PREFIX + id);
+  const reexport = (from: { module: string; export: string; before?: readonly string[] }): string =>
+    [...(from.before ?? []).map((id) => `import ${slice(id)};`), `export { ${exportName(from.export)} } from ${slice(from.module)};`].join(
+      "\n",
+    );
   for (const entry of plan.entries) sources.set(TASK_PREFIX + entry.task.id, reexport(entry));
   for (const [id, entry] of plan.classes) sources.set(CLASS_PREFIX + id, reexport(entry));
   return sources;

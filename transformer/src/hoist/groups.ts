@@ -20,7 +20,13 @@ export interface Group {
   readonly units: Unit[];
 }
 
-export function groupUnits(graph: Graph, roots: readonly Root[]): Map<Unit, Group> {
+export interface Grouping {
+  readonly groups: Map<Unit, Group>;
+  /** Groups that import each other, as their files do in the program. */
+  readonly circles: readonly (readonly Group[])[];
+}
+
+export function groupUnits(graph: Graph, roots: readonly Root[]): Grouping {
   const reachedBy = reachAll(graph, roots);
   const clusters = new Clusters([...reachedBy.keys()]);
   for (const unit of reachedBy.keys()) {
@@ -36,7 +42,7 @@ export function groupUnits(graph: Graph, roots: readonly Root[]): Map<Unit, Grou
     return `${unit.module.path}#${hashOf(set.join("\0"))}`;
   };
   for (const unit of reachedBy.keys()) keys.set(unit, keyOf(unit));
-  cutCircles(graph, clusters, keys);
+  const circles = cutCircles(graph, clusters, keys);
 
   const groups = new Map<string, Group>();
   const byUnit = new Map<Unit, Group>();
@@ -50,7 +56,8 @@ export function groupUnits(graph: Graph, roots: readonly Root[]): Map<Unit, Grou
     group.units.push(unit);
     byUnit.set(unit, group);
   }
-  return byUnit;
+  const groupsOf = (units: readonly Unit[]): Group[] => [...new Set(units.map((unit) => byUnit.get(unit) as Group))];
+  return { groups: byUnit, circles: circles.map(groupsOf).filter((circle) => circle.length > 1) };
 }
 
 function reachAll(graph: Graph, roots: readonly Root[]): Map<Unit, Set<number>> {
@@ -115,8 +122,12 @@ function propagate(graph: Graph, clusters: Clusters, reachedBy: Map<Unit, Set<nu
   }
 }
 
-/** Splits groups that import each other in a circle across files into the circles of their units. */
-function cutCircles(graph: Graph, clusters: Clusters, keys: Map<Unit, string>): void {
+/**
+ * Splits groups that import each other in a circle across files into the circles of their units.
+ * @returns the circles that are left
+ */
+function cutCircles(graph: Graph, clusters: Clusters, keys: Map<Unit, string>): Unit[][] {
+  const left: Unit[][] = [];
   const byKey = new Map<string, Unit[]>();
   for (const [unit, key] of keys) {
     const list = byKey.get(key);
@@ -145,6 +156,7 @@ function cutCircles(graph: Graph, clusters: Clusters, keys: Map<Unit, string>): 
     };
     for (const component of components(roots, nextUnit)) {
       const parts = component.flatMap((root) => members.get(root) as Unit[]);
+      left.push(parts);
       for (const unit of parts) {
         const first = parts
           .filter((other) => other.module === unit.module)
@@ -154,10 +166,11 @@ function cutCircles(graph: Graph, clusters: Clusters, keys: Map<Unit, string>): 
       }
     }
   }
+  return left;
 }
 
-/** Strongly connected components, by Tarjan's algorithm, without recursion. */
-function components<T>(nodes: readonly T[], next: (node: T) => T[]): T[][] {
+/** Strongly connected components, by Tarjan's algorithm, without recursion. Those that others lead to come first. */
+export function components<T>(nodes: readonly T[], next: (node: T) => T[]): T[][] {
   const index = new Map<T, number>();
   const low = new Map<T, number>();
   const onStack = new Set<T>();

@@ -18,3 +18,6 @@ export function memberAccess(name: string): string {
 export function renamed(name: string, other: string): string {
   return name === other ? exportName(name) : `${exportName(name)} as ${exportName(other)}`;
 }
+
+/** Before the id of a slice module, where one is imported. */
+export const SLICE_PREFIX = "makeparallel-slice:";

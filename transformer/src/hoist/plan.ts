@@ -13,9 +13,10 @@ import { keepsSideEffects, type TaskSite } from "../analyze/sites";
 import type { ClassInfo } from "../analyze/class-info";
 import type { Hoisted } from "../analyze/captures";
 import { classExport, taskExport } from "./classes";
+import { Circles } from "./circles";
 import { type Group, groupUnits, type Root } from "./groups";
 import { hashOf } from "./ids";
-import { exportName, renamed } from "./module-names";
+import { exportName, renamed, SLICE_PREFIX } from "./module-names";
 import { renderGroup } from "./render-slice";
 
 export interface PlanInput {
@@ -39,9 +40,15 @@ export interface SliceImport {
   readonly inPlace: boolean;
   /** `import * as x from "y"`, of a module from outside. */
   readonly isWhole?: boolean;
+  /** What of the slices it imports from. */
+  readonly from?: Group | Facade;
 }
 
-export const SLICE_PREFIX = "makeparallel-slice:";
+/** A module for `import * as`. */
+interface Facade {
+  readonly module: SliceModule;
+  readonly imported: (Group | Facade)[];
+}
 
 export function planSlices(input: PlanInput): SlicePlan {
   return new Planner(input).plan();
@@ -49,12 +56,15 @@ export function planSlices(input: PlanInput): SlicePlan {
 
 class Planner {
   private readonly exports = new Map<Group, Map<string, string>>();
-  private readonly facades = new Map<string, SliceModule>();
+  private readonly facades = new Map<string, Facade>();
   private groups = new Map<Unit, Group>();
+  private circles: Circles;
   /** Units of tasks that keep the bare imports of their module. */
   private readonly sideEffects = new Set<Unit>();
 
-  constructor(private readonly input: PlanInput) {}
+  constructor(private readonly input: PlanInput) {
+    this.circles = new Circles([], input.graph, input.modules);
+  }
 
   plan(): SlicePlan {
     const { graph, tasks, classes } = this.input;
@@ -70,7 +80,9 @@ class Planner {
       const unit = info.module.unitOf.get(info.root);
       if (unit) roots.push({ key: `class:${info.id}`, unit });
     }
-    this.groups = groupUnits(graph, roots);
+    const { groups, circles } = groupUnits(graph, roots);
+    this.groups = groups;
+    this.circles = new Circles(circles, graph, this.input.modules);
 
     for (const { site, record } of tasks) {
       const unit = graph.unitOf(site);
@@ -78,7 +90,7 @@ class Planner {
       if (!group) continue;
       const name = taskExport(site.id);
       this.demand(group, name, this.taskLocal(site, name));
-      plan.entries.push({ task: record, module: group.id, export: name });
+      plan.entries.push({ task: record, module: group.id, export: name, before: this.circles.ways([group]) });
     }
     for (const info of classes) {
       const unit = info.module.unitOf.get(info.root);
@@ -86,7 +98,8 @@ class Planner {
       if (!group) continue;
       const name = info.binding === info.root ? localName(info.binding) : classExport(info.id);
       this.demand(group, name, name);
-      plan.classes.set(info.id, { module: group.id, export: name, ...(info.widened && { optional: true as const }) });
+      const before = this.circles.ways([group]);
+      plan.classes.set(info.id, { module: group.id, export: name, before, ...(info.widened && { optional: true as const }) });
     }
 
     const all = new Set(this.groups.values());
@@ -97,11 +110,35 @@ class Planner {
       const exported = this.exports.get(group);
       const own = imports.get(group);
       if (!own && !exported) continue;
-      const module = renderGroup(this.input, group, own ?? [], exported ?? new Map(), outsideImport);
+      const module = renderGroup(this.input, group, this.withWays(group, own ?? []), exported ?? new Map(), outsideImport);
       plan.modules.set(module.id, module);
     }
-    for (const facade of this.facades.values()) plan.modules.set(facade.id, facade);
+    for (const { module, imported } of this.facades.values()) {
+      const lines = this.circles.ways(this.groupsBehind(imported)).map((id) => `import ${JSON.stringify(SLICE_PREFIX + id)};\n`);
+      plan.modules.set(module.id, { ...module, contents: lines.join("") + module.contents });
+    }
+    for (const gate of this.circles.gates()) plan.modules.set(gate.id, gate);
     return plan;
+  }
+
+  /** The imports of a group, and before them those that let circles run in their order. */
+  private withWays(group: Group, imports: readonly SliceImport[]): SliceImport[] {
+    const imported = this.groupsBehind(imports.flatMap(({ from }) => from ?? []));
+    const ways = this.circles
+      .first(group, imported)
+      .map((id) => ({ order: -1, inPlace: false, text: `import ${JSON.stringify(SLICE_PREFIX + id)};` }));
+    return [...ways, ...imports];
+  }
+
+  /** Groups, and those that facades lead to. */
+  private groupsBehind(sources: readonly (Group | Facade)[]): Set<Group> {
+    const found = new Set<Group>();
+    const seen = new Set(sources);
+    for (const source of seen) {
+      if ("units" in source) found.add(source);
+      else source.imported.forEach((each) => seen.add(each));
+    }
+    return found;
   }
 
   /** What the task's function is called in its slice module. */
@@ -133,7 +170,7 @@ class Planner {
         const other = this.groups.get(effect);
         if (!other || other === group) continue;
         const text = `import ${JSON.stringify(SLICE_PREFIX + other.id)};`;
-        imports.set(`\0${other.id}`, { order: effect.nodes[0]?.pos ?? 0, inPlace: false, text });
+        imports.set(`\0${other.id}`, { order: effect.nodes[0]?.pos ?? 0, inPlace: false, text, from: other });
       }
     }
     const { module } = group.units[0] as Unit;
@@ -165,8 +202,8 @@ class Planner {
     if (target.kind === "external" && target.unit.kind === "import" && target.unit.module === module)
       return { order, ...outsideImport(target.unit) };
     if (target.kind === "namespace") {
-      const id = this.facade(target.module, members ?? "all");
-      return { order, inPlace: false, text: `import * as ${local} from ${JSON.stringify(SLICE_PREFIX + id)};` };
+      const facade = this.facade(target.module, members ?? "all");
+      return { order, inPlace: false, text: `import * as ${local} from ${JSON.stringify(SLICE_PREFIX + facade.module.id)};`, from: facade };
     }
     if (target.kind === "declared" && localName(target.binding) === local && this.groupOf(target) === group) return undefined;
     const exported = this.exported(target);
@@ -177,6 +214,7 @@ class Planner {
       order: same ? order + module.text.length : order,
       inPlace: false,
       text: `import { ${renamed(exported.name, local)} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`,
+      from: exported.group,
     };
   }
 
@@ -196,32 +234,37 @@ class Planner {
   }
 
   /** A module that has the given exports of a project module, for `import * as`. */
-  private facade(module: Module, members: Set<string> | "all"): string {
+  private facade(module: Module, members: Set<string> | "all"): Facade {
     const { modules } = this.input;
     const all = members === "all";
     const exportable = modules.exportNames(module);
     const names = [...(all ? exportable.names : members)].sort();
     const id = `${module.path}#${all ? "all" : hashOf(names.join("\0"))}`;
-    if (this.facades.has(id)) return id;
+    const known = this.facades.get(id);
+    if (known) return known;
     const lines: string[] = [];
-    const facade: SliceModule = { id, file: module.file, contents: "", loader: "js" };
+    const facade: Facade = { module: { id, file: module.file, contents: "", loader: "js" }, imported: [] };
     this.facades.set(id, facade);
     for (const name of names) {
       const target = modules.exported(module, name);
       if (!target) continue;
       if (target.kind === "namespace") {
-        lines.push(`export * as ${exportName(name)} from ${JSON.stringify(SLICE_PREFIX + this.facade(target.module, "all"))};`);
+        const inner = this.facade(target.module, "all");
+        facade.imported.push(inner);
+        lines.push(`export * as ${exportName(name)} from ${JSON.stringify(SLICE_PREFIX + inner.module.id)};`);
         continue;
       }
       const exported = this.exported(target);
-      if (exported) lines.push(`export { ${renamed(exported.name, name)} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`);
+      if (!exported) continue;
+      facade.imported.push(exported.group);
+      lines.push(`export { ${renamed(exported.name, name)} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`);
     }
     if (all) {
       for (const outside of exportable.outside)
         if (outside.module === module) lines.push(`export * from ${JSON.stringify(outside.specifier)};`);
     }
-    facade.contents = `${lines.join("\n")}\n`;
-    return id;
+    facade.module.contents = `${lines.join("\n")}\n`;
+    return facade;
   }
 }
 

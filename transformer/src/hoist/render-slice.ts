@@ -16,8 +16,8 @@ import { BLANK_HELPER, classEdits, classExport, insertion, methodsInSlice, taskE
 import { METADATA_HELPER, metadataEdit, TYPE_HELPER_TEXT } from "./decorator-metadata";
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
-import { renamed } from "./module-names";
-import { type PlanInput, SELF_NAME, SLICE_PREFIX, type SliceImport } from "./plan";
+import { renamed, SLICE_PREFIX } from "./module-names";
+import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
 import { placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
 import {
