@@ -142,14 +142,23 @@ export interface SliceModule {
   decoratesClasses?: true;
 }
 
+/** What a slice module exports for the run time, and the slice modules that are imported before it. */
+export interface SliceExport {
+  module: string;
+  export: string;
+  before?: readonly string[];
+}
+
 export interface SlicePlan {
   modules: Map<string, SliceModule>;
-  /** One entry a task: the slice module that exports the task under `export`, and those that are imported before it. */
-  entries: { task: TaskRecord; module: string; export: string; before?: readonly string[] }[];
+  /** One entry a task: the slice module that exports the task under `export`. */
+  entries: ({ task: TaskRecord } & SliceExport)[];
   /**
    * Classes that can be revived, by class id: the slice module that exports them. `optional`: no task names it, so what can't be bundled of it is left out
    * and does not fail the build.
    */
-  classes: Map<string, { module: string; export: string; before?: readonly string[]; optional?: true }>;
+  classes: Map<string, SliceExport & { optional?: true }>;
+  /** Slice modules that hold one import without names (`import "./polyfill";`): ids, sorted. Each has a chunk of its own, which runs where the import stands. */
+  effects: string[];
   diagnostics: Diagnostic[];
 }

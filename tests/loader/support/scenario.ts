@@ -43,7 +43,7 @@ async function bundle() {
   const entries = spec.tasks.map((id) => ({ ...split(id), task: { id, name: split(id).export, file: split(id).module, line: 1, column: 1,
     parameters: [], captures: [], factory: false, receiver: false, async: false, generator: false } }));
   const emitted = path.join(root, "dist", "main.js");
-  const built = await bundleChunks({ modules, entries, classes: new Map((spec.classes ?? []).map((id) => [id, split(id)])), diagnostics: [] }, {
+  const built = await bundleChunks({ modules, entries, classes: new Map((spec.classes ?? []).map((id) => [id, split(id)])), effects: [], diagnostics: [] }, {
     root, folder, key: "test", version: "1.2.3", sources: new Map(), defaultFormat: { module: spec.format ?? "esm", emitted }, resolutions: new Map(),
     packages: "external", external: [], dynamicProjectImports: "external", host: {}, ...OPTIONS,
   }, () => require("typescript"));

@@ -21,7 +21,8 @@ import { digestOf, keepBundle, keptBundle, type KeptMaps } from "./kept-bundles"
 import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
 import { withoutFailingClasses } from "./optional-classes";
-import { CLASS_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
+import { ChunkOrder } from "./chunk-order";
+import { CLASS_PREFIX, EFFECT_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
 import { addWayOut, isImportOfSlice, locateInSource } from "./messages";
 import { sloppyInputs } from "./sloppy-modules";
 import { type FinishedMap, finishMap, type SourceOrigin, SourceTexts } from "./source-maps";
@@ -109,7 +110,8 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   // A host's ES module bundle makes strict code of everything itself.
   const sloppy: ReadonlySet<string> = options.defaultFormat.module === "cjs" ? sloppyInputs(result.metafile, options.root) : new Set();
   const outputs = new Map(result.outputFiles.map((file) => [path.basename(file.path), file]));
-  const meta = new Map(Object.entries(result.metafile.outputs).map(([file, output]) => [path.posix.basename(file), output]));
+  const meta = new Map(Object.entries(result.metafile.outputs).map((output) => [path.posix.basename(output[0]), output]));
+  const order = new ChunkOrder(result.metafile);
   const chunkOfEntry = new Map<string, string>();
   const names = [...outputs.keys()].filter((name) => name.endsWith(".cjs")).sort();
   for (const name of [...outputs.keys()].sort()) {
@@ -125,8 +127,11 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     isProjectFile: (file) => !/[\\/]node_modules[\\/]/.test(file),
   };
   for (const name of names) {
-    const output = meta.get(name) as esbuild.Metafile["outputs"][string];
+    const [nameInMetafile, output] = meta.get(name) as [string, esbuild.Metafile["outputs"][string]];
+    const entry = output.entryPoint?.slice(output.entryPoint.indexOf(":") + 1);
+    if (entry?.startsWith(EFFECT_PREFIX)) continue;
     const { chunk, dynamicImports } = describe(output, externals);
+    chunk.imports = inOrder(chunk.imports, order.of(nameInMetafile));
     const map = JSON.parse((outputs.get(`${name}.map`) as esbuild.OutputFile).text) as RawSourceMap;
     const own = new Set(Object.keys(output.inputs).filter((input) => sloppy.has(input)));
     const made = await convert(ts, {
@@ -144,7 +149,6 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     files.set(`${name}.map`, Buffer.from(finished.json));
     maps.set(`${name}.map`, { files: finished.files, finish });
     manifest.chunks[name] = { sha256: createHash("sha256").update(code).digest("hex"), ...chunk, async: made.async, map: `${name}.map` };
-    const entry = output.entryPoint?.slice(output.entryPoint.indexOf(":") + 1);
     if (entry !== undefined) chunkOfEntry.set(entry, name);
   }
   describeEntries(plan, options, chunkOfEntry, manifest);
@@ -156,6 +160,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
 function entryPoints(plan: SlicePlan): { in: string; out: string }[] {
   const points = plan.entries.map((entry) => ({ in: TASK_PREFIX + entry.task.id, out: fileNamePart(entry.task.name) }));
   for (const id of plan.classes.keys()) points.push({ in: CLASS_PREFIX + id, out: fileNamePart(id.slice(id.indexOf("#") + 1)) });
+  for (const id of plan.effects) points.push({ in: EFFECT_PREFIX + id, out: "effect" });
   return points.sort((a, b) => (a.in < b.in ? -1 : 1));
 }
 
@@ -179,6 +184,12 @@ function describe(
     }
   }
   return { chunk, dynamicImports };
+}
+
+/** @param order names of outputs with their folder */
+function inOrder(imports: readonly string[], order: readonly string[]): string[] {
+  const ordered = order.map((file) => path.posix.basename(file)).filter((name) => imports.includes(name));
+  return [...ordered, ...imports.filter((name) => !ordered.includes(name))];
 }
 
 async function convert(ts: () => TypeScript, input: Parameters<typeof toChunk>[1]): Promise<ChunkOutput> {

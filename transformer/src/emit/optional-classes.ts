@@ -15,7 +15,9 @@ export function withoutFailingClasses(plan: SlicePlan, failed: ReadonlySet<strin
   const implicated = optional.filter(([, entry]) => [...sliceClosure(plan, entry.module)].some((id) => failed.has(id)));
   const going = new Set((implicated.length > 0 ? implicated : optional).map(([id]) => id));
   if (going.size === 0) return undefined;
-  return { ...plan, classes: new Map([...plan.classes].filter(([id]) => !going.has(id))) };
+  const classes = new Map([...plan.classes].filter(([id]) => !going.has(id)));
+  const needed = new Set([...plan.entries, ...classes.values()].flatMap(({ module }) => [...sliceClosure(plan, module)]));
+  return { ...plan, classes, effects: plan.effects.filter((id) => needed.has(id)) };
 }
 
 /** A slice and all that it imports. */

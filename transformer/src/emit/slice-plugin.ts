@@ -6,14 +6,16 @@
  */
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
-import type { SliceModule, SlicePlan } from "../core";
+import type { SliceExport, SliceModule, SlicePlan } from "../core";
 import { type Externals, isBareSpecifier, isBuiltin, matchesExternal } from "./externals";
-import { exportName, SLICE_PREFIX } from "../hoist/module-names";
+import { exportName, SLICE_PREFIX, sliceSpecifier } from "../hoist/module-names";
 import { portableRelative } from "./paths";
 import { type BundleOptions, resolutionKey, type SourceFormat } from "./options";
 
 export const TASK_PREFIX = "makeparallel-task:";
 export const CLASS_PREFIX = "makeparallel-class:";
+/** Entries that nobody loads: that a module is one sees to it that it shares no chunk with others. */
+export const EFFECT_PREFIX = "makeparallel-effect:";
 
 const SLICE = "makeparallel-slice";
 const ENTRY = "makeparallel-entry";
@@ -48,7 +50,7 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
   const plugin: esbuild.Plugin = {
     name: "makeparallel-slices",
     setup(build) {
-      build.onResolve({ filter: /^makeparallel-(task|class):/ }, (args) =>
+      build.onResolve({ filter: /^makeparallel-(task|class|effect):/ }, (args) =>
         entries.has(args.path) ? { path: args.path, namespace: ENTRY } : undefined,
       );
       build.onResolve({ filter: /^makeparallel-slice:/ }, (args) => {
@@ -101,13 +103,11 @@ export function formatOf(options: Pick<BundleOptions, "sources" | "defaultFormat
 
 function entrySources(plan: SlicePlan): Map<string, string> {
   const sources = new Map<string, string>();
-  const slice = (id: string): string => JSON.stringify(SLICE_PREFIX + id);
-  const reexport = (from: { module: string; export: string; before?: readonly string[] }): string =>
-    [...(from.before ?? []).map((id) => `import ${slice(id)};`), `export { ${exportName(from.export)} } from ${slice(from.module)};`].join(
-      "\n",
-    );
+  const reexport = ({ module, export: name, before = [] }: SliceExport): string =>
+    [...before.map((id) => `import ${sliceSpecifier(id)};`), `export { ${exportName(name)} } from ${sliceSpecifier(module)};`].join("\n");
   for (const entry of plan.entries) sources.set(TASK_PREFIX + entry.task.id, reexport(entry));
   for (const [id, entry] of plan.classes) sources.set(CLASS_PREFIX + id, reexport(entry));
+  for (const id of plan.effects) sources.set(EFFECT_PREFIX + id, `import ${sliceSpecifier(id)};`);
   return sources;
 }
 

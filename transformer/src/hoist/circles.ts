@@ -18,7 +18,7 @@ import type { Unit } from "../analyze/module";
 import type { Modules } from "../analyze/resolve";
 import { components, type Group } from "./groups";
 import { hashOf } from "./ids";
-import { SLICE_PREFIX } from "./module-names";
+import { sliceSpecifier } from "./module-names";
 
 export interface Circle {
   readonly order: readonly Group[];
@@ -73,7 +73,7 @@ export class Circles {
       written.add(gate);
       const last = order[order.length - 1] as Group;
       const { file } = (last.units[0] as Unit).module;
-      yield { id: gate, file, contents: `import ${JSON.stringify(SLICE_PREFIX + last.id)};\n`, loader: "js" };
+      yield { id: gate, file, contents: `import ${sliceSpecifier(last.id)};\n`, loader: "js" };
     }
   }
 }

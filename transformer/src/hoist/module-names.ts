@@ -21,3 +21,8 @@ export function renamed(name: string, other: string): string {
 
 /** Before the id of a slice module, where one is imported. */
 export const SLICE_PREFIX = "makeparallel-slice:";
+
+/** What slices import a slice module as, in quotes. */
+export function sliceSpecifier(id: string): string {
+  return JSON.stringify(SLICE_PREFIX + id);
+}

@@ -4,6 +4,7 @@
  * Takes the tasks and classes of all analyzed files. Gives virtual modules, one a group of units (see groups.ts), linked by imports between them, and says
  * which of them exports each task and class.
  */
+import type * as ts from "typescript";
 import type { SliceModule, SlicePlan, TaskRecord } from "../core";
 import type { Binding } from "../analyze/bindings";
 import type { Graph } from "../analyze/graph";
@@ -16,7 +17,7 @@ import { classExport, taskExport } from "./classes";
 import { Circles } from "./circles";
 import { type Group, groupUnits, type Root } from "./groups";
 import { hashOf } from "./ids";
-import { exportName, renamed, SLICE_PREFIX } from "./module-names";
+import { exportName, renamed, sliceSpecifier } from "./module-names";
 import { renderGroup } from "./render-slice";
 
 export interface PlanInput {
@@ -57,6 +58,8 @@ export function planSlices(input: PlanInput): SlicePlan {
 class Planner {
   private readonly exports = new Map<Group, Map<string, string>>();
   private readonly facades = new Map<string, Facade>();
+  /** Slice modules that hold one bare import, by id. */
+  private readonly effects = new Map<string, SliceModule>();
   private groups = new Map<Unit, Group>();
   private circles: Circles;
   /** Units of tasks that keep the bare imports of their module. */
@@ -69,7 +72,7 @@ class Planner {
   plan(): SlicePlan {
     const { graph, tasks, classes } = this.input;
     const roots: Root[] = [];
-    const plan: SlicePlan = { modules: new Map(), entries: [], classes: new Map(), diagnostics: [] };
+    const plan: SlicePlan = { modules: new Map(), entries: [], classes: new Map(), effects: [], diagnostics: [] };
     for (const { site } of tasks) {
       const unit = graph.unitOf(site);
       if (!unit) continue;
@@ -114,20 +117,23 @@ class Planner {
       plan.modules.set(module.id, module);
     }
     for (const { module, imported } of this.facades.values()) {
-      const lines = this.circles.ways(this.groupsBehind(imported)).map((id) => `import ${JSON.stringify(SLICE_PREFIX + id)};\n`);
+      const lines = this.circles.ways(this.groupsBehind(imported)).map((id) => `import ${sliceSpecifier(id)};\n`);
       plan.modules.set(module.id, { ...module, contents: lines.join("") + module.contents });
     }
     for (const gate of this.circles.gates()) plan.modules.set(gate.id, gate);
+    for (const [id, effect] of this.effects) plan.modules.set(id, effect);
+    plan.effects = [...this.effects.keys()].sort();
     return plan;
   }
 
   /** The imports of a group, and before them those that let circles run in their order. */
   private withWays(group: Group, imports: readonly SliceImport[]): SliceImport[] {
     const imported = this.groupsBehind(imports.flatMap(({ from }) => from ?? []));
-    const ways = this.circles
-      .first(group, imported)
-      .map((id) => ({ order: -1, inPlace: false, text: `import ${JSON.stringify(SLICE_PREFIX + id)};` }));
-    return [...ways, ...imports];
+    const ways = this.circles.first(group, imported).map((id) => ({ order: -1, inPlace: false, text: `import ${sliceSpecifier(id)};` }));
+    // What is imported for its effect alone comes before the circles that the module imports later.
+    const later = imports.findIndex(({ from }) => from !== undefined);
+    const split = later < 0 ? imports.length : later;
+    return [...imports.slice(0, split), ...ways, ...imports.slice(split)];
   }
 
   /** Groups, and those that facades lead to. */
@@ -169,17 +175,27 @@ class Planner {
       for (const effect of this.effectsWith(unit)) {
         const other = this.groups.get(effect);
         if (!other || other === group) continue;
-        const text = `import ${JSON.stringify(SLICE_PREFIX + other.id)};`;
+        const text = `import ${sliceSpecifier(other.id)};`;
         imports.set(`\0${other.id}`, { order: effect.nodes[0]?.pos ?? 0, inPlace: false, text, from: other });
       }
     }
     const { module } = group.units[0] as Unit;
     const wanted = group.units.some((unit) => this.sideEffects.has(unit));
     for (const { specifier, node, included } of module.bareImports) {
-      if (included || wanted)
-        imports.set(`\0${specifier}`, { order: node.pos, inPlace: false, text: `import ${JSON.stringify(specifier)};` });
+      if (!included && !wanted) continue;
+      const text = `import ${sliceSpecifier(this.effectOnly(module, specifier, node).id)};`;
+      imports.set(`\0${specifier}`, { order: node.pos, inPlace: false, text });
     }
     return [...imports.values()].sort((a, b) => a.order - b.order || (a.text < b.text ? -1 : 1));
+  }
+
+  /** The slice module of a bare import: one of its own, so that it can run before what others share. */
+  private effectOnly({ path, file, text, loader }: Module, specifier: string, { pos, end }: ts.Node): SliceModule {
+    const id = `${path}#${hashOf(`import ${specifier}`)}`;
+    const contents = `${text.slice(0, pos).replace(/[^\r\n]/g, " ")}${text.slice(pos, end)}\n`;
+    const effect = this.effects.get(id) ?? { id, file, contents, loader };
+    this.effects.set(id, effect);
+    return effect;
   }
 
   /** Statements that have to run before a unit's code and that nothing in it names: by their author's wish, or since they set up what it imports. */
@@ -203,7 +219,7 @@ class Planner {
       return { order, ...outsideImport(target.unit) };
     if (target.kind === "namespace") {
       const facade = this.facade(target.module, members ?? "all");
-      return { order, inPlace: false, text: `import * as ${local} from ${JSON.stringify(SLICE_PREFIX + facade.module.id)};`, from: facade };
+      return { order, inPlace: false, text: `import * as ${local} from ${sliceSpecifier(facade.module.id)};`, from: facade };
     }
     if (target.kind === "declared" && localName(target.binding) === local && this.groupOf(target) === group) return undefined;
     const exported = this.exported(target);
@@ -213,7 +229,7 @@ class Planner {
     return {
       order: same ? order + module.text.length : order,
       inPlace: false,
-      text: `import { ${renamed(exported.name, local)} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`,
+      text: `import { ${renamed(exported.name, local)} } from ${sliceSpecifier(exported.group.id)};`,
       from: exported.group,
     };
   }
@@ -251,13 +267,13 @@ class Planner {
       if (target.kind === "namespace") {
         const inner = this.facade(target.module, "all");
         facade.imported.push(inner);
-        lines.push(`export * as ${exportName(name)} from ${JSON.stringify(SLICE_PREFIX + inner.module.id)};`);
+        lines.push(`export * as ${exportName(name)} from ${sliceSpecifier(inner.module.id)};`);
         continue;
       }
       const exported = this.exported(target);
       if (!exported) continue;
       facade.imported.push(exported.group);
-      lines.push(`export { ${renamed(exported.name, name)} } from ${JSON.stringify(SLICE_PREFIX + exported.group.id)};`);
+      lines.push(`export { ${renamed(exported.name, name)} } from ${sliceSpecifier(exported.group.id)};`);
     }
     if (all) {
       for (const outside of exportable.outside)

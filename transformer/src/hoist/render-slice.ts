@@ -16,7 +16,7 @@ import { BLANK_HELPER, classEdits, classExport, insertion, methodsInSlice, taskE
 import { METADATA_HELPER, metadataEdit, TYPE_HELPER_TEXT } from "./decorator-metadata";
 import type { Group } from "./groups";
 import { hashOf } from "./ids";
-import { renamed, SLICE_PREFIX } from "./module-names";
+import { renamed, sliceSpecifier } from "./module-names";
 import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
 import { placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
@@ -95,7 +95,7 @@ class SliceWriter {
     }
     const names = [...exported].filter(([name]) => !name.startsWith("__mp_from_")).map(([name, local]) => renamed(local, name));
     if (pieces.some(({ node }) => isNamelessClass(module.ts, node) && isDecorated(module, node)))
-      tail.push(`import { default as ${DEFAULT_NAME} } from ${JSON.stringify(SLICE_PREFIX + group.id)};`);
+      tail.push(`import { default as ${DEFAULT_NAME} } from ${sliceSpecifier(group.id)};`);
     if (names.length > 0) tail.push(`export { ${names.sort().join(", ")} };`);
     if (this.variables.length > 0) tail.push(`var ${this.variables.join(", ")};`);
     const draft = text.build(tail.join("\n"), module.file);
