@@ -33,7 +33,7 @@ export class StubModule {
     this.inChunk = IN_CHUNK_FOLDER.test(location);
   }
 
-  /** Absolute path of the manifest. Looked for on first use: a module that is only loaded touches no file. */
+  /** Absolute path of the manifest, with a stamp after a rebuild. Looked for on first use: a module that is only loaded touches no file. */
   get manifest(): string {
     if (this.found === undefined) {
       this.found = this.key === "" ? this.location : findManifest(this.location, this.key);

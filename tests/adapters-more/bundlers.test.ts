@@ -34,6 +34,14 @@ test.each([
   await expectApp(app, format === "esm" ? "out/main.mjs" : "out/main.cjs");
 });
 
+test.each(["webpack", "rspack"])("%s: entries that are emitted above the output's folder find their chunks", async (host) => {
+  const app = makeApp(`above-${host}`);
+  const text = hosts.pack.replace('path.resolve("out")', 'path.resolve("out/chunks")').replace('"main.cjs"', '"../main.cjs"');
+  await script(app, "build.mjs", text, host, "production", "cjs");
+  await expectApp(app, "out/main.cjs");
+  expect(listFiles(app, "out/chunks")).toEqual([]);
+});
+
 test.each([
   ["webpack", "esm"],
   ["rspack", "cjs"],

@@ -2,7 +2,9 @@
 import path from "node:path";
 import { threaded } from "../support/backends";
 import { removeTemporaryFolders, runNode, temporaryFolder } from "../support/children";
-import { writeProgram } from "../support/chunks";
+import { idOf, KEY, RUNTIME, writeProgram } from "../support/chunks";
+
+declare const T: Record<string, any>;
 
 afterAll(removeTemporaryFolders);
 
@@ -45,6 +47,30 @@ describe.each(threaded)("on the %s backend", (backend) => {
         await mp.shutdown();
         mp.configure({ threads: 2 });
         assert.deepStrictEqual(await Promise.all([T.version(), T.slow(5), T.lateVersion()]), [2, 2, 2]);
+        console.log("reloaded");`,
+    });
+    const ended = await runNode(main, [], { env: { MAKEPARALLEL_BACKEND: backend }, limit: 30_000 });
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "reloaded\n", stderr: "" });
+  });
+
+  test("a module that is evaluated again after a rebuild has the new code, in workers that have the old one", async () => {
+    const next = build(2);
+    const { main } = writeProgram(path.join(temporaryFolder(), "program"), {
+      tasks: { version: () => 1, nested: () => T.version().get() },
+      main: `
+        const { cpSync, rmSync } = require("node:fs");
+        const chunks = require("node:path").join(__dirname, "parallel-chunks");
+        mp.configure({ threads: 1 });
+        assert.strictEqual(T.version().get(), 1);
+        rmSync(chunks, { recursive: true });
+        cpSync(${JSON.stringify(next)}, chunks, { recursive: true });
+        // What a development server does with a changed module.
+        const again = require(${JSON.stringify(path.join(RUNTIME, "stub"))}).module(__filename, ${JSON.stringify(KEY)});
+        const version = again.wrapper(${JSON.stringify(idOf("version"))}, { name: "version", length: 0, flags: 0 })(undefined);
+        assert.strictEqual(version().get(), 2);
+        assert.strictEqual(version.local(), 2);
+        assert.strictEqual(T.version().get(), 1);
+        assert.strictEqual(T.nested().get(), 1);
         console.log("reloaded");`,
     });
     const ended = await runNode(main, [], { env: { MAKEPARALLEL_BACKEND: backend }, limit: 30_000 });

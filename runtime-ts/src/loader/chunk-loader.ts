@@ -12,7 +12,7 @@ import { ChunkError } from "../errors";
 import type { Manifest, ManifestChunk, ManifestTask } from "../manifest";
 import type { ChunkStore } from "../worker/chunks";
 import { ExternalModules } from "./external-modules";
-import { readManifest, refreshManifest } from "./manifest";
+import { manifestFile, readManifest, refreshManifest } from "./manifest";
 import { resolveImport } from "./resolve-import";
 
 export interface LoadedTask {
@@ -76,11 +76,11 @@ export class ChunkLoader {
   ) {}
 
   /**
-   * @param manifestPath absolute path, as `findManifest` gives it
+   * @param manifestName as `findManifest` gives it
    * @throws ChunkError (or the promise rejects with one) when the task, its chunk or a package is missing, or code throws while it is loaded
    */
-  loadTask(manifestPath: string, id: string): LoadedTask | Promise<LoadedTask> {
-    return this.#withBuild(manifestPath, (build) => {
+  loadTask(manifestName: string, id: string): LoadedTask | Promise<LoadedTask> {
+    return this.#withBuild(manifestName, (build) => {
       const task = build.manifest.tasks[id];
       if (task === undefined) throw missing(build, "task", id);
       return then(this.#load(build, task.chunk, `the task ${task.name}`), (chunk) => {
@@ -93,8 +93,8 @@ export class ChunkLoader {
   }
 
   /** @throws as {@link loadTask} */
-  loadClass(manifestPath: string, id: string): Function | Promise<Function> {
-    return this.#withBuild(manifestPath, (build) => {
+  loadClass(manifestName: string, id: string): Function | Promise<Function> {
+    return this.#withBuild(manifestName, (build) => {
       const entry = build.manifest.classes[id];
       if (entry === undefined) throw missing(build, "class", id);
       return then(this.#load(build, entry.chunk, `the class ${id}`), (chunk) => {
@@ -120,11 +120,11 @@ export class ChunkLoader {
   }
 
   /** Runs `use`; if that fails and the manifest has changed on disk meanwhile (a rebuild), once more with the new one. */
-  #withBuild<T>(manifestPath: string, use: (build: Build) => T | Promise<T>): T | Promise<T> {
-    const build = this.#build(manifestPath);
+  #withBuild<T>(manifestName: string, use: (build: Build) => T | Promise<T>): T | Promise<T> {
+    const build = this.#build(manifestName);
     const retry = (error: unknown): T | Promise<T> => {
-      if (!(error instanceof ChunkError) || !refreshManifest(manifestPath)) throw error;
-      return use(this.#build(manifestPath));
+      if (!(error instanceof ChunkError) || !refreshManifest(manifestName)) throw error;
+      return use(this.#build(manifestName));
     };
     try {
       const result = use(build);
@@ -134,17 +134,18 @@ export class ChunkLoader {
     }
   }
 
-  #build(file: string): Build {
-    const manifest = readManifest(file);
-    let build = this.#builds.get(file);
+  #build(name: string): Build {
+    const manifest = readManifest(name);
+    let build = this.#builds.get(name);
     if (build?.manifest !== manifest) {
       const externals = new Map(
         Object.values(manifest.chunks).flatMap((chunk) => chunk.externals.map((external) => [external.request, external])),
       );
+      const file = manifestFile(name);
       const folder = path.dirname(file);
-      const internal = internalFor(this.runtime.internal, file);
+      const internal = internalFor(this.runtime.internal, name);
       build = { file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals), internal };
-      this.#builds.set(file, build);
+      this.#builds.set(name, build);
     }
     return build;
   }

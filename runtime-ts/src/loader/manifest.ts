@@ -3,6 +3,10 @@
  *
  * Takes: the emitted file that holds a stub, and the key of its build. Gives: the manifest, checked. Both steps are cached: a path for the life of
  * the thread, a manifest until {@link refreshManifest} sees another file.
+ *
+ * A manifest is named by its path. Where a module with stubs is evaluated after a rebuild has changed the file (a development server does that in the
+ * program's own process), it gets the path with a stamp, `….json?<stamp>`: other tasks than those of the modules from before, so that workers which have
+ * these load them anew.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -13,11 +17,19 @@ import { CHUNK_FOLDER, type Manifest, MANIFEST_FORMAT } from "../manifest";
 
 const found = new Map<string, string>();
 
+/** The stamp that each manifest had when a module of this thread first asked for it. */
+const firstStamps = new Map<string, string>();
+
+/** Path of the file of a manifest, as {@link findManifest} names it. */
+export function manifestFile(name: string): string {
+  return name.replace(/\.json\?[\d.]+$/, ".json");
+}
+
 /**
  * Looks for `parallel-chunks/<key>.json` beside the emitted file, then in each folder above it.
  *
  * @param emitted path or `file:` URL of the emitted file
- * @returns absolute path of the manifest
+ * @returns absolute path of the manifest, with a stamp if it has changed since this thread first asked for it
  * @throws ChunkError that says where it was looked for
  */
 export function findManifest(emitted: string, key: string): string {
@@ -25,7 +37,7 @@ export function findManifest(emitted: string, key: string): string {
   const start = path.dirname(file);
   const cacheKey = `${start}\0${key}`;
   const known = found.get(cacheKey);
-  if (known !== undefined) return known;
+  if (known !== undefined) return stamped(known);
 
   const name = `${key}.json`;
   let oldBuild: string | undefined;
@@ -36,7 +48,7 @@ export function findManifest(emitted: string, key: string): string {
     if (mayNotRead(candidate)) throw new ChunkError(`The manifest ${candidate} cannot be looked for.${readAdvice(chunks)}`);
     if (fs.existsSync(candidate)) {
       found.set(cacheKey, candidate);
-      return candidate;
+      return stamped(candidate);
     }
     if (oldBuild === undefined && fs.existsSync(chunks)) oldBuild = chunks;
     if (folder === path.dirname(folder)) break;
@@ -49,20 +61,33 @@ export function findManifest(emitted: string, key: string): string {
   );
 }
 
+function stamped(file: string): string {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  // The task says that it is gone, unless the worker has it.
+  if (stat === undefined) return file;
+  const stamp = stampOf(stat);
+  const first = firstStamps.get(file);
+  if (first === undefined) firstStamps.set(file, stamp);
+  return first === undefined || first === stamp ? file : `${file}?${stamp}`;
+}
+
+function stampOf({ mtimeMs, size }: fs.Stats): string {
+  return `${mtimeMs}.${size}`;
+}
+
 interface CachedManifest {
   manifest: Manifest;
-  modified: number;
-  size: number;
+  stamp: string;
 }
 
 const manifests = new Map<string, CachedManifest>();
 
 /**
- * @param file absolute path, as {@link findManifest} gives it
+ * @param name as {@link findManifest} gives it
  * @throws ChunkError when it is missing, damaged, or in another version's format
  */
-export function readManifest(file: string): Manifest {
-  return (manifests.get(file) ?? load(file)).manifest;
+export function readManifest(name: string): Manifest {
+  return (manifests.get(name) ?? load(name)).manifest;
 }
 
 /**
@@ -70,15 +95,16 @@ export function readManifest(file: string): Manifest {
  *
  * @returns true when it had changed
  */
-export function refreshManifest(file: string): boolean {
-  const known = manifests.get(file);
-  const stat = fs.statSync(file, { throwIfNoEntry: false });
-  if (known && stat && stat.mtimeMs === known.modified && stat.size === known.size) return false;
-  load(file);
+export function refreshManifest(name: string): boolean {
+  const known = manifests.get(name);
+  const stat = fs.statSync(manifestFile(name), { throwIfNoEntry: false });
+  if (known && stat && stampOf(stat) === known.stamp) return false;
+  load(name);
   return true;
 }
 
-function load(file: string): CachedManifest {
+function load(name: string): CachedManifest {
+  const file = manifestFile(name);
   let text: string;
   let stat: fs.Stats;
   try {
@@ -87,8 +113,8 @@ function load(file: string): CachedManifest {
   } catch (cause) {
     throw new ChunkError(`The manifest ${file} cannot be read.${readAdvice(file) || " Build again."}`, { cause });
   }
-  const entry = { manifest: parse(file, text), modified: stat.mtimeMs, size: stat.size };
-  manifests.set(file, entry);
+  const entry = { manifest: parse(file, text), stamp: stampOf(stat) };
+  manifests.set(name, entry);
   return entry;
 }
 

@@ -93,7 +93,7 @@ export type Ticket = number;
 
 /** What a worker is told of a task so that it can find it. Stable for the process; registered once. */
 export interface TaskKey {
-  /** Absolute path of the manifest. */
+  /** Absolute path of the manifest, as `findManifest` (loader/manifest.ts) gives it. */
   manifest: string;
   /** Task id in it. */
   id: string;

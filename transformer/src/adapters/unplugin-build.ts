@@ -4,6 +4,7 @@
  * Takes: files as the host loads them, and the host's resolution. All project files with marks that the entries reach are analyzed before the first of
  * them is handed out, because a class may have to change for a task elsewhere. Gives: edited text with a map, messages, and the chunks of a build.
  */
+import { createHash } from "node:crypto";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { SourceMap } from "magic-string" with { "resolution-mode": "import" };
@@ -231,6 +232,8 @@ export class UnpluginBuild {
       const cached = await this.#cached();
       messages.push(...cached.messages);
       edits = withManifest(edits, cached.plan);
+    } else if (hasTasks && this.host.isWatching?.()) {
+      edits = withRevision(edits, this.key, revisionOf(inChunk.map((name) => this.#modules.read(name) ?? "")));
     }
     return { edited: await this.#edit(file, text, edits), hasTasks, messages, watch, missing };
   }
@@ -395,6 +398,20 @@ export class UnpluginBuild {
       column: location?.column ?? 0,
     };
   }
+}
+
+/** Of all that the chunks of a file's tasks are made of. */
+function revisionOf(texts: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const text of texts) hash.update(`${text.length}:${text}`);
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** The runtime ignores what comes after the key. */
+function withRevision(edits: readonly Edit[], key: string, revision: string): Edit[] {
+  const written = JSON.stringify(key);
+  const replaced = (text: string): string => text.replaceAll(`, ${written})`, `, ${written}, "${revision}")`);
+  return edits.map((edit) => ({ ...edit, parts: edit.parts.map((part) => (typeof part === "string" ? replaced(part) : part)) }));
 }
 
 function editsKey(result: FileResult | undefined): string {

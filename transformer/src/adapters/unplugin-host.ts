@@ -16,6 +16,11 @@ export interface HostFacts {
   identity: readonly string[];
   /** JavaScript expression for the emitted file's own place; undefined while developing, where stubs name the manifest itself. */
   location: string | undefined;
+  /**
+   * True where builds follow each other: what has tasks then changes whenever their chunks do, or a server that loads anew what has been emitted anew would
+   * not load it.
+   */
+  isWatching?(): boolean;
   /** esbuild settings that change what code means. */
   settings: HostBuildOptions;
   resolve(specifier: string, fromFile: string, kind: "import" | "require"): Promise<HostResolution>;

@@ -16,6 +16,7 @@ import { portableRelative } from "../emit/paths";
 export interface Compiler {
   context: string;
   outputPath: string;
+  watchMode: boolean;
   options: {
     name?: string;
     entry?: unknown;
@@ -64,6 +65,7 @@ interface Compilation {
   fileDependencies: { add(file: string): void; addAll?(files: Iterable<string>): void };
   errors: Error[] & { push(error: Error): void };
   warnings: Error[] & { push(error: Error): void };
+  getAssets(): readonly { name: string }[];
   emitAsset(name: string, source: unknown, info?: object): void;
   hooks: {
     /** All modules are there, each still its own: later some are joined. */
@@ -109,10 +111,12 @@ export function webpackHooks(options: UnpluginOptions) {
       entries: [],
       identity: [settings.name ?? "", portableRelative(packageRoot(cwd), outputPath())],
       location: PLACE,
+      isWatching: () => compiler.watchMode,
       settings: {},
       resolve: (specifier, fromFile, kind) => resolveBy(compiler, specifier, fromFile, kind),
     };
     let isFirst = true;
+    let above = "";
     compiler.hooks.thisCompilation.tap(NAME, (compilation) => {
       if (isFirst) {
         // Entries are normalized by now.
@@ -125,8 +129,11 @@ export function webpackHooks(options: UnpluginOptions) {
         if (!refuse) refuseLibraries(compilation, modules);
       });
       compilation.hooks.processAssets.tapPromise({ name: NAME, stage: webpack.Compilation.PROCESS_ASSETS_STAGE_REPORT }, async () => {
-        const output: HostOutput = { folder: outputPath(), module: settings.output.module ? "esm" : "cjs", nodeInterop: false };
-        if (build && !refuse) await emit(compiler, compilation, build, output);
+        if (!build || refuse) return;
+        // While a server develops, entries come and go; where their chunks are stays as it is.
+        above = aboveAll(compilation, above);
+        const folder = path.join(outputPath(), above);
+        await emit(compiler, compilation, build, above, { folder, module: settings.output.module ? "esm" : "cjs", nodeInterop: false });
       });
     });
   };
@@ -185,7 +192,20 @@ function refuseLibraries({ errors, moduleGraph }: Compilation, modules: Iterable
   }
 }
 
-async function emit(compiler: Compiler, compilation: Compilation, build: UnpluginBuild, output: HostOutput): Promise<void> {
+/**
+ * The way from the output's folder to the one that all emitted scripts are in or below: `""`, `"../"`, … Stubs look for their chunks beside their file and
+ * above it, and Next.js emits its pages beside the output's folder (`../app/page.js`).
+ */
+function aboveAll(compilation: Compilation, before: string): string {
+  let above = before;
+  for (const { name } of compilation.getAssets()) {
+    const [, up] = /^((?:\.\.\/)*).*\.[cm]?js(?:\?|$)/.exec(name) ?? [];
+    if (up !== undefined && up.length > above.length) above = up;
+  }
+  return above;
+}
+
+async function emit(compiler: Compiler, compilation: Compilation, build: UnpluginBuild, above: string, output: HostOutput): Promise<void> {
   const loaded = new Set<string>();
   for (const module of compilation.modules) {
     for (const { resource } of [module, ...(module.modules ?? [])]) if (resource !== undefined) loaded.add(resource.replace(/\?.*$/, ""));
@@ -201,7 +221,7 @@ async function emit(compiler: Compiler, compilation: Compilation, build: Unplugi
   const { RawSource } = compiler.webpack.sources;
   const asset = (name: string, contents: Uint8Array | string): void => {
     const source = new RawSource(typeof contents === "string" ? contents : Buffer.from(contents));
-    compilation.emitAsset(`${CHUNK_FOLDER}/${name}`, source, { minimized: true });
+    compilation.emitAsset(`${above}${CHUNK_FOLDER}/${name}`, source, { minimized: true });
   };
   for (const [name, contents] of bundle.files) asset(name, contents);
   asset(`${build.key}.json`, manifestText(bundle.manifest));
