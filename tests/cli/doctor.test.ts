@@ -269,6 +269,13 @@ describe("setup", () => {
         ["MP4031"],
         'Create vite.config.mjs with: import makeparallel from "makeparallel/vite"; export default { plugins: [makeparallel()] };',
       ],
+      [
+        { "tsconfig.json": { compilerOptions: { ...OPTIONS, noEmit: true } }, ...scripts({ build: "next build" }) },
+        ["MP4031"],
+        'Create next.config.mjs with: import makeparallel from "makeparallel/webpack"; export default { webpack(config) { ' +
+          "config.plugins.push(makeparallel()); return config; } }; Call `next dev --webpack` and `next build --webpack`: Turbopack runs no plugins. " +
+          "docs/adapters.md says what to do there.",
+      ],
       // What compiles by itself needs no transformer in the tsconfig.json, nor ts-patch.
       [{ ...unbuilt({ test: "jest" }), "jest.config.js": 'module.exports = { preset: "makeparallel" };' }, []],
       [unbuilt({ start: "node --import makeparallel/register src/main.ts" }), []],

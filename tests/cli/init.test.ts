@@ -454,6 +454,19 @@ describe("other tools are named, with what exists", () => {
     expect(again.stdout).not.toContain("is served by");
   });
 
+  test("Next.js is served by the plugin for webpack, which its own builds have to be told to use", async () => {
+    const files = {
+      "package.json": { name: "app", scripts: { dev: "next dev", build: "next build" } },
+      "next.config.ts": "export default {};\n",
+      "tsconfig.json": { compilerOptions: { noEmit: true, module: "esnext", moduleResolution: "bundler" } },
+    };
+    const { stdout } = await inlineProject(files, { installed: ["typescript", "@types/node"] }).makeparallel(["init", "--dry-run"]);
+    expect(stdout).toMatch(/To do by hand\n.*Next\.js \(next\.config\.ts\): Next\.js is served by makeparallel\/webpack\. Add:/);
+    expect(stdout).toContain("webpack(config) { config.plugins.push(makeparallel()); return config; }");
+    expect(stdout).toContain("`next build --webpack`");
+    expect(stdout).not.toContain("esbuild");
+  });
+
   test("the root of a workspace that builds its packages by a pattern", async () => {
     const project = inlineProject(
       {

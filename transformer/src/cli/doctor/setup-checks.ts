@@ -321,8 +321,12 @@ function checkHosts({ hosts, compiler, esbuild, package: own }: Project): Findin
     ...hosts
       .filter(({ isSupported }) => !isSupported)
       .map(({ evidence, advice }): Finding => ({ code: "MP4022", message: `${evidence}: ${advice[0]}`, fix: advice.slice(1).join(" ") })),
-    ...missing.map(({ name, kind, evidence, advice, create }): Finding => {
-      const lines = advice.slice(1).map((line) => line.trim());
+    ...missing.map(({ name, kind, evidence, advice, also, create }): Finding => {
+      const lines = advice
+        .slice(1)
+        .filter((line) => line !== also)
+        .map((line) => line.trim());
+      const rest = also === undefined ? "" : ` ${also}`;
       return kind === "runner"
         ? {
             code: "MP4031",
@@ -332,7 +336,7 @@ function checkHosts({ hosts, compiler, esbuild, package: own }: Project): Findin
         : {
             code: "MP4031",
             message: `${evidence}: ${name} is used without ${/makeparallel\/\w+/.exec(advice[0] as string)?.[0]}.`,
-            fix: create ? `Create ${create.file} with: ${create.text}` : `Add to its configuration: ${lines.join(" and ")}`,
+            fix: (create ? `Create ${create.file} with: ${create.text}` : `Add to its configuration: ${lines.join(" and ")}`) + rest,
           };
     }),
   ];

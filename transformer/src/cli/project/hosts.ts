@@ -19,6 +19,8 @@ export interface Host {
   /** What showed that it is used names makeparallel already. */
   isSetUp: boolean;
   kind: "bundler" | "tests" | "runner";
+  /** The part of the advice that is not about the configuration. */
+  also: string | undefined;
   /** Where there is no configuration yet: the file that would hold it, and what to write into it. */
   create: { file: string; text: string } | undefined;
 }
@@ -33,6 +35,8 @@ interface Known {
   kind: "bundler" | "tests" | "runner";
   /** Added to the config, when there is an adapter. */
   use?: string[];
+  /** What has to be done beside that. */
+  also?: string;
 }
 
 const KNOWN: Known[] = [
@@ -52,7 +56,15 @@ const KNOWN: Known[] = [
   { name: "swc", files: [".swcrc"], programs: ["swc"], kind: "bundler" },
   { name: "Babel", files: [], programs: ["babel"], kind: "bundler" },
   { name: "Parcel", files: [".parcelrc"], programs: ["parcel"], kind: "bundler" },
-  { name: "Next.js", files: ["next.config"], programs: ["next"], kind: "bundler" },
+  {
+    name: "Next.js",
+    files: ["next.config"],
+    programs: ["next"],
+    subpath: "./webpack",
+    kind: "bundler",
+    use: ['import makeparallel from "makeparallel/webpack";', "webpack(config) { config.plugins.push(makeparallel()); return config; }"],
+    also: "Call `next dev --webpack` and `next build --webpack`: Turbopack runs no plugins. docs/adapters.md says what to do there.",
+  },
   { name: "Vitest", files: ["vitest.config"], programs: ["vitest"], subpath: "./vite", kind: "tests" },
   {
     name: "Jest",
@@ -99,6 +111,7 @@ export function findHosts(project: PackageFile, calls: readonly ScriptCall[], ex
       isSupported,
       kind: known.kind,
       isSetUp: known.kind !== "runner" && isSupported && namesMakeparallel(evidence, project),
+      also: isSupported ? known.also : undefined,
       advice: isSupported ? adapterAdvice(known) : otherAdvice(known),
       create:
         isFile(path.join(project.folder, evidence)) || (known.name === "Jest" && project.json.jest !== undefined)
@@ -142,6 +155,7 @@ function adapterAdvice(known: Known): string[] {
   return [
     `${known.name} is served by ${subpath}. Add:`,
     ...(known.use ?? [`import makeparallel from "${subpath}";`, "plugins: [makeparallel()]"]).map((line) => `    ${line}`),
+    ...(known.also === undefined ? [] : [known.also]),
   ];
 }
 
@@ -170,8 +184,8 @@ function otherAdvice({ name, kind }: Known): string[] {
     ];
   }
   return [
-    `This version has no adapter for ${name}. What exists: the transformer for tspc (makeparallel/transformer) and the plugin for esbuild (makeparallel/esbuild).`,
-    `Build the modules that hold parallel functions with one of these, and let ${name} take the result as it is, with its folder parallel-chunks/ copied beside the output.`,
+    `This version has no adapter for ${name}.`,
+    `Build the modules that hold parallel functions with tspc (makeparallel/transformer) or esbuild (makeparallel/esbuild), and let ${name} take the result as it is, with its folder parallel-chunks/ copied beside the output.`,
   ];
 }
 
