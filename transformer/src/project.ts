@@ -10,6 +10,7 @@ import { ClassNames } from "./analyze/class-names";
 import { ClassFinder } from "./analyze/classes";
 import { Derivations } from "./analyze/derivations";
 import { Graph } from "./analyze/graph";
+import { ImportCircles } from "./analyze/import-circles";
 import { Isolation, type Reach } from "./analyze/isolation";
 import { mayContainMark } from "./analyze/marks";
 import type { Module, Unit } from "./analyze/module";
@@ -55,6 +56,7 @@ export class Project {
   private graph: Graph;
   private derivations: Derivations;
   private classNames: ClassNames;
+  private circles: ImportCircles;
   private graphVersion = -1;
 
   constructor(private readonly host: Host) {
@@ -62,6 +64,7 @@ export class Project {
     this.graph = this.freshGraph();
     this.derivations = new Derivations(this.modules);
     this.classNames = new ClassNames(this.modules);
+    this.circles = new ImportCircles(this.modules);
   }
 
   /** Cheap test: could this text contain a mark? */
@@ -204,6 +207,7 @@ export class Project {
       this.graph = this.freshGraph();
       this.derivations = new Derivations(this.modules);
       this.classNames = new ClassNames(this.modules);
+      this.circles = new ImportCircles(this.modules);
       this.graphVersion = this.modules.version;
     }
     return this.graph;
@@ -259,7 +263,10 @@ export class Project {
       tasks: sites.map((site) => ({ site, record: this.record(site) })),
       result: {
         tasks: sites.map((site) => this.record(site)),
-        edits: programEdits(module, format, sites, (site) => this.hoisted(site), [...own.values()], classImports),
+        edits: programEdits(module, format, sites, (site) => this.hoisted(site), [...own.values()], classImports, (record) => {
+          const other = this.modules.follow(module, record.specifier, record.kind);
+          return other !== undefined && this.circles.has(other);
+        }),
         diagnostics,
         dependencies: sources.filter((source) => source !== module).map((source) => source.file),
         consulted: [...isolation.consulted].map((source) => source.file).sort(),
@@ -287,7 +294,7 @@ export class Project {
         continue;
       }
       const found = this.importOf(module, info);
-      if (found && this.closesCircle(module, found.specifier)) {
+      if (found && this.disturbsCircle(module, found.specifier)) {
         asks.push(info);
         continue;
       }
@@ -300,10 +307,10 @@ export class Project {
   }
 
   /**
-   * Whether an import that the program does not have (the module names what comes from there in types only) could make a circle, in which modules run before
-   * those that they build on: "Class extends value undefined". The class registers itself then, if the program loads it.
+   * Whether an import that the program does not have (the module names what comes from there in types only) could make a circle or enter one in another place,
+   * where modules run before those that they build on: "Class extends value undefined". The class registers itself then, if the program loads it.
    */
-  private closesCircle(module: Module, specifier: string): boolean {
+  private disturbsCircle(module: Module, specifier: string): boolean {
     const { modules } = this;
     const other = modules.follow(module, specifier);
     if (!other) return false;
@@ -311,7 +318,7 @@ export class Project {
       ([binding, record]) =>
         binding.references.some(({ erased }) => !erased) && modules.follow(module, record.specifier, record.kind) === other,
     );
-    return !isLoaded && this.derivations.reaches(other, module);
+    return !isLoaded && (this.derivations.reaches(other, module) || this.circles.has(other));
   }
 
   /** How the module can import a class: as one of its imports has it, or by a relative path. */

@@ -23,6 +23,8 @@ export interface ImportRecord {
   kind: "import" | "require";
 }
 
+export type Imported = Pick<ImportRecord, "specifier" | "kind">;
+
 export type ExportRecord =
   { kind: "local"; binding: Binding } | { kind: "from"; specifier: string; name: string } | { kind: "namespace"; specifier: string };
 
@@ -124,11 +126,20 @@ export class Module {
   }
 
   /** Every module that its static imports and re-exports name, type-only ones and bare ones too. */
-  get staticImports(): { specifier: string; kind: ImportRecord["kind"] }[] {
-    const found = new Map<string, { specifier: string; kind: ImportRecord["kind"] }>();
+  get staticImports(): Imported[] {
+    return this.importsOf(this.imports.values());
+  }
+
+  /** As {@link staticImports}, without those whose names only stand in types. */
+  get importsAtRunTime(): Imported[] {
+    return this.importsOf([...this.imports].flatMap(([{ references }, record]) => (references.some((use) => !use.erased) ? record : [])));
+  }
+
+  private importsOf(named: Iterable<ImportRecord>): Imported[] {
+    const found = new Map<string, Imported>();
     const add = (specifier: string, kind: ImportRecord["kind"] = "import"): void =>
       void found.set(`${kind} ${specifier}`, { specifier, kind });
-    for (const { specifier, kind } of this.imports.values()) add(specifier, kind);
+    for (const { specifier, kind } of named) add(specifier, kind);
     for (const { specifier } of this.bareImports) add(specifier);
     for (const record of this.exports.values()) if (record.kind !== "local") add(record.specifier);
     for (const specifier of this.stars) add(specifier);

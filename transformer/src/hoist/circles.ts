@@ -12,11 +12,12 @@
  * also imports its gate, a module that holds nothing but an import of the last group: the last one imports the gate first, so it is finished before all of them.
  */
 import type { SliceModule } from "../core";
+import { components } from "../analyze/components";
 import { needsOf } from "../analyze/evaluation";
 import type { Graph } from "../analyze/graph";
 import type { Unit } from "../analyze/module";
 import type { Modules } from "../analyze/resolve";
-import { components, type Group } from "./groups";
+import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { sliceSpecifier } from "./module-names";
 

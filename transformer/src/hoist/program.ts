@@ -8,7 +8,7 @@ import type * as ts from "typescript";
 import type { Edit, FileFormat } from "../core";
 import type { ClassInfo } from "../analyze/class-info";
 import { type Hoisted, removedRanges } from "../analyze/captures";
-import { DEFAULT_NAME, type Module } from "../analyze/module";
+import { DEFAULT_NAME, type ImportRecord, type Module } from "../analyze/module";
 import type { TaskSite } from "../analyze/sites";
 import { contains } from "../analyze/syntax";
 import { BLANK_HELPER, classEdits, insertion } from "./classes";
@@ -41,6 +41,7 @@ export function programEdits(
   hoisted: (site: TaskSite) => Hoisted | undefined,
   classes: readonly ClassInfo[],
   classImports: readonly ClassImport[],
+  hasToLoad: (record: ImportRecord) => boolean,
 ): Edit[] {
   const slots = new Slots();
   const removed = sites.flatMap((site) =>
@@ -65,7 +66,7 @@ export function programEdits(
     );
   for (const info of classes) edits.push(...classEdits(module, info));
   const gone = [...removed, ...shown.flatMap(markRanges), ...shown.flatMap(parameterRanges)];
-  edits.push(...importEdits(module, gone));
+  edits.push(...importEdits(module, gone, hasToLoad));
   const uses = (pattern: RegExp): boolean =>
     edits.some((edit) => edit.parts.some((part) => typeof part === "string" && pattern.test(part)));
   if (!uses(/\b__mp(?:_m\(|\.)/) && classImports.length === 0) return sortEdits(edits);
@@ -90,11 +91,12 @@ export function programEdits(
   return sortEdits(edits);
 }
 
-/** End of the last import that stays, or the head of the file. */
+/** End of the last import that stays, with names or without, or the head of the file. */
 function afterImports(module: Module, edits: readonly Edit[]): number {
   const { ts } = module;
   const isRemoved = (statement: ts.Statement): boolean =>
-    edits.some((edit) => edit.kind === "remove" && edit.end === statement.end && edit.start <= statement.getStart(module.source));
+    edits.some((edit) => edit.kind === "remove" && edit.end === statement.end && edit.start <= statement.getStart(module.source)) &&
+    !edits.some((edit) => edit.start === edit.end && edit.start === statement.end);
   const imports = module.source.statements.filter(
     (statement) => (ts.isImportDeclaration(statement) || ts.isImportEqualsDeclaration(statement)) && !isRemoved(statement),
   );
@@ -141,18 +143,28 @@ function parameterRanges(site: TaskSite): ts.Node[] {
   });
 }
 
-/** Imports whose every use is in code that left. Imports that were unused before are the host's business. */
-function importEdits(module: Module, removed: readonly ts.Node[]): Edit[] {
+/**
+ * Imports whose every use is in code that left. Imports that were unused before are the host's business.
+ * @param hasToLoad whether the program still imports what the import leads to, without names
+ */
+function importEdits(module: Module, removed: readonly ts.Node[], hasToLoad: (record: ImportRecord) => boolean): Edit[] {
   const { ts } = module;
   const gone = new Set<ts.Node>();
+  const records = new Map<ts.Node, ImportRecord>();
   for (const [binding, record] of module.imports) {
     const uses = binding.references.filter((reference) => !reference.erased);
     const isGone = uses.length > 0 && uses.every((use) => removed.some((range) => contains(range, use.node)));
     if (isGone && !binding.references.some((use) => use.erased && isInMetadata(module, use.node))) gone.add(record.node);
+    records.set(record.node, record);
   }
   const edits: Edit[] = [];
+  const take = (statement: ts.Statement, name: ts.Node): void => {
+    edits.push(remove(statement));
+    const record = records.get(name) as ImportRecord;
+    if (hasToLoad(record)) edits.push(insertion(statement.end, "statements", ` import ${JSON.stringify(record.specifier)};`));
+  };
   for (const statement of module.source.statements) {
-    if (ts.isImportEqualsDeclaration(statement) && gone.has(statement)) edits.push(remove(statement));
+    if (ts.isImportEqualsDeclaration(statement) && gone.has(statement)) take(statement, statement);
     if (!ts.isImportDeclaration(statement) || !statement.importClause) continue;
     const { importClause } = statement;
     const { namedBindings } = importClause;
@@ -160,7 +172,7 @@ function importEdits(module: Module, removed: readonly ts.Node[]): Edit[] {
     if (namedBindings) names.push(...(ts.isNamespaceImport(namedBindings) ? [namedBindings] : namedBindings.elements));
     const going = names.filter((node) => gone.has(node));
     if (going.length === 0) continue;
-    if (going.length === names.length) edits.push(remove(statement));
+    if (going.length === names.length) take(statement, going[0] as ts.Node);
     else for (const node of going) edits.push(remove(node === importClause ? (importClause.name as ts.Node) : node));
   }
   return edits;
