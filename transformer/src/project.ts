@@ -263,10 +263,18 @@ export class Project {
       tasks: sites.map((site) => ({ site, record: this.record(site) })),
       result: {
         tasks: sites.map((site) => this.record(site)),
-        edits: programEdits(module, format, sites, (site) => this.hoisted(site), [...own.values()], classImports, (record) => {
-          const other = this.modules.follow(module, record.specifier, record.kind);
-          return other !== undefined && this.circles.has(other);
-        }),
+        edits: programEdits(
+          module,
+          format,
+          sites,
+          (site) => this.hoisted(site),
+          [...own.values()],
+          classImports,
+          (record) => {
+            const other = this.modules.follow(module, record.specifier, record.kind);
+            return other !== undefined && this.circles.has(other);
+          },
+        ),
         diagnostics,
         dependencies: sources.filter((source) => source !== module).map((source) => source.file),
         consulted: [...isolation.consulted].map((source) => source.file).sort(),
