@@ -72,7 +72,12 @@ export interface BindingPort {
 export interface BindingRoot extends BindingPort {
   /** Settles what waits or is queued here as crashed, with the first `length` bytes of `out` as the reason. */
   fail(length: number): void;
+  /** Settles all that workers have queued as crashed, with the first `length` bytes of `out` as the reason. */
+  failNested(length: number): void;
+  /** Gives 1 when one more worker would help. */
   wantsWorker(): number;
+  /** Gives 1 when all workers are blocked, and only one more could run what they wait for. */
+  isStuck(): number;
   /** Announces a worker; gives its id, or -1. */
   addWorker(): number;
   /** The worker's thread has ended, was not started, or is being stopped. Gives 1 when it was there and never arrived at its work. */

@@ -164,7 +164,8 @@ impl Pool {
     }
 
     /// A worker is blocked and can't help: another one may stand in for it until [`Pool::end_stand_in`].
-    pub fn ask_for_stand_in(&self) {
+    pub fn ask_for_stand_in(&self, worker: &Worker) {
+        worker.set_stuck(true);
         // As in a push and a sleep: this writes the limit and then reads the queues, who pushes does it the other way round. One of the two sees the other.
         self.stuck.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
@@ -178,11 +179,36 @@ impl Pool {
         self.worker_count() > self.limit() && self.retire(worker, f64::from(self.threads))
     }
 
-    pub fn end_stand_in(&self) {
+    pub fn end_stand_in(&self, worker: &Worker) {
+        worker.set_stuck(false);
         self.stuck.fetch_sub(1, Ordering::SeqCst);
         if self.worker_count() > self.limit() {
             // Whoever wakes up finds that there is one too many.
             self.sleep.tell_idle();
+        }
+    }
+
+    /// Whether all workers are blocked and can't help, so that only one more could run what they wait for. Asked when none can be started: one that is about to
+    /// leave its wait still counts, so who asks after an attempt has given it the time for that.
+    pub fn is_stuck(&self) -> bool {
+        let workers = self.workers.read();
+        !workers.is_empty() && workers.iter().all(|worker| worker.is_stuck())
+    }
+
+    /// Settles all that workers have queued as crashed, with this reason: nobody can run it.
+    pub fn fail_nested(&self, reason: &[u8]) {
+        // All of it first: whoever is settled wakes somebody who may push anew.
+        let mut queued = Vec::new();
+        for worker in self.workers() {
+            queued.extend(std::iter::from_fn(|| worker.nested.pop()));
+        }
+        for task in queued {
+            self.settle(
+                task,
+                Settlement::Crashed,
+                |phase| phase == Phase::Queued,
+                || Payload::copy_of(reason),
+            );
         }
     }
 

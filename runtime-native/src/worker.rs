@@ -41,6 +41,8 @@ pub struct Worker {
     retired: AtomicBool,
     /// It has been removed from its pool.
     left: AtomicBool,
+    /// It is blocked where it can run nothing, see `Pool::ask_for_stand_in`.
+    stuck: AtomicBool,
 }
 
 impl Worker {
@@ -69,6 +71,7 @@ impl Worker {
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             left: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
         }
     }
 
@@ -222,6 +225,14 @@ impl Worker {
 
     pub fn has_left(&self) -> bool {
         self.left.load(Ordering::SeqCst)
+    }
+
+    pub fn set_stuck(&self, stuck: bool) {
+        self.stuck.store(stuck, Ordering::SeqCst);
+    }
+
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::SeqCst)
     }
 
     pub fn retire(&self) {

@@ -88,11 +88,13 @@ function crash(task: string, payload: Encoded | null, detail: number): WorkerCra
       },
     );
   }
-  if (isStartFailure(why))
-    return new WorkerCrashedError(`${task} was not run, because no worker can be started: ${why.message}`, {
-      task,
-      cause: why.cause ?? why,
-    });
+  if (isStartFailure(why)) {
+    const reason =
+      why.startFailed === "further"
+        ? "all workers are blocked by calls of get(), and no further one can be started"
+        : "no worker can be started";
+    return new WorkerCrashedError(`${task} was not run, because ${reason}: ${why.message}`, { task, cause: why.cause ?? why });
+  }
   const text = why instanceof Error ? `${why.name}: ${why.message}` : String(why);
   return new WorkerCrashedError(`The worker that ran ${task} ended under it: ${text}`, { task, cause: why });
 }

@@ -112,7 +112,7 @@ fn wait(port: &Port, task: &Arc<Task>, deadline: Option<Instant>) -> Outcome<Wai
     if let Some((side, _)) = &helper {
         side.blocked.set(side.blocked.get() - continuation);
         if outermost && side.stood_in_for.replace(false) {
-            port.pool.end_stand_in();
+            port.pool.end_stand_in(&side.worker);
         }
     }
     if chosen {
@@ -155,7 +155,7 @@ fn wait_until_left(
                 return Waited::Never;
             }
             if !side.stood_in_for.replace(true) {
-                port.pool.ask_for_stand_in();
+                port.pool.ask_for_stand_in(&side.worker);
             }
         }
         if let Some(waited) = park(port, helper.map(|(side, _)| *side), task, deadline, chosen) {

@@ -101,6 +101,19 @@ pub unsafe extern "C" fn wants_worker(env: sys::napi_env, info: sys::napi_callba
     }
 }
 
+/// `isStuck() → 1 when all workers are blocked and only one more could run what they wait for`.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn is_stuck(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`.
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            from_int(env, i32::from(port.pool.is_stuck()))
+        })
+    }
+}
+
 /// `addWorker() → id of a worker that is about to be started, or -1`.
 ///
 /// # Safety

@@ -173,6 +173,8 @@ const FUNCTIONS: &[(&CStr, Callback)] = &[
 
 const ROOT_FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"fail", report::fail),
+    (c"failNested", report::fail_nested),
+    (c"isStuck", control::is_stuck),
     (c"wantsWorker", control::wants_worker),
     (c"addWorker", control::add_worker),
     (c"removeWorker", control::remove_worker),

@@ -237,7 +237,7 @@ pub unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_inf
     }
 }
 
-/// `fail(bytes, length)`: settles all of this environment's tasks that are waiting or queued as crashed, with this payload.
+/// `fail(length)`: settles all of this environment's tasks that are waiting or queued as crashed, with this payload.
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -258,6 +258,22 @@ pub unsafe extern "C" fn fail(env: sys::napi_env, info: sys::napi_callback_info)
                 port.pool
                     .settle(task, Settlement::Crashed, waits, || Payload::copy_of(bytes));
             }
+            Ok(nothing())
+        })
+    }
+}
+
+/// `failNested(length)`: settles all tasks that workers have queued as crashed, with this payload.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn fail_nested(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`; all values are its arguments.
+    unsafe {
+        enter(env, info, |port, [length]: [_; 1]| {
+            let out = port.out()?;
+            let bytes = std::slice::from_raw_parts(out.start, index(env, length)?.min(out.length));
+            port.pool.fail_nested(bytes);
             Ok(nothing())
         })
     }

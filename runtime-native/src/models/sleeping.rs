@@ -19,7 +19,7 @@ use crate::task::{Plan, Task};
 use crate::worker::Worker;
 
 pub(super) struct Crew {
-    worker: Arc<Worker>,
+    pub(super) worker: Arc<Worker>,
     parker: Parker,
     mailbox: Arc<Mailbox>,
     turns: RefCell<Turns>,

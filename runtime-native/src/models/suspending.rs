@@ -134,16 +134,16 @@ fn a_nested_task_that_is_pushed_while_another_worker_gets_stuck_gets_a_worker_to
     explore(4, || {
         let pool = Arc::new(Pool::new(0, 2));
         let _root = Root::new(&pool);
-        let (pushes, _stuck) = (Crew::new(&pool), Crew::new(&pool));
+        let (pushes, stuck) = (Crew::new(&pool), Crew::new(&pool));
         let gets_stuck = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.ask_for_stand_in())
+            let (pool, worker) = (Arc::clone(&pool), Arc::clone(&stuck.worker));
+            thread::spawn(move || pool.ask_for_stand_in(&worker))
         };
         push(&pool, &pushes);
         gets_stuck.join().unwrap();
         assert_eq!(pool.take_service(), Some(Service::Grow), "nobody runs it");
         assert!(pool.wants_worker());
-        pool.end_stand_in();
+        pool.end_stand_in(&stuck.worker);
         // Without one that is stuck the pool is as large as it may be.
         assert!(!pool.wants_worker());
     });
@@ -159,10 +159,10 @@ fn of_two_workers_that_get_stuck_at_the_same_time_both_are_stood_in_for() {
         push(&pool, &second);
         assert_eq!(pool.take_service(), None, "the pool is as large as it may be");
         let gets_stuck = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.ask_for_stand_in())
+            let (pool, worker) = (Arc::clone(&pool), Arc::clone(&first.worker));
+            thread::spawn(move || pool.ask_for_stand_in(&worker))
         };
-        pool.ask_for_stand_in();
+        pool.ask_for_stand_in(&second.worker);
         gets_stuck.join().unwrap();
         // The root looks again after each start whether more are wanted, as `serve` in native.ts does.
         assert_eq!(pool.take_service(), Some(Service::Grow));

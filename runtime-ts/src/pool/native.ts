@@ -16,7 +16,7 @@ import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { hasStack, ROOM_TO_START } from "../stack-room";
 import { NativeEnvironment } from "./native-environment";
-import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
+import { START_ATTEMPTS, startPause, startThread, StartWarning } from "./starts";
 import { clearTimeout, LONGEST_TIMER, setImmediate, setTimeout, performance } from "../own-clock";
 
 const WORKER_FILE = workerFile("native-worker");
@@ -64,6 +64,9 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   /** Those that may not have arrived at their work yet. */
   private readonly starting = new Set<PoolThread>();
   private failedStarts = 0;
+  private readonly startWarning = new StartWarning();
+  /** Id of the worker that was last started because all others were blocked, see `insist`. */
+  private lastResort = -1;
   private pausedUntil = 0;
   private startError: unknown;
   private closing = false;
@@ -154,7 +157,11 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     if (this.closing) return;
     // Sinks are never called from inside a push.
     if (this.startsFail()) setImmediate(() => this.serve());
-    else if (this.threads.size === 0 || performance.now() >= this.pausedUntil) this.start();
+    else if (this.threads.size === 0 || !this.paused) this.start();
+  }
+
+  private get paused(): boolean {
+    return performance.now() < this.pausedUntil;
   }
 
   /** New workers fail while others work: the pool goes on with those, and tries again now and then. */
@@ -162,7 +169,28 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const pause = startPause(this.failedStarts - START_ATTEMPTS);
     this.pausedUntil = performance.now() + pause;
     setTimeout(() => this.serve(), pause).unref();
-    if (this.failedStarts === START_ATTEMPTS) warnOfStarts(this.threads.size, this.startError);
+    let working = 0;
+    for (const thread of this.threads.values()) {
+      if (this.port.isReady(thread.id) === 0) continue;
+      this.starting.delete(thread);
+      working++;
+    }
+    this.startWarning.giveOnce(working, this.startError);
+  }
+
+  private startsWork(): void {
+    this.failedStarts = 0;
+    this.startWarning.rearm();
+  }
+
+  /**
+   * All workers are blocked for what only one more could run, and starts are paused: one is tried all the same, for nothing else would ever bring them on. When it comes to
+   * nothing, what they have queued fails.
+   */
+  private insist(): void {
+    if (!hasStack(ROOM_TO_START)) return void setImmediate(() => this.serve());
+    this.lastResort = this.start();
+    if (this.lastResort < 0) this.failNested();
   }
 
   /** While some worker lives, tasks are not lost if others can't start: it runs them. */
@@ -200,8 +228,10 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       line.close();
       giveTelemetryBack(telemetry);
       this.startError = error;
-      this.failedStarts++;
+      // Node would refuse the next one as well.
+      this.failedStarts = Math.max(START_ATTEMPTS, this.failedStarts + 1);
       this.port.removeWorker(id);
+      if (this.threads.size > 0) this.pauseStarts();
       return -1;
     }
     const watched: WatchedWorker = {
@@ -247,8 +277,10 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const neverArrived = this.port.removeWorker(ended.id) === 1;
     // Those that were still starting at a shutdown have been stopped.
     if (this.closing) return;
-    this.failedStarts = neverArrived ? this.failedStarts + 1 : 0;
+    if (!neverArrived) return this.startsWork();
+    this.failedStarts++;
     if (this.failedStarts >= START_ATTEMPTS && this.threads.size > 0) this.pauseStarts();
+    if (ended.id === this.lastResort) this.failNested();
   }
 
   /** Hears what a worker says of why it can't start. */
@@ -262,7 +294,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     for (const thread of this.starting) {
       if (this.port.isReady(thread.id) === 1) {
         this.starting.delete(thread);
-        this.failedStarts = 0;
+        this.startsWork();
       } else if (hasHungUp(thread.line)) this.ended(thread);
     }
     this.serve();
@@ -283,14 +315,24 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   /** No worker can be started: what waits for one fails. */
   private failPending(): void {
     if (this.pending === 0) return;
+    this.failedStarts = 0;
+    this.port.fail(this.writeFailure(false));
+    this.deliver();
+  }
+
+  /** The same for what workers have queued, unless one of them goes on by now. */
+  private failNested(): void {
+    if (this.port.isStuck() === 1) this.port.failNested(this.writeFailure(true));
+  }
+
+  /** Writes why no worker can be started; gives the length. */
+  private writeFailure(further: boolean): number {
     const writer = this.writer();
-    encodeError(writer, startFailure(this.startError));
+    encodeError(writer, startFailure(this.startError, further));
     const fits = writer.bytes === writer.home && writer.attachments === null;
     const { length } = writer;
     writer.reset();
-    this.failedStarts = 0;
-    this.port.fail(fits ? length : 0);
-    this.deliver();
+    return fits ? length : 0;
   }
 
   protected serve(): void {
@@ -316,6 +358,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       this.wantWorker();
       if (this.threads.size === before) break;
     }
+    if (!this.closing && this.paused && this.port.isStuck() === 1 && this.port.wantsWorker() === 1) this.insist();
   }
 
   protected ending(): Error {

@@ -3,19 +3,21 @@ import { ParallelError } from "../errors";
 
 /** Travels as an error with this own property; see {@link isStartFailure}. */
 interface StartFailure extends ParallelError {
-  startFailed: true;
+  /** Which workers can't be started: any, or more than those that there are. */
+  startFailed: "any" | "further";
 }
 
 /**
  * @param cause what is known of why; undefined when Node has not said
+ * @param further there are workers, which wait for what only one more could run
  */
-export function startFailure(cause: unknown): ParallelError {
+export function startFailure(cause: unknown, further = false): ParallelError {
   const { message = String(cause) } = (cause ?? {}) as { message?: string };
   const why = cause === undefined ? "they end before they can run anything" : message.replace(/\.$/, "");
   // An initializer's error says all there is to say.
   const text = cause instanceof ParallelError ? `${why}.` : `${why}. ${adviceFor(cause)}`;
   const error = new ParallelError(text, cause === undefined ? {} : { cause });
-  return Object.assign(error, { startFailed: true });
+  return Object.assign(error, { startFailed: further ? "further" : "any" });
 }
 
 function adviceFor(cause: unknown): string {

@@ -32,7 +32,19 @@ export function startPause(failures: number): number {
 }
 
 /** Nobody's task fails, but the pool is smaller than it should be. */
-export function warnOfStarts(threads: number, error: unknown): void {
-  const why = error instanceof Error ? error.message : String(error ?? "they end before they have started");
-  process.emitWarning(`makeparallel: new workers can't be started, so the pool goes on with ${threads} and tries again later. ${why}`);
+export class StartWarning {
+  private given = false;
+
+  /** @param threads workers that work; without any there is nothing to go on with */
+  giveOnce(threads: number, error: unknown): void {
+    if (this.given || threads === 0) return;
+    this.given = true;
+    const why = error instanceof Error ? error.message : String(error ?? "they end before they have started");
+    process.emitWarning(`makeparallel: new workers can't be started, so the pool goes on with ${threads} and tries again later. ${why}`);
+  }
+
+  /** A worker has been started: the next trouble is another one. */
+  rearm(): void {
+    this.given = false;
+  }
 }

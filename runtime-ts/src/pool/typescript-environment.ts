@@ -392,7 +392,9 @@ export abstract class Environment extends Ledger implements Backend {
       payload = this.copyOut(base, slots[base + S.ResultLength]!);
     }
     const { times } = this.memory;
-    const run = this.runOf(task, times[base / 2 + T.Started]!, times[base / 2 + T.Elapsed]!, slots[base + S.Runner]!);
+    const started = times[base / 2 + T.Started]!;
+    // One that nobody could run has failed without having begun.
+    const run = started === 0 ? null : this.runOf(task, started, times[base / 2 + T.Elapsed]!, slots[base + S.Runner]!);
     this.giveSlotBack(slot);
     this.finish(task, settlement, payload, run);
   }

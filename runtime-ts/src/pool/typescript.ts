@@ -13,6 +13,7 @@ import { endThread, type WatchedWorker, workerStarted } from "../worker-watch";
 import { workerFile } from "../worker/entry-file";
 import type { Initializer } from "../initializer";
 import { type Backend, type BackendOptions, Settlement, type ShutdownOptions } from "./backend";
+import { ParallelError } from "../errors";
 import type { Parcel } from "./ledger";
 import { hasHungUp } from "./thread-end";
 import { startFailure } from "./start-failure";
@@ -31,6 +32,7 @@ import {
   PoolMemory,
   queuedWord,
   runnerOf,
+  runningWord,
   S,
   Sleep,
   SLOT_WORDS,
@@ -40,7 +42,7 @@ import {
   T,
   withState,
 } from "./typescript-memory";
-import { START_ATTEMPTS, startPause, startThread, warnOfStarts } from "./starts";
+import { START_ATTEMPTS, startPause, startThread, StartWarning } from "./starts";
 import type { Message } from "./typescript-messages";
 import { entryKey, QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
 import { setTimeout, performance } from "../own-clock";
@@ -107,6 +109,9 @@ class TypeScriptPool extends Environment {
   private failedStarts = 0;
   private pausedUntil = 0;
   private startError: { error: unknown } | undefined;
+  private readonly startWarning = new StartWarning();
+  /** The worker that was last started because all others were blocked, see `insist`. */
+  private lastResort: PoolWorker | undefined;
   private closed = false;
   private draining: (() => void) | undefined;
   private readonly warmed = new Set<number>();
@@ -155,17 +160,31 @@ class TypeScriptPool extends Environment {
     super.onTurn();
   }
 
-  /** @param extra for tasks that others are blocked for, see `relieve` */
-  private spawn(extra = false): void {
-    if (this.closed) return;
-    if (this.failedStarts >= START_ATTEMPTS && (this.live === 0 || performance.now() < this.pausedUntil)) return;
-    if (!hasStack(ROOM_TO_START)) {
-      this.startDue = true;
-      this.turn();
-      return;
-    }
+  private spawn(): void {
+    if (this.closed || (this.failedStarts >= START_ATTEMPTS && (this.live === 0 || this.paused))) return;
+    if (!hasStack(ROOM_TO_START)) this.startLater();
+    else this.start(false);
+  }
+
+  private startLater(): void {
+    this.startDue = true;
+    this.turn();
+  }
+
+  private get paused(): boolean {
+    return performance.now() < this.pausedUntil;
+  }
+
+  /**
+   * @param extra for tasks that others are blocked for, see `relieve`
+   * @returns undefined when it has failed at once
+   */
+  private start(extra: boolean): PoolWorker | undefined {
     const environment = this.freeEnvironment();
-    if (environment < 0) return;
+    if (environment < 0) {
+      this.startError = { error: new ParallelError(`The pool has ${this.memory.environments - 1} workers, as many as it can have.`) };
+      return undefined;
+    }
     const { options, memory } = this;
     const { port1, port2 } = new MessageChannel();
     const telemetry = takeTelemetry();
@@ -191,12 +210,12 @@ class TypeScriptPool extends Environment {
       port1.close();
       giveTelemetryBack(telemetry);
       memory.setMode(environment, Mode.None);
-      this.startError ??= { error };
-      this.pausedUntil = performance.now() + startPause(0);
+      this.startError = { error };
       // Node would refuse the next one as well. Sinks are never called from inside a push.
-      this.failedStarts = START_ATTEMPTS;
+      this.failedStarts = Math.max(START_ATTEMPTS, this.failedStarts + 1);
+      if (this.live > 0) this.pauseStarts();
       setImmediate(() => this.startsFail() && this.failPending());
-      return;
+      return undefined;
     }
     const watched: WatchedWorker = {
       worker: start.workerIndex,
@@ -232,6 +251,7 @@ class TypeScriptPool extends Environment {
     this.workers[environment] = worker;
     this.indexes[environment] = start.workerIndex;
     this.count(worker, 1);
+    return worker;
   }
 
   /** Worker numbers by environment: what tasks see as `taskInfo().worker`. */
@@ -341,7 +361,7 @@ class TypeScriptPool extends Environment {
     if (worker.stopped) this.stopping--;
     else this.count(worker, -1);
     if (isStarting(mode) && !worker.stopped && !this.closed) this.startFailed(worker);
-    else if (!worker.arrived && !isStarting(mode)) this.failedStarts = 0;
+    else if (!worker.arrived && !isStarting(mode)) this.startsWork();
     this.memory.setMode(environment, Mode.None);
     this.read(worker);
     this.sweep(environment, worker.error);
@@ -349,6 +369,10 @@ class TypeScriptPool extends Environment {
     this.workers[environment] = undefined;
     for (const { waitFor, done } of [...this.warming.values()]) if (waitFor.delete(environment) && waitFor.size === 0) done(undefined);
     if (this.startsFail()) this.failPending();
+    if (worker === this.lastResort) {
+      this.lastResort = undefined;
+      if (isStarting(mode)) this.failNested();
+    }
     this.replace();
     this.relieve();
     // What it ran has been put into this environment's own inbox.
@@ -371,8 +395,16 @@ class TypeScriptPool extends Environment {
   private pauseStarts(): void {
     const pause = startPause(this.failedStarts - START_ATTEMPTS);
     this.pausedUntil = performance.now() + pause;
-    setTimeout(() => this.replace(), pause).unref();
-    if (this.failedStarts === START_ATTEMPTS) warnOfStarts(this.live, this.startError?.error);
+    setTimeout(() => this.spawnForWorkers(), pause).unref();
+    const working = this.workers.filter(
+      (worker) => worker !== undefined && !worker.extra && !isStarting(this.memory.mode(worker.environment)),
+    );
+    this.startWarning.giveOnce(working.length, this.startError?.error);
+  }
+
+  private startsWork(): void {
+    this.failedStarts = 0;
+    this.startWarning.rearm();
   }
 
   /**
@@ -518,13 +550,66 @@ class TypeScriptPool extends Environment {
   }
 
   private failPending(): void {
-    const writer = new ByteWriter(new Uint8Array(1024));
-    encodeError(writer, startFailure(this.startError?.error));
+    const { bytes, length: end } = encodeStartFailure(this.startError?.error, false);
     this.startError = undefined;
-    const payload = { bytes: writer.bytes, start: 0, end: writer.length, attachments: null };
+    const payload = { bytes, start: 0, end, attachments: null };
     for (const task of [...this.unsettled()])
       if (task.settlement === 0 && task.queued) this.giveUp(task, Settlement.Crashed, Infinity, payload);
     this.failedStarts = 0;
+  }
+
+  /** Do all workers wait in `get`? Then only one more can run what is asynchronous. One that has been woken still counts for a moment. */
+  private allBlocked(): boolean {
+    let blocked = false;
+    for (const worker of this.workers) {
+      if (worker === undefined || worker.stopped || worker.dead) continue;
+      if (this.memory.mode(worker.environment) !== Mode.Blocked) return false;
+      blocked = true;
+    }
+    return blocked;
+  }
+
+  /**
+   * Starts one more worker for what the blocked ones wait for. When all are, also while starts are paused: nothing else would ever bring them on. When that one comes to
+   * nothing as well, the asynchronous tasks that workers have queued fail.
+   */
+  private insist(): void {
+    if (!hasStack(ROOM_TO_START)) return this.startLater();
+    const paused = this.failedStarts >= START_ATTEMPTS && this.paused;
+    if (paused && !this.allBlocked()) return;
+    const worker = this.start(true);
+    if (paused) this.lastResort = worker;
+    // One that is about to end makes room.
+    if (worker === undefined && this.stopping === 0) this.failNested();
+  }
+
+  private failNested(): void {
+    const { slots, control, memory } = this;
+    if (!this.allBlocked()) return;
+    const { bytes, length } = encodeStartFailure(this.startError?.error, true);
+    for (const [slot, environment] of this.usedSlots()) {
+      const base = slot * SLOT_WORDS;
+      const queued = Atomics.load(slots, base + S.State);
+      if (environment === 0 || stateOf(queued) !== State.Queued || (slots[base + S.Flags]! & Flag.Async) === 0) continue;
+      // As if it ran here.
+      const running = runningWord(queued, 0);
+      if (Atomics.compareExchange(slots, base + S.State, queued, running) !== queued) continue;
+      Atomics.sub(control, P.Queued, 1);
+      Atomics.sub(control, P.QueuedAsync, 1);
+      slots[base + S.Settlement] = Settlement.Crashed;
+      slots[base + S.Flags] = slots[base + S.Flags]! | Flag.ResultParcel;
+      memory.times[base / 2 + T.Elapsed] = 0;
+      const generation = generationOf(running);
+      this.post(
+        environment,
+        { kind: "result", to: environment, slot, generation, bytes, length, attachments: null, transfers: null, inputs: null },
+        [],
+      );
+      const ended = Atomics.compareExchange(slots, base + S.State, running, withState(running, State.Done)) === running;
+      if (!ended) Atomics.store(slots, base + S.State, withState(running, State.Returned));
+      memory.note(environment, slot);
+      memory.wake(environment);
+    }
   }
 
   // ---- what workers ask of the root
@@ -586,7 +671,7 @@ class TypeScriptPool extends Environment {
       if (mode === Mode.Dead) this.leave(worker);
       else if (!isStarting(mode) && !worker.arrived) {
         worker.arrived = true;
-        this.failedStarts = 0;
+        this.startsWork();
       }
     }
     if (Atomics.exchange(this.control, P.SpawnWanted, 0) !== 0) this.spawnForWorkers();
@@ -616,7 +701,7 @@ class TypeScriptPool extends Environment {
       }
       if (mode === Mode.Blocked) blocked = true;
     }
-    if (blocked) this.spawn(true);
+    if (blocked) this.insist();
   }
 
   /** The time of a task that a worker has pushed is over. The worker settles it, unless it is the one that runs it. */
@@ -766,6 +851,12 @@ class TypeScriptPool extends Environment {
 
 function createMemory(environments: number): PoolMemory {
   return PoolMemory.create(environments, QUEUE_BYTES, arenaBytes(environments));
+}
+
+function encodeStartFailure(cause: unknown, further: boolean): ByteWriter {
+  const writer = new ByteWriter(new Uint8Array(1024));
+  encodeError(writer, startFailure(cause, further));
+  return writer;
 }
 
 function decodeParcel(parcel: Parcel): unknown {

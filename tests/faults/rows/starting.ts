@@ -5,6 +5,8 @@ import { createHash } from "node:crypto";
 import type { FaultGroup, ProgramFault } from "../../support/faults";
 import type { Program } from "../../support/chunks";
 
+declare const T: Record<string, any>;
+
 /** Every look at a call of `add` gives a ChunkError that matches, and a program that goes on. */
 const chunkError = (message: RegExp, rest: Omit<ProgramFault, "main" | "outcome">): ProgramFault => ({
   ...rest,
@@ -58,9 +60,39 @@ const noWorker = (settings: string, message: RegExp, change?: (program: Program)
   outcome: ["WorkerCrashedError", "MP_WORKER_CRASHED"],
 });
 
+/** The system gives no thread beyond so many: Node's own error, from a `Worker` that the program has put in its place. */
+const threadLimit = (most: number): string => `const threads$ = require("node:worker_threads"), Worker$ = threads$.Worker;
+    let starts = 0, refused = 0, most = ${most};
+    threads$.Worker = class extends Worker$ {
+      constructor(...given) {
+        if (starts >= most) { refused++; throw Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" }); }
+        super(...given);
+        starts++;
+      }
+    };`;
+
 export const starting: FaultGroup = {
   title: "Chunks and workers that can't start",
-  tasks: {},
+  tasks: {
+    later: async (value: number) => {
+      await null;
+      return value;
+    },
+    /** Blocks in a continuation, together with so many others. */
+    blocksOnLater: async (value: number, { buffer, count }: { buffer: SharedArrayBuffer; count: number }) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const here = new Int32Array(buffer);
+      Atomics.add(here, 0, 1);
+      Atomics.notify(here, 0);
+      for (let seen = Atomics.load(here, 0); seen < count; seen = Atomics.load(here, 0)) Atomics.wait(here, 0, seen);
+      return T.later(value).get() + 1;
+    },
+    deepens: async (depth: number): Promise<number> => {
+      await null;
+      return depth === 0 ? 0 : T.deepens(depth - 1).get() + 1;
+    },
+    spins: (gate: SharedArrayBuffer) => void Atomics.wait(new Int32Array(gate), 0, 0),
+  },
   rows: {
     "a chunk that throws while it is loaded": chunkError(
       /The chunk tasks-\w+\.js failed while it was loaded for the task add: RangeError: at load/,
@@ -135,6 +167,54 @@ export const starting: FaultGroup = {
         process.chdir(__dirname);
         assert.strictEqual(await T.add(1, 2), 3);`,
       outcome: ["WorkerCrashedError", "MP_WORKER_CRASHED"],
+    },
+    "no more threads, and all workers are blocked": {
+      main: `${threadLimit(2)}
+        most = threads;
+        const blocked = (error) => error instanceof mp.WorkerCrashedError && error.code === "MP_WORKER_CRASHED" &&
+          /^later was not run, because all workers are blocked by calls of get\\(\\), and no further one can be started: EAGAIN\\. .*no more threads/.test(error.message);
+        const look = (get) => { try { return { value: get() }; } catch (reason) { return { reason }; } };
+        const block = (count) => {
+          const buffer = new SharedArrayBuffer(4);
+          return Array.from({ length: count }, () => T.blocksOnLater(1, { buffer, count }));
+        };
+        for (let round = 0; round < 3; round++) {
+          for (const ends of [await Promise.allSettled(block(threads)), block(threads).map((handle) => look(() => handle.get()))]) {
+            // The first that goes on may run what the other one waits for.
+            assert.ok(ends.some(({ reason }) => reason !== undefined));
+            for (const { reason, value } of ends) assert.ok(reason === undefined ? value === 2 : blocked(reason), String(reason));
+          }
+          assert.strictEqual(T.add(1, 2).get(), 3);
+        }
+        most = Infinity;
+        assert.strictEqual(block(1)[0].get(), 2);
+        assert.strictEqual(await block(1)[0], 2);
+        threads$.Worker = Worker$;`,
+      stderr: /new workers can't be started, so the pool goes on with [12]/,
+      outcome: ["WorkerCrashedError", "MP_WORKER_CRASHED"],
+    },
+    "more blocked workers than a pool may have": {
+      threads: [1],
+      on: ["typescript"],
+      main: `await assert.rejects(T.deepens(40), (error) => error instanceof mp.WorkerCrashedError && error.code === "MP_WORKER_CRASHED" &&
+          /^deepens was not run, because all workers are blocked by calls of get\\(\\), and no further one can be started: The pool has \\d+ workers, as many as it can have\\.$/.test(error.message));
+        assert.strictEqual(await T.deepens(3), 3);`,
+      outcome: ["WorkerCrashedError", "MP_WORKER_CRASHED", "TypeScript"],
+    },
+    "no more threads, while some work": {
+      threads: [2],
+      main: `${threadLimit(1)}
+        const warned = new Promise((resolve) => process.once("warning", resolve));
+        const gate = new SharedArrayBuffer(4);
+        const both = Promise.all([T.spins(gate), T.add(1, 2)]);
+        assert.match((await warned).message, /^makeparallel: new workers can't be started, so the pool goes on with 1 and tries again later\\. EAGAIN$/);
+        Atomics.store(new Int32Array(gate), 0, 1);
+        Atomics.notify(new Int32Array(gate), 0);
+        assert.strictEqual((await both)[1], 3);
+        assert.ok(refused < 20, "tries again and again: " + refused);
+        threads$.Worker = Worker$;`,
+      stderr: /new workers can't be started/,
+      outcome: ["warning"],
     },
     "workers whose environment makes Node fail": noWorker(`{ env: { NODE_OPTIONS: "--no-such-option" } }`, /add.*no-such-option/),
   },
