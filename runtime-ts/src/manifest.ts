@@ -43,7 +43,10 @@ export interface ManifestTask {
 export interface ManifestChunk {
   /** SHA-256 of the file's bytes, lower-case hex. */
   sha256: string;
-  /** Other chunk files of this manifest that it requires; they are loaded before it, in this order. */
+  /**
+   * Other chunk files of this manifest that it requires; they are loaded before it, in this order. Among them, the requests of those externals that come before one
+   * of the chunks.
+   */
   imports: string[];
   /** Specifiers that it imports from outside (packages, Node built-ins), as they must be resolved, with the file they are resolved from. */
   externals: ManifestExternal[];

@@ -116,3 +116,18 @@ test("chunks and packages that await at the top level are waited for, in order",
   });
   expect(result).toEqual([true, ["late!", true, "late!", "Box"], 5, false, "function"]);
 });
+
+test.each(["esm", "cjs"] as const)("a package comes before a shared chunk whose import stands behind its own (%s)", async (format) => {
+  const result = await runScenario(`order-${format}`, {
+    files: {
+      "src/start.ts": `export class Start { static at = globalThis.fixtureZone(); }`,
+      "src/a.ts": `import { zone } from "fixture-sets-up";\nimport { Start } from "./start.js";\nexport function task() { return [zone, Start.at]; }`,
+      "src/b.ts": `import { Start } from "./start.js";\nexport function other() { return Start.at; }`,
+    },
+    tasks: ["src/a.ts#task", "src/b.ts#other"],
+    classes: ["src/start.ts#Start"],
+    format,
+    run: `return [(await load("src/a.ts#task"))(), (await load("src/b.ts#other"))()];`,
+  });
+  expect(result).toEqual([["utc", "utc"], "utc"]);
+});

@@ -163,7 +163,10 @@ export class ChunkLoader {
       throw error;
     };
     try {
-      const imports = inOrder(description.imports, (imported) => this.#load(build, imported, user));
+      const imports = inOrder(description.imports, (imported): unknown => {
+        const external = build.externals.get(imported);
+        return external ? build.externals.load(external, user) : this.#load(build, imported, user);
+      });
       const eager = description.externals.filter((external) => !external.lazy);
       const packages = then(imports, () => inOrder(eager, (external) => build.externals.load(external, user)));
       const done = then(packages, () => this.#evaluate(build, name, description, chunk, user));

@@ -131,7 +131,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     const entry = output.entryPoint?.slice(output.entryPoint.indexOf(":") + 1);
     if (entry?.startsWith(EFFECT_PREFIX)) continue;
     const { chunk, dynamicImports } = describe(output, externals);
-    chunk.imports = inOrder(chunk.imports, order.of(nameInMetafile));
+    chunk.imports = inOrder(chunk, order.of(nameInMetafile));
     const map = JSON.parse((outputs.get(`${name}.map`) as esbuild.OutputFile).text) as RawSourceMap;
     const own = new Set(Object.keys(output.inputs).filter((input) => sloppy.has(input)));
     const made = await convert(ts, {
@@ -186,10 +186,17 @@ function describe(
   return { chunk, dynamicImports };
 }
 
-/** @param order names of outputs with their folder */
-function inOrder(imports: readonly string[], order: readonly string[]): string[] {
-  const ordered = order.map((file) => path.posix.basename(file)).filter((name) => imports.includes(name));
-  return [...ordered, ...imports.filter((name) => !ordered.includes(name))];
+/**
+ * What is loaded before a chunk, but for what it imports from outside after its last import of a chunk: that comes in its own order anyway.
+ * @param order of {@link ChunkOrder.of}
+ */
+function inOrder({ imports, externals }: Pick<ManifestChunk, "imports" | "externals">, order: readonly string[]): string[] {
+  const outside = new Set(externals.flatMap(({ request, lazy }) => (lazy ? [] : request)));
+  const known = order.map((name) => (outside.has(name) ? name : path.posix.basename(name)));
+  const ordered = known.filter((name) => outside.has(name) || imports.includes(name));
+  const all = [...ordered, ...imports.filter((name) => !ordered.includes(name))];
+  while (outside.has(all.at(-1) ?? "")) all.pop();
+  return all;
 }
 
 async function convert(ts: () => TypeScript, input: Parameters<typeof toChunk>[1]): Promise<ChunkOutput> {
