@@ -78,6 +78,8 @@ export interface BindingRoot extends BindingPort {
   wantsWorker(): number;
   /** Gives 1 when all workers are blocked, and only one more could run what they wait for. */
   isStuck(): number;
+  /** The process is about to end: workers go on, and look often whether they are to end. */
+  hurry(): void;
   /** Announces a worker; gives its id, or -1. */
   addWorker(): number;
   /** The worker's thread has ended, was not started, or is being stopped. Gives 1 when it was there and never arrived at its work. */

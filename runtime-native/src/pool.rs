@@ -52,7 +52,13 @@ pub struct Pool {
     has_service: AtomicBool,
     growing: AtomicBool,
     closing: AtomicBool,
+    hurrying: AtomicBool,
 }
+
+/// While a thread that can be terminated sleeps outside of its event loop, it lets the engine look for such a request this often: nothing else would end the sleep.
+const BREATH: Duration = Duration::from_millis(50);
+/// The same when the process is about to end: it terminates one thread after the other.
+const LAST_BREATH: Duration = Duration::from_millis(1);
 
 /// Detail of a crash: the task has not run, since the worker whose task had pushed it was about to end.
 pub const NOT_RUN: u32 = 1;
@@ -80,6 +86,7 @@ impl Pool {
             has_service: AtomicBool::new(false),
             growing: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            hurrying: AtomicBool::new(false),
         }
     }
 
@@ -473,6 +480,24 @@ impl Pool {
         }
         worker.retire();
         true
+    }
+
+    /// Longest sleep outside of an event loop.
+    pub fn breath(&self) -> Duration {
+        // Relaxed: `hurry` wakes whoever has seen the old value.
+        if self.hurrying.load(Ordering::Relaxed) {
+            LAST_BREATH
+        } else {
+            BREATH
+        }
+    }
+
+    /// The process is about to end, but some of its code may still want tasks: workers go on, and are terminated at any moment.
+    pub fn hurry(&self) {
+        self.hurrying.store(true, Ordering::Relaxed);
+        for worker in self.workers() {
+            worker.wake();
+        }
     }
 
     pub fn is_closing(&self) -> bool {

@@ -30,6 +30,7 @@ const tasks = {
   numbers: function* (count: number) {
     for (let i = 0; i < count; i++) yield i;
   },
+  callsLater: (value: unknown): unknown => T.later(1, value).get(),
   nestedForever: (): unknown => T.forever().get(),
 };
 declare const T: Tools["T"];
@@ -51,6 +52,25 @@ describe.each(threaded)("on the %s backend", (backend) => {
     const ended = await run(`${BUSY} console.log("leaving"); process.exit(5);`, backend);
     expect(ended).toMatchObject({ hung: false, code: 5, signal: null, stdout: "leaving\n", stderr: "" });
     expect(ended.took).toBeLessThan(8_000);
+  });
+
+  test.each(["process.exit(5);", "process.exitCode = 5;"])("listeners of exit can still call tasks (%s)", async (end) => {
+    const ended = await run(
+      `const pending = T.spin(50);
+      const look = (when) => process.on("exit", () => console.log(when, pending.get(), T.add(1, 2).get(), T.later(1, 3).get(), T.callsLater(4).get()));
+      look("before");
+      await T.add(1, 2);
+      look("after");
+      look("last");
+      ${end}`,
+      backend,
+    );
+    expect(ended).toMatchObject({ hung: false, code: 5, stderr: "", stdout: "before 50 3 3 4\nafter 50 3 3 4\nlast 50 3 3 4\n" });
+  });
+
+  test("process.exit with tasks queued and running, and listeners of exit beside the pool's", async () => {
+    const ended = await run(`${BUSY} process.on("exit", () => console.log(T.add(1, 2).isReady())); process.exit(5);`, backend);
+    expect(ended).toMatchObject({ hung: false, code: 5, stdout: "false\n", stderr: "" });
   });
 
   test("a failure that is polled for and then awaited is not reported at the end; one that is only polled for is", async () => {

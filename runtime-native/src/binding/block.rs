@@ -21,8 +21,6 @@ use crate::sleep::{Patience, Reach, resting};
 use crate::state::Phase;
 use crate::task::Task;
 
-/// While a thread that can be terminated waits, it lets the engine look for such a request this often: nothing else would end the wait.
-const BREATH: Duration = Duration::from_millis(50);
 /// How often the event loop is turned for asynchronous jobs that were started by helping.
 const TURN: Duration = Duration::from_millis(1);
 
@@ -264,7 +262,8 @@ fn park(
             if port.pool.is_closing() && port.pool.worker_count() == 0 {
                 return Some(Waited::Ending);
             }
-            port.parker.park_timeout(left.unwrap_or(BREATH).min(BREATH));
+            let breath = port.pool.breath();
+            port.parker.park_timeout(left.unwrap_or(breath).min(breath));
         }
         Some(side) => {
             let (pool, worker) = (&port.pool, &side.worker);
@@ -276,7 +275,8 @@ fn park(
             let reach = reach(side, task);
             let may_sleep =
                 || !is_settled(task) && !is_runnable(task, port, side) && !pool.has_work_for_waiting(worker, reach);
-            let limit = left.unwrap_or(BREATH).min(if turning { TURN } else { BREATH });
+            let breath = if turning { TURN } else { pool.breath() };
+            let limit = left.unwrap_or(breath).min(breath);
             let park = || port.parker.park_timeout(limit);
             *chosen |= !resting::sleep_inside(pool, worker, reach, may_sleep, park);
             if turning && super::jobs::pump(port, side) == Alive::No {

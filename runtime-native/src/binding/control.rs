@@ -199,6 +199,20 @@ pub unsafe extern "C" fn close(env: sys::napi_env, info: sys::napi_callback_info
     }
 }
 
+/// `hurry()`: the process is about to end. Workers go on, and look often whether they are to end.
+///
+/// # Safety
+/// A callback for `value::function`.
+pub unsafe extern "C" fn hurry(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: a callback made by `function`.
+    unsafe {
+        enter(env, info, |port, []: [_; 0]| {
+            port.pool.hurry();
+            Ok(nothing())
+        })
+    }
+}
+
 /// `isReady(id) → 1 when that worker has arrived at its work`.
 ///
 /// # Safety

@@ -309,7 +309,7 @@ fn sleep(port: &Port, side: &WorkerSide) -> Option<Left> {
     let (pool, worker) = (&port.pool, &side.worker);
     // Timers and sockets that a task has left need the loop at once, and so does what suspended jobs wait for.
     let in_loop_at_once = side.pending.get() > 0 || port.event_loop.has_other_work(true);
-    let park = || port.parker.park_timeout(NATIVE_SLEEP);
+    let park = || port.parker.park_timeout(NATIVE_SLEEP.min(pool.breath()));
     if !in_loop_at_once && !resting::sleep_natively(pool, worker, park) {
         return None;
     }

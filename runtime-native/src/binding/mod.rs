@@ -175,6 +175,7 @@ const ROOT_FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"fail", report::fail),
     (c"failNested", report::fail_nested),
     (c"isStuck", control::is_stuck),
+    (c"hurry", control::hurry),
     (c"wantsWorker", control::wants_worker),
     (c"addWorker", control::add_worker),
     (c"removeWorker", control::remove_worker),

@@ -71,7 +71,6 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   private startError: unknown;
   private closing = false;
   private drained: (() => void) | undefined;
-  private readonly onExit = (): void => this.port.close(false);
 
   constructor(private readonly options: BackendOptions) {
     const binding = loadBinding();
@@ -85,9 +84,17 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       this.woken();
       this.serve();
     };
-    // Workers that sleep natively must leave Rust for the process to be able to end.
+    // Node terminates one worker after the other, and each of those that sleep in Rust or are blocked there would take its time.
     process.on("exit", this.onExit);
   }
+
+  /** Listeners of `exit` that come after this one may still want tasks. */
+  private readonly onExit = (): void => {
+    if (process.listeners("exit").at(-1) !== this.onExit) return this.port.hurry();
+    this.closing = true;
+    this.refusePushes();
+    this.port.close(false);
+  };
 
   protected keepAlive(on: boolean): void {
     this.port.keepAlive(on || this.drains());
