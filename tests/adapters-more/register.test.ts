@@ -47,3 +47,25 @@ test("an error in a task ends the program with code, place and frame", async () 
   expect(ended.code).toBe(1);
   expect(ended.stderr).toMatch(/MP\d{4}[\s\S]*src\/broken\.ts:3:46/);
 });
+
+test("files that only computed imports reach: a class that had to change for a task elsewhere, and has tasks of its own file", async () => {
+  const app = makeApp("register-computed", {
+    "src/start.js": `for (const name of ["user", "counter"]) await (await import("./" + name + ".ts")).run();\n`,
+    "src/user.ts": `import { parallel } from "makeparallel";
+import { Counter } from "./counter.js";
+const next = parallel((counter: Counter) => counter.next());
+export const run = async () => console.log(await next(new Counter(1)));
+`,
+    "src/counter.ts": `import { parallel } from "makeparallel";
+export class Counter {
+  #n: number;
+  constructor(n: number) { this.#n = n; }
+  next() { return this.#n + 1; }
+}
+const many = parallel((n: number) => new Counter(n).next() * 10);
+export const run = async () => console.log(await many(1));
+`,
+  });
+  const ended = await node(app, "src/start.js", "typescript", HOOK);
+  expect([ended.stdout, ended.stderr]).toEqual(["2\n20\n", ""]);
+});

@@ -62,6 +62,8 @@ export function findManifest(emitted: string, key: string): string {
 }
 
 function stamped(file: string): string {
+  // A folder that is named by a hash of all that went into it (the transformer's cache) never changes, but for its times.
+  if (path.basename(path.dirname(path.dirname(file))) === path.basename(file, ".json")) return file;
   const stat = fs.statSync(file, { throwIfNoEntry: false });
   // The task says that it is gone, unless the worker has it.
   if (stat === undefined) return file;

@@ -112,7 +112,8 @@ export class UnbuiltProject {
     if (!isMarked && !/\bclass\b/.test(text)) return undefined;
     if (this.#read(file) !== text) this.#give(file, text);
     this.#prepare();
-    if (isMarked && !this.#files.results.has(file)) this.#add(file);
+    // A file that had to change for a task elsewhere has a result already, but its own tasks are not in the chunks.
+    if (isMarked && !this.#files.marked.has(file)) this.#add(file);
     const result = this.#files.results.get(file);
     if (!result) return undefined;
     const errors = result.diagnostics.filter(({ severity }) => severity === "error");
