@@ -57,11 +57,15 @@ const tasks = {
     const cleared = setImmediate(() => seen.push("cleared"));
     clearImmediate(cleared);
     setImmediate((text: string) => seen.push(text), "first");
-    setImmediate(() => {
-      seen.push("second");
-      setImmediate(() => seen.push("third"));
+    await new Promise<void>((resolve) => {
+      setImmediate(() => {
+        seen.push("second");
+        setImmediate(() => {
+          seen.push("third");
+          resolve();
+        });
+      });
     });
-    await sleep(30);
     return seen.join();
   },
   blocksOnImmediates: () => T.immediates().get(),
