@@ -15,7 +15,7 @@ import type { SlicePlan, TypeScript } from "../core";
 import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
 import { withClassDecorators } from "./class-decorators";
 import { withComputedImports } from "./computed-imports";
-import { withoutInterop } from "./whole-imports";
+import { withoutInterop, withWholeJson } from "./whole-imports";
 import { Externals } from "./externals";
 import { digestOf, keepBundle, keptBundle, type KeptMaps } from "./kept-bundles";
 import type { BundleOptions } from "./options";
@@ -60,7 +60,9 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     const source = portableRelative(options.root, module.file);
     let written = await withComputedImports(ts, module, source);
     written = await withClassDecorators(ts, written, source, options);
-    if (formatOf(options, module.file).interop === false) written = await withoutInterop(written, source);
+    const { module: format, interop } = formatOf(options, module.file);
+    if (interop === false) written = await withoutInterop(written, source);
+    else if (interop && format === "cjs") written = await withWholeJson(written, source);
     plan.modules.set(id, written);
   }
   const externals = new Externals(options.folder);
