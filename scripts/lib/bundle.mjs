@@ -8,7 +8,7 @@ import { buildSync } from "esbuild";
 import fs from "node:fs";
 
 /** A variable, and the helper's call that makes the copy; no source calls anything on what `require` gives. */
-const COPY = /\b([\w$]+)\s*=\s*[\w$]+\(\s*(require\(\s*"node:[\w/]+"\s*\))(?:,\s*1)?\s*\)/g;
+const COPY = /(?<![\w$])([\w$]+)\s*=\s*[\w$]+\(\s*(require\(\s*"node:[\w/]+"\s*\))(?:,\s*1)?\s*\)/g;
 
 /**
  * @param file that is written
