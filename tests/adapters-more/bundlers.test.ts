@@ -42,6 +42,24 @@ test.each(["webpack", "rspack"])("%s: entries that are emitted above the output'
   expect(listFiles(app, "out/chunks")).toEqual([]);
 });
 
+test.each(["webpack", "rspack"])("%s: what the build replaces in the program it replaces in tasks", async (host) => {
+  const app = makeApp(`definitions-${host}`, {
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { settings } from "./settings.js";
+const read = parallel(() => settings());
+void read().then((inTask) => console.log(JSON.stringify([settings(), inTask])), (error) => console.log(error));
+`,
+    "src/settings.ts": `declare const VERSION: string, LIMITS: { low: number; high: { soft: number } }, QUOTED: string, ALIAS: unknown;
+export const settings = () => [process.env.NODE_ENV, process.env.PUBLIC_URL, VERSION, LIMITS.low, LIMITS.high.soft, QUOTED, typeof ALIAS];
+`,
+  });
+  const definitions = `{ VERSION: '"1.2"', LIMITS: { low: 3, high: { soft: "7" } }, QUOTED: "'q'", ALIAS: "globalThis.Array", "typeof window": '"none"' }`;
+  const plugins = `plugins: [new pack.DefinePlugin(${definitions}), new pack.EnvironmentPlugin({ PUBLIC_URL: "/x" }), `;
+  await script(app, "build.mjs", hosts.pack.replace("plugins: [", plugins), host, "production", "cjs");
+  const expected = ["production", "/x", "1.2", 3, 7, "q", "function"];
+  expect(JSON.parse((await node(app, "out/main.cjs", "typescript")).stdout)).toEqual([expected, expected]);
+});
+
 test.each([
   ["webpack", "esm"],
   ["rspack", "cjs"],

@@ -9,6 +9,7 @@ import { packageRoot } from "./project-files";
 import { UnpluginBuild } from "./unplugin-build";
 import type { UnpluginOptions } from "./plugin-types";
 import type { HostFacts, HostMessage, HostOutput, HostResolution } from "./unplugin-host";
+import { definitionsOf } from "./webpack-definitions";
 import { isExternal } from "./webpack-externals";
 import { portableRelative } from "../emit/paths";
 
@@ -24,6 +25,8 @@ export interface Compiler {
     target?: unknown;
     output: { module?: boolean; path?: string };
     devtool?: unknown;
+    plugins?: unknown;
+    optimization?: { nodeEnv?: string | false };
   };
   platform?: { node?: boolean | null };
   webpack: {
@@ -119,9 +122,10 @@ export function webpackHooks(options: UnpluginOptions) {
     let above = "";
     compiler.hooks.thisCompilation.tap(NAME, (compilation) => {
       if (isFirst) {
-        // Entries are normalized by now.
+        // Entries are normalized by now, and what depends on the mode is set.
         isFirst = false;
-        build = new UnpluginBuild({ ...facts, ...entriesOf(settings.entry, cwd) }, options);
+        const define = definitionsOf(settings);
+        build = new UnpluginBuild({ ...facts, settings: { define }, ...entriesOf(settings.entry, cwd) }, options);
       } else {
         build?.nextBuild();
       }
