@@ -42,11 +42,6 @@ export class Circles {
     }
   }
 
-  /** The circle that a group is part of. */
-  of(group: Group): Circle | undefined {
-    return this.circleOf.get(group);
-  }
-
   /**
    * Slice modules that a group imports before all others, in that order.
    * @param imported groups that it imports from
