@@ -83,6 +83,17 @@ const tasks = {
   moved: (length: number) => mp.move(new Uint8Array(length).fill(7)),
   sum: (bytes: Uint8Array) => bytes.reduce((a, b) => a + b, 0),
   info: () => mp.taskInfo(),
+  /** The worker stops for a while wherever it counts something down in shared memory: whoever meets it there does so every time. */
+  dawdle: (ms: number) => {
+    const { sub } = Atomics;
+    Object.assign(Atomics, {
+      sub: (...operands: Parameters<typeof sub>) => {
+        const before = sub(...operands);
+        for (const end = performance.now() + ms; performance.now() < end;);
+        return before;
+      },
+    });
+  },
 };
 
 conformance("scheduling", tasks, {
@@ -151,6 +162,19 @@ conformance("scheduling", tasks, {
         const handles = [T.meet(gate, 3), T.meet(gate, 3), T.meet(gate, 3)];
         for (const handle of handles) assert.ok(handle.wait(10_000), `round ${i}: only ${gate[0]} of them have begun`);
       }
+    },
+  },
+  "a call that comes while the only worker takes the one before has a worker started": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, sleep }) => {
+      await T.dawdle(100);
+      // Only one that has gone to sleep is woken, and then counts as one that looks for tasks.
+      await sleep(100);
+      const gate = mp.sharedArray(Int32Array, 1);
+      const first = T.meet(gate, 2);
+      while (mp.stats().queued > 0);
+      const second = T.meet(gate, 2);
+      for (const handle of [first, second]) assert.ok(handle.wait(10_000), `only ${gate[0]} of the two has begun`);
     },
   },
   "tasks of one priority run in the order of their calls, higher priorities first": {

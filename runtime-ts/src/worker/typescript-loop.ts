@@ -377,8 +377,9 @@ export class WorkerEnvironment extends Environment {
     this.leavingAfresh = true;
     // What it began now would end with it: the root takes what has been claimed and not begun back.
     while (Atomics.load(this.control, this.doomedAt) !== 0) Atomics.wait(this.control, this.doomedAt, 1);
-    // More is queued than this worker takes: another one may sleep.
-    if (Atomics.load(this.control, P.Queued) > 0) memory.wakeWorker();
+    // More is queued than this worker takes: another one may sleep. And until it was busy it looked for tasks, so whoever has pushed one since it took this one has
+    // neither woken nor started another.
+    if (Atomics.load(this.control, P.Queued) > 0 && !memory.wakeWorker()) this.wantWorker();
     slots[base + S.Runner] = this.settings.workerIndex;
     memory.times[base / 2 + T.Started] = this.now();
     const index = slots[base + S.Index]!;
