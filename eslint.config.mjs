@@ -59,4 +59,30 @@ export default tseslint.config(
       "@typescript-eslint/no-require-imports": "off",
     },
   },
+  {
+    files: ["runtime-ts/src/**/*.ts"],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        ...[
+          "setTimeout",
+          "clearTimeout",
+          "setInterval",
+          "clearInterval",
+          "setImmediate",
+          "clearImmediate",
+          "queueMicrotask",
+          "performance",
+        ].map((name) => ({ name, message: "Tests replace it by a fake one: take it from own-clock.ts." })),
+      ],
+      "no-restricted-properties": [
+        "error",
+        ...["nextTick", "hrtime"].map((property) => ({
+          object: "process",
+          property,
+          message: "Tests replace it by a fake one: take it from own-clock.ts.",
+        })),
+      ],
+    },
+  },
 );

@@ -1,10 +1,10 @@
 /**
  * One clock for all threads of the process, in ms. `performance.now()` starts at another moment in each thread; the monotonic clock behind it is the same.
  */
-import { performance } from "./own-clock";
+import { hrtime, performance } from "./own-clock";
 
 /** From `performance.now()` of this thread to the clock of the process, in ms. */
-export const processOffset = offsetTo(() => Number(process.hrtime.bigint()) / 1e6);
+export const processOffset = offsetTo(() => Number(hrtime.bigint()) / 1e6);
 
 /** ms on the process's monotonic clock: comparable between threads. */
 export function processNow(): number {

@@ -20,7 +20,7 @@ import { Continuation, continueSoon } from "./continuation";
 import { tracePull, traceRun } from "./trace-events";
 import { addPushSite } from "./push-site";
 import { afterRejection, enterWait, leaveWait, lookedAt } from "./unhandled";
-import { clearTimeout, LONGEST_TIMER, queueMicrotask, setTimeout, performance } from "./own-clock";
+import { clearTimeout, LONGEST_TIMER, nextTick, queueMicrotask, setTimeout, performance } from "./own-clock";
 
 /**
  * Where a task stands: `waiting` for other tasks (or its next run), `queued`, `running`; then `fulfilled`, `rejected` (an error, a time-out, a crash, a failed
@@ -942,7 +942,7 @@ function escape(call: () => void): void {
   try {
     call();
   } catch (error) {
-    process.nextTick(() => {
+    nextTick(() => {
       throw error;
     });
   }

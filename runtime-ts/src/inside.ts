@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CancelledError, ParallelError } from "./errors";
+import { clearInterval, setInterval } from "./own-clock";
 
 /** What a task can know of itself. */
 export interface TaskInfo {

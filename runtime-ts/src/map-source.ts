@@ -6,6 +6,7 @@
  */
 import { inspect } from "node:util";
 import type { MapItems } from "./types";
+import { clearImmediate, setImmediate } from "./own-clock";
 
 /** Some of the items: those of `items` from `from` to `to`. */
 export interface MapPart {

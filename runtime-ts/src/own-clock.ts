@@ -1,13 +1,45 @@
 /**
- * Timers, microtasks and the clock as they were when this was loaded. Tests replace the global ones by a clock that stands still (jest's and sinon's fake timers): tasks run in other threads,
- * in real time, and so do their limits and what follows them.
+ * Timers, microtasks and the clock as Node made them. Tests replace the global ones by a clock that stands still (sinon's fake timers, which jest and vitest use), some before this is
+ * loaded: tasks run in other threads, in real time, and so do their limits and what follows them.
  */
-export const { queueMicrotask, setImmediate, setTimeout, clearTimeout, setInterval } = globalThis;
+import timers from "node:timers";
 
-const clock = globalThis.performance;
-const { now } = clock;
+/** Fake functions name their clock, which keeps what it has replaced. */
+type Faked = { clock?: Record<string, unknown> } | undefined;
+
+/** @param host what holds it; @param name of a function, or of the clock `performance` */
+function genuine<T extends object, N extends keyof T & string>(host: T, name: N): T[N] {
+  let found = host[name];
+  for (let clock; (clock = (found as Faked)?.clock) !== undefined;) {
+    const replaced = clock[`_${name}`] as T[N] | undefined;
+    if (replaced === undefined) break;
+    found = replaced;
+  }
+  return found;
+}
+
+// Node's module: jest's sandboxes have other global ones, and jest's legacy fakes don't say what they have replaced.
+export const setTimeout = genuine(timers, "setTimeout");
+export const clearTimeout = genuine(timers, "clearTimeout");
+export const setInterval = genuine(timers, "setInterval");
+export const clearInterval = genuine(timers, "clearInterval");
+export let setImmediate = genuine(timers, "setImmediate");
+export let clearImmediate = genuine(timers, "clearImmediate");
+export const queueMicrotask = genuine(globalThis, "queueMicrotask");
+export const nextTick = genuine(process, "nextTick");
+export const hrtime = genuine(process, "hrtime");
+
+const clock = genuine(globalThis, "performance");
+// Fakes of `node:perf_hooks` are put on the object, beside its prototype's own.
+const { now = clock.now } = Object.getPrototypeOf(clock) as Partial<typeof clock>;
 /** What is used of the global one. */
 export const performance = { timeOrigin: clock.timeOrigin, now: (): number => Reflect.apply(now, clock, []) };
+
+/** For a worker whose own ones are to be used: see worker/immediates.ts. */
+export function replaceImmediates(set: typeof setImmediate, clear: typeof clearImmediate): void {
+  setImmediate = set;
+  clearImmediate = clear;
+}
 
 /** `setTimeout` takes what is longer for 1 ms. */
 export const LONGEST_TIMER = 0x7fff_ffff;

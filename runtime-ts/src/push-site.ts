@@ -12,6 +12,7 @@ import { mapStack } from "./loader/stack-mapping";
 import { OWN_FOLDER } from "./own-folder";
 import { traceMapping, type TraceMap } from "./loader/trace-mapping";
 import { limitStackTraces } from "./stack-trace-limit";
+import { setTimeout } from "./own-clock";
 
 const BUDGET = 256;
 const WINDOW_MS = 100;

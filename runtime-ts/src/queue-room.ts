@@ -8,6 +8,7 @@
 import { currentBackend, queueLimit, threadCount } from "./configure";
 import { QueueFullError } from "./errors";
 import type { Backend } from "./pool/backend";
+import { setImmediate, setTimeout } from "./own-clock";
 
 /** Turns of the event loop at which to look before it is done by a timer. */
 const EAGER_LOOKS = 16;

@@ -9,6 +9,7 @@
  * (3) if there is no whole frame, wait for NEWS to change from the value loaded in (1), so that nothing published in between is slept over. It stores
  * READ, adds to TAKEN, bumps ROOM and notifies. A value larger than the ring goes through in pieces.
  */
+import { clearTimeout, setInterval, setTimeout } from "./own-clock";
 
 const WRITTEN = 0;
 const READ = 1;

@@ -15,6 +15,7 @@ import { traceFile } from "./trace-file";
 import { BLOCK, type Recording, ROW, type TraceSource } from "./trace-recording";
 import { C, EVENT, EVENTS, insideWorker, telemetry, type Telemetry } from "./telemetry";
 import { onWorkers, type WatchedWorker, watchedWorkers } from "./worker-watch";
+import { clearInterval, setInterval } from "./own-clock";
 
 /** Options of `trace.start()`. */
 export interface TraceOptions {

@@ -10,6 +10,7 @@
  * wait, and Node would report such a rejection then. So the promises are made at the end of the turn, when nothing blocks any more.
  */
 import type { AsyncHandle } from "./handle";
+import { nextTick } from "./own-clock";
 
 /** Rejections of polled handles that nobody has taken so far. Weak, so that handles can go; the error is held by the finalizer. */
 const polledRejections = new Map<object, unknown>();
@@ -35,7 +36,7 @@ export function leaveWait(): void {
 function plan(): void {
   if (planned) return;
   planned = true;
-  process.nextTick(endOfTurn);
+  nextTick(endOfTurn);
 }
 
 function endOfTurn(): void {

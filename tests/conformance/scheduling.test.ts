@@ -99,17 +99,16 @@ const tasks = {
 conformance("scheduling", tasks, {
   "tasks and their limits go on while the program's clock stands still": {
     on: ["native", "typescript"],
-    run: async ({ T, assert }) => {
+    run: async ({ T, mp, assert }) => {
       assert.strictEqual(await T.add(1, 2), 3);
-      const real = {
-        queueMicrotask,
-        setTimeout,
-        setInterval,
-        setImmediate,
-      };
+      const real = { queueMicrotask, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate };
+      const { nextTick } = process;
       const stopped: string[] = [];
       // As fake timers do it.
       for (const name of Object.keys(real)) Object.assign(globalThis, { [name]: () => void stopped.push(name) });
+      process.nextTick = () => {};
+      const alive = real.setInterval(() => {}, 1000);
+      const reported = new Promise((resolve) => process.once("unhandledRejection", resolve));
       try {
         assert.strictEqual(await T.add(3, 4), 7);
         assert.deepStrictEqual(await T.add.map([1, 2, 3]), [NaN, NaN, NaN]);
@@ -117,7 +116,14 @@ conformance("scheduling", tasks, {
         await assert.rejects(T.forever.with({ timeout: 10, grace: 1 })(), { code: "MP_TIMEOUT" });
         await assert.rejects(T.fail.with({ retry: { attempts: 2, delay: 1 } })("again"), { message: "again" });
         assert.strictEqual(await T.add(1, 2), 3);
+        void T.fail("that nobody sees");
+        assert.strictEqual(((await reported) as Error).message, "that nobody sees");
+        // The pool ends, and leaves no timer that keeps the process alive.
+        await mp.shutdown();
+        assert.deepStrictEqual(stopped, []);
       } finally {
+        real.clearInterval(alive);
+        process.nextTick = nextTick;
         Object.assign(globalThis, real);
       }
     },

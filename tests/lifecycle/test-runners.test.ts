@@ -15,15 +15,27 @@ const tasks = {
   fails: () => {
     throw Object.assign(new RangeError("no"), { status: 404 });
   },
+  later: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+  flaky: (tries: Int32Array) => {
+    if (Atomics.add(tries, 0, 1) < 2) throw new Error("flaky");
+    return tries[0];
+  },
+  count: function* (end: number) {
+    for (let i = 0; i < end; i++) yield i;
+  },
   collections: () => ({ map: new Map([[1, new Set([2])]]), date: new Date(5), bytes: new Uint8Array([1, 2]), array: [1, { a: 1 }] }),
   exit: () => process.exit(3),
 };
 
-const SUITE = `
+const SETUP = `
 const mp = require(${JSON.stringify(path.join(RUNTIME, "index.js"))});
 const $module = require(${JSON.stringify(path.join(RUNTIME, "stub.js"))}).module(__filename, ${JSON.stringify(KEY)});
 const T = Object.fromEntries(${JSON.stringify(Object.keys(tasks).map((name) => [name, idOf(name)]))}
-  .map(([name, id]) => [name, $module.wrapper(id, { name, length: 0, flags: 0 })(undefined)]));
+  .map(([name, id]) => [name, $module.wrapper(id, { name, length: 0, flags: name === "count" ? 2 : 0 })(undefined)]));
+`;
+
+const SUITE = `
+${SETUP}
 
 test("tasks run", async () => {
   expect(T.add(1, 2).get()).toBe(3);
@@ -57,9 +69,58 @@ test("the suite may end with tasks queued and running", () => {
 });
 `;
 
-function writeSuites(count: number): string {
+/** The clock of the suite stands still; tasks, and what follows them, go by Node's. */
+const FAKED_TIMERS = `
+const clock = (before) => {
+  if (before) jest.useFakeTimers();
+  jest.resetModules();
+  ${SETUP}
+  jest.useFakeTimers();
+  mp.configure({ maxQueue: 1, threads: 1, minThreads: 0, idleTimeout: 20 });
+  return { mp, T };
+};
+
+describe.each([["before the program is loaded", true], ["after it", false]])("fake timers that are set up %s", (_, before) => {
+  let mp, T;
+  beforeAll(() => ({ mp, T } = clock(before)));
+  afterAll(() => mp.shutdown());
+
+  test("stop no task", async () => {
+    expect(await T.add(1, 2)).toBe(3);
+    await T.later(20);
+    const seen = [];
+    for await (const value of T.count(40)) seen.push(value);
+    expect(seen.length).toBe(40);
+    expect(await T.flaky.with({ retry: { attempts: 3, delay: 5 } })(mp.sharedArray(Int32Array, 1))).toBe(3);
+    await expect(T.forever.with({ timeout: 20, grace: 5 })()).rejects.toThrow(mp.TimeoutError);
+  });
+
+  test("stop nobody who waits for room", async () => {
+    const handles = [];
+    for (let i = 0; i < 5; i++) {
+      await mp.queueRoom();
+      handles.push(T.later(20));
+    }
+    await Promise.all(handles);
+  });
+
+  test("stop no source of a map", async () => {
+    async function* source() {
+      yield 1;
+      // The second is read when the first has come back.
+      await first;
+      yield 2;
+    }
+    let arrived;
+    const first = new Promise((resolve) => (arrived = resolve));
+    for await (const _ of T.add.map(source())) arrived();
+  });
+});
+`;
+
+function writeSuites(suites: string[]): string {
   const { folder } = writeProgram(path.join(temporaryFolder(), "project"), { tasks, main: "" });
-  for (let i = 0; i < count; i++) writeFileSync(path.join(folder, `suite-${i}.test.cjs`), SUITE);
+  for (const [i, suite] of suites.entries()) writeFileSync(path.join(folder, `suite-${i}.test.cjs`), suite);
   return folder;
 }
 
@@ -67,11 +128,12 @@ const JEST = require.resolve("jest/bin/jest");
 
 describe.each(threaded)("on the %s backend", (backend) => {
   test.each([
-    ["in the jest process itself", ["--runInBand"]],
-    ["in jest's worker processes", ["--maxWorkers=2"]],
-    ["in jest's worker threads", ["--maxWorkers=2", "--workerThreads"]],
-  ])("%s", async (_, flags) => {
-    const folder = writeSuites(2);
+    ["in the jest process itself", ["--runInBand"], [SUITE, SUITE], 8],
+    ["in jest's worker processes", ["--maxWorkers=2"], [SUITE, SUITE], 8],
+    ["in jest's worker threads", ["--maxWorkers=2", "--workerThreads"], [SUITE, SUITE], 8],
+    ["under jest's fake timers", ["--runInBand"], [FAKED_TIMERS], 6],
+  ])("%s", async (_, flags, suites, count) => {
+    const folder = writeSuites(suites);
     writeFileSync(
       path.join(folder, "jest.config.json"),
       JSON.stringify({ testMatch: ["<rootDir>/*.test.cjs"], watchman: false, transform: {} }),
@@ -86,7 +148,7 @@ describe.each(threaded)("on the %s backend", (backend) => {
       },
     );
     if (ended.hung || ended.code !== 0) throw new Error(`${ended.hung ? "It hung" : ended.code}\n${ended.stdout}\n${ended.stderr}`);
-    expect(ended.stderr).toMatch(/Tests:\s+8 passed, 8 total/);
+    expect(ended.stderr).toMatch(new RegExp(`Tests:\\s+${count} passed, ${count} total`));
     expect(ended.stderr).not.toMatch(/did not exit|failed to exit gracefully|open handle/i);
   });
 });

@@ -34,6 +34,7 @@ import { PriorityQueue } from "./heap";
 import { Ledger, type Parcel, takeParcel, type Task } from "./ledger";
 import { startFailure } from "./start-failure";
 import { mayGoOn, mindStack, stackIsLow, stackRoom } from "../stack-room";
+import { clearTimeout, setImmediate, setTimeout } from "../own-clock";
 
 const WRITER_HOME = 4096;
 

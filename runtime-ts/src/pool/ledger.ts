@@ -8,7 +8,7 @@ import type { Writer } from "../codec/writer";
 import { processNow } from "../clock";
 import { type Encoded, type PushOptions, type Run, Settlement, type TaskSink, type Ticket } from "./backend";
 import { Heap } from "./heap";
-import { clearTimeout, LONGEST_TIMER, queueMicrotask, setInterval, setTimeout } from "../own-clock";
+import { clearInterval, clearTimeout, LONGEST_TIMER, queueMicrotask, setInterval, setTimeout } from "../own-clock";
 
 /** A payload that is kept on the pushing side until whatever runs the task takes it. */
 export interface Parcel {

@@ -45,7 +45,7 @@ import {
 import { START_ATTEMPTS, startPause, startThread, StartWarning } from "./starts";
 import type { Message } from "./typescript-messages";
 import { entryKey, QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
-import { setTimeout, performance } from "../own-clock";
+import { performance, setImmediate, setTimeout } from "../own-clock";
 import { hasStack, ROOM_TO_START } from "../stack-room";
 
 /** While the root is blocked, it looks this often (ms) whether workers have died without a word (out of memory). */

@@ -8,6 +8,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers";
+import { replaceImmediates } from "../own-clock";
 
 interface Entry {
   fire: () => void;
@@ -65,6 +66,7 @@ export function installImmediates(): void {
   const replaced = { setImmediate: set, clearImmediate: unset };
   Object.assign(timers, replaced);
   Object.assign(globalThis, replaced);
+  replaceImmediates(replaced.setImmediate as typeof make, unset);
   syncBuiltinESMExports();
 }
 

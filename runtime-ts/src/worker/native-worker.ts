@@ -17,7 +17,7 @@ import type { BindingWorker } from "../../../runtime-native";
 import type { Encoded, Settlement, TaskKey } from "../pool/backend";
 import { loadBinding, type NativeBinding } from "../pool/native-binding";
 import { encodedOf, NativeEnvironment } from "../pool/native-environment";
-import { LONGEST_TIMER } from "../own-clock";
+import { clearTimeout, LONGEST_TIMER, setTimeout } from "../own-clock";
 import { control, sayLeaving, Telemetry, useTelemetry } from "../telemetry";
 import { announceExit, exitThread } from "../thread-exit";
 import { variantOf } from "../task-variants";

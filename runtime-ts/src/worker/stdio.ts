@@ -5,6 +5,7 @@
  * what was printed just before a worker ends may be lost. A worker of the pool writes to the descriptors itself.
  */
 import { fstatSync, writeSync } from "node:fs";
+import { nextTick } from "../own-clock";
 
 /** ms to wait for a reader that is slower than the task (a full pipe on a non-blocking descriptor). */
 const FULL_PIPE_PAUSE = 1;
@@ -51,7 +52,7 @@ function makeSynchronous(stream: NodeJS.WriteStream, descriptor: number): void {
       failure = error as Error;
     }
     if (done !== undefined) {
-      process.nextTick(done, failure ?? null);
+      nextTick(done, failure ?? null);
     }
     return failure === undefined;
   };

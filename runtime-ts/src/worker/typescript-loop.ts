@@ -43,7 +43,7 @@ import {
 } from "../pool/typescript-memory";
 import { type Message, type ParcelMessage, parcelTransfers } from "../pool/typescript-messages";
 import type { SharedQueue } from "../pool/typescript-queue";
-import { LONGEST_TIMER } from "../own-clock";
+import { LONGEST_TIMER, setImmediate, setTimeout } from "../own-clock";
 import { sayLeaving } from "../telemetry";
 import { exitThread } from "../thread-exit";
 import type { ChunkStore } from "./chunks";

@@ -11,7 +11,7 @@ import { environmentLoader } from "../environment";
 import { startInitialized } from "../initializer";
 import { type ChunkLoader, FsChunkStore } from "../loader";
 import type { WorkerStart } from "../pool/typescript";
-import { LONGEST_TIMER } from "../own-clock";
+import { LONGEST_TIMER, setInterval } from "../own-clock";
 import { control, Telemetry, useTelemetry } from "../telemetry";
 import { announceExit, exitThread } from "../thread-exit";
 import { Executor } from "./executor";
