@@ -179,8 +179,8 @@ impl Pool {
             if !from_outside && owner.is_none() {
                 return;
             }
-            let by_idle = from_outside && self.sleep.tell_idle();
-            let by_any = owner.is_some_and(|owner| self.sleep.tell_any(&owner));
+            let by_idle = from_outside && self.tell_idle();
+            let by_any = owner.is_some_and(|owner| self.tell_any(&owner));
             told += 1;
             // The count is read after the telling's fence: it has what is in the queues.
             if !(by_idle || by_any) || told >= self.queued() {

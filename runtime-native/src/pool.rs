@@ -9,7 +9,7 @@ use crate::keys::Keys;
 use crate::mailbox::Mailbox;
 use crate::payload::Payload;
 use crate::queue::Queue;
-use crate::sleep::Sleep;
+use crate::sleep::{Sleep, Told};
 use crate::state::{MAX_WORKERS, Phase, Settlement, Word};
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering, fence};
 use crate::sync::{Mutex, RwLock};
@@ -54,6 +54,9 @@ pub struct Pool {
     closing: AtomicBool,
     hurrying: AtomicBool,
 }
+
+/// A worker that is woken in its event loop comes within this time, unless something else keeps its thread.
+const TIME_TO_COME: Duration = Duration::from_millis(50);
 
 /// While a thread that can be terminated sleeps outside of its event loop, it lets the engine look for such a request this often: nothing else would end the sleep.
 const BREATH: Duration = Duration::from_millis(50);
@@ -111,11 +114,46 @@ impl Pool {
             }
         } else if let Some(worker) = task.owner.worker.clone() {
             worker.nested.push(task);
-            self.sleep.tell_any(&worker);
+            self.tell_any(&worker);
             self.settle_if_left(&worker);
         } else {
             self.injector.push(task);
-            self.sleep.tell_idle();
+            self.tell_idle();
+        }
+    }
+
+    /// As [`Sleep::tell_idle`]. True when one has been woken.
+    pub fn tell_idle(&self) -> bool {
+        self.expect(self.sleep.tell_idle())
+    }
+
+    /// As [`Sleep::tell_any`]. True when one has been woken.
+    pub fn tell_any(&self, owner: &Worker) -> bool {
+        self.expect(self.sleep.tell_any(owner))
+    }
+
+    /// Sees that somebody looks later whether a worker has come that was woken in its event loop.
+    fn expect(&self, told: Told) -> bool {
+        let worker = match told {
+            Told::Nobody => return false,
+            Told::Somebody => return true,
+            Told::InLoop(worker) => worker,
+        };
+        if let Some(root) = self.root.get().and_then(Weak::upgrade)
+            && worker.expect()
+        {
+            let pool = Arc::downgrade(&root.pool);
+            TIMER.after(TIME_TO_COME, Action::Expected { pool, worker });
+        }
+        true
+    }
+
+    /// A worker was woken in its event loop a while ago. Where it is there still, what a task has left behind keeps it from the task that it was chosen for, and others are
+    /// told of that. If it comes just now, they are told for nothing.
+    pub fn doubt(&self, worker: &Worker) {
+        worker.expected();
+        if worker.is_in_loop() && !worker.has_left() && !self.sleep.is_asleep(worker) {
+            self.pass_on();
         }
     }
 
@@ -191,7 +229,7 @@ impl Pool {
         self.stuck.fetch_sub(1, Ordering::SeqCst);
         if self.worker_count() > self.limit() {
             // Whoever wakes up finds that there is one too many.
-            self.sleep.tell_idle();
+            self.tell_idle();
         }
     }
 

@@ -26,6 +26,8 @@ pub enum Action {
         worker: Arc<Worker>,
         job: u32,
     },
+    /// A worker that was woken in its event loop should have come by now.
+    Expected { pool: Weak<Pool>, worker: Arc<Worker> },
 }
 
 impl Action {
@@ -35,6 +37,7 @@ impl Action {
                 .upgrade()
                 .is_none_or(|task| task.state.load().phase() == Phase::Settled),
             Self::Overdue { worker, job, .. } => !worker.is_open(*job),
+            Self::Expected { worker, .. } => worker.has_left(),
         }
     }
 
@@ -48,6 +51,11 @@ impl Action {
             Self::Overdue { pool, worker, job } => {
                 if let Some(pool) = pool.upgrade() {
                     pool.stop_overdue(&worker, job);
+                }
+            }
+            Self::Expected { pool, worker } => {
+                if let Some(pool) = pool.upgrade() {
+                    pool.doubt(&worker);
                 }
             }
         }

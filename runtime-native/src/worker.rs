@@ -29,6 +29,8 @@ pub struct Worker {
     waker: OnceLock<Arc<dyn LoopWaker>>,
     /// It waits in its event loop (or is on its way there), so a wake goes through the loop.
     in_loop: AtomicBool,
+    /// It has been woken in its loop, and somebody looks soon whether it has come.
+    expected: AtomicBool,
     doom: AtomicU8,
     /// Open jobs. Written by its own thread only.
     running: AtomicU32,
@@ -64,6 +66,7 @@ impl Worker {
             unparker,
             waker: OnceLock::new(),
             in_loop: AtomicBool::new(false),
+            expected: AtomicBool::new(false),
             doom: AtomicU8::new(SOUND),
             running: AtomicU32::new(0),
             aside: AtomicU32::new(0),
@@ -90,15 +93,29 @@ impl Worker {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Ends its wait, wherever it waits.
-    pub fn wake(&self) {
+    /// Ends its wait, wherever it waits. True when that is in its event loop.
+    pub fn wake(&self) -> bool {
         self.unparker.unpark();
         // SeqCst: the worker sets `in_loop` before it looks for work a last time, see `sleep/README.md`.
-        if self.in_loop.load(Ordering::SeqCst)
-            && let Some(waker) = self.waker.get()
-        {
+        let in_loop = self.is_in_loop();
+        if in_loop && let Some(waker) = self.waker.get() {
             waker.wake();
         }
+        in_loop
+    }
+
+    pub fn is_in_loop(&self) -> bool {
+        self.in_loop.load(Ordering::SeqCst)
+    }
+
+    /// Somebody is about to look whether it has come. False when that is so already.
+    pub fn expect(&self) -> bool {
+        !self.expected.swap(true, Ordering::Relaxed)
+    }
+
+    /// That look is made now.
+    pub fn expected(&self) {
+        self.expected.store(false, Ordering::Relaxed);
     }
 
     pub fn set_in_loop(&self, in_loop: bool) {

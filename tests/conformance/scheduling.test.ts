@@ -1,6 +1,7 @@
 import { conformance, type Tools } from "../support/conformance";
 
 declare const mp: Tools["mp"];
+declare const T: Record<string, any>;
 declare function sleep(ms: number): Promise<void>;
 
 const tasks = {
@@ -83,6 +84,15 @@ const tasks = {
   moved: (length: number) => mp.move(new Uint8Array(length).fill(7)),
   sum: (bytes: Uint8Array) => bytes.reduce((a, b) => a + b, 0),
   info: () => mp.taskInfo(),
+  /** Ends, and leaves something behind that keeps the thread for itself until `gate[0]` is 1. */
+  leaveBehind: (gate: Int32Array) => {
+    setTimeout(() => {
+      Atomics.store(gate, 1, 1);
+      Atomics.wait(gate, 0, 0);
+    }, 1);
+  },
+  /** Blocks for an asynchronous task. */
+  getLater: (value: unknown) => T.later(0, value).get(),
   /** The worker stops for a while wherever it counts something down in shared memory: whoever meets it there does so every time. */
   dawdle: (ms: number) => {
     const { sub } = Atomics;
@@ -181,6 +191,45 @@ conformance("scheduling", tasks, {
       while (mp.stats().queued > 0);
       const second = T.meet(gate, 2);
       for (const handle of [first, second]) assert.ok(handle.wait(10_000), `only ${gate[0]} of the two has begun`);
+    },
+  },
+  "what a task has left behind keeps its worker, and another one is started for the next task": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, until }) => {
+      const gate = mp.sharedArray(Int32Array, 2);
+      await T.leaveBehind(gate);
+      await until(() => gate[1] === 1);
+      assert.strictEqual(await T.add(1, 2), 3);
+      assert.strictEqual(T.add(3, 4).get(), 7);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+    },
+  },
+  "what a task has left behind keeps its worker, and one that sleeps is woken for the next task": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, until }) => {
+      const meeting = mp.sharedArray(Int32Array, 1);
+      await Promise.all([T.meet(meeting, 2), T.meet(meeting, 2)]);
+      const gate = mp.sharedArray(Int32Array, 2);
+      await T.leaveBehind(gate);
+      await until(() => gate[1] === 1);
+      for (let i = 0; i < 5; i++) assert.strictEqual(await T.add(i, 2), i + 2);
+      for (let i = 0; i < 5; i++) assert.strictEqual(T.add(i, 2).get(), i + 2);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+    },
+  },
+  "what a task has left behind keeps its worker, and a task that blocks for an asynchronous one has another worker run it": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert, until }) => {
+      const meeting = mp.sharedArray(Int32Array, 1);
+      await Promise.all([T.meet(meeting, 2), T.meet(meeting, 2)]);
+      const gate = mp.sharedArray(Int32Array, 2);
+      await T.leaveBehind(gate);
+      await until(() => gate[1] === 1);
+      for (let i = 0; i < 3; i++) assert.strictEqual(await T.getLater(i), i);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
     },
   },
   "tasks of one priority run in the order of their calls, higher priorities first": {

@@ -49,6 +49,24 @@ impl Waiting {
     }
 }
 
+/// Whom a new task has woken.
+pub enum Told {
+    Nobody,
+    Somebody,
+    /// This one, which waits in its event loop. It may not come: what a task has left there may keep its thread.
+    InLoop(Arc<Worker>),
+}
+
+impl Told {
+    fn wake(chosen: Option<Arc<Worker>>) -> Self {
+        match chosen {
+            None => Self::Nobody,
+            Some(worker) if worker.wake() => Self::InLoop(worker),
+            Some(_) => Self::Somebody,
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct Sleep {
     searching: AtomicU32,
@@ -109,23 +127,26 @@ impl Sleep {
         found
     }
 
-    /// (4) A task from outside has been queued: only idle workers may run it. True when one has been woken.
-    pub fn tell_idle(&self) -> bool {
+    /// (4) A task from outside has been queued: only idle workers may run it.
+    pub fn tell_idle(&self) -> Told {
         fence(Ordering::SeqCst);
         if self.searching.load(Ordering::SeqCst) == 0 && self.idle.load(Ordering::SeqCst) != 0 {
             return self.wake_idle();
         }
-        false
+        Told::Nobody
     }
 
-    /// (4) A nested task has been queued by a task of `owner`: an idle worker runs it, else one that waits, best its owner. True when one has been woken.
-    pub fn tell_any(&self, owner: &Worker) -> bool {
+    /// (4) A nested task has been queued by a task of `owner`: an idle worker runs it, else one that waits, best its owner.
+    pub fn tell_any(&self, owner: &Worker) -> Told {
         fence(Ordering::SeqCst);
         if self.searching.load(Ordering::SeqCst) != 0 {
-            return false;
+            return Told::Nobody;
         }
-        if self.idle.load(Ordering::SeqCst) != 0 && self.wake_idle() {
-            return true;
+        if self.idle.load(Ordering::SeqCst) != 0 {
+            let told = self.wake_idle();
+            if !matches!(told, Told::Nobody) {
+                return told;
+            }
         }
         if self.waiting.load(Ordering::SeqCst) != 0 {
             let mut sleepers = self.sleepers.lock();
@@ -135,12 +156,16 @@ impl Sleep {
             let chosen = position.map(|position| sleepers.waiting.remove(position).worker);
             self.waiting.store(sleepers.waiting.len() as u32, Ordering::SeqCst);
             drop(sleepers);
-            if let Some(worker) = chosen {
-                worker.wake();
-                return true;
-            }
+            return Told::wake(chosen);
         }
-        false
+        Told::Nobody
+    }
+
+    /// Whether this worker has announced a sleep, and nobody has chosen it since.
+    pub fn is_asleep(&self, worker: &Worker) -> bool {
+        let sleepers = self.sleepers.lock();
+        let mut waiting = sleepers.waiting.iter().map(|entry| &entry.worker);
+        waiting.any(|entry| entry.id == worker.id) || sleepers.idle.iter().any(|entry| entry.id == worker.id)
     }
 
     pub fn idle_count(&self) -> u32 {
@@ -151,11 +176,11 @@ impl Sleep {
         self.searching.load(Ordering::Relaxed) != 0
     }
 
-    fn wake_idle(&self) -> bool {
+    fn wake_idle(&self) -> Told {
         let mut sleepers = self.sleepers.lock();
         let chosen = sleepers.idle.pop();
         self.idle.store(sleepers.idle.len() as u32, Ordering::SeqCst);
         drop(sleepers);
-        chosen.map(|worker| worker.wake()).is_some()
+        Told::wake(chosen)
     }
 }

@@ -36,6 +36,9 @@ import { mayGoOn, mindStack, stackIsLow, stackRoom } from "../stack-room";
 /** Looks at the inbox so many times before sleeping: some µs, which catches the answer to a short task. */
 const SPINS = 3_000;
 
+/** When a task has not been taken for so many ms, nobody counts on the worker any more that was chosen for it. */
+export const TAKEN_CHECK_MS = 50;
+
 const WRITER_HOME = 4096;
 
 export abstract class Environment extends Ledger implements Backend {
@@ -112,15 +115,17 @@ export abstract class Environment extends Ledger implements Backend {
   protected abstract receive(): void;
   /** Sees that the worker that runs a dropped task is stopped if it still does so after `grace` ms. */
   protected abstract stopLater(slot: number, dropped: number, grace: number): void;
+  /** A task has been queued, and somebody woken for it. */
+  protected enqueued(_task: Task): void {}
   /** A task with a time limit has been queued. */
   protected limited(_task: Task): void {}
   /** Runs something while this thread blocks; false when there was nothing. `asked`: the task that is waited for. */
   protected abstract help(asked: Task): boolean;
   /** About to sleep in `block`; false when there is something to do instead. */
   protected abstract beforeSleep(asked: Task): boolean;
-  protected abstract afterSleep(): void;
+  protected abstract afterSleep(asked: Task, woken: boolean): void;
   /** Longest sleep in ms after which this environment must look around. */
-  protected abstract patience(): number;
+  protected abstract patience(asked: Task): number;
   abstract warm(index: number): Promise<void>;
   abstract shutdown(options: ShutdownOptions): Promise<void>;
 
@@ -275,6 +280,7 @@ export abstract class Environment extends Ledger implements Backend {
     }
     if (task.deadline !== Infinity) this.limited(task);
     if (!this.memory.wakeWorker()) this.wantWorker();
+    this.enqueued(task);
   }
 
   /** Tasks in slots that no queue had room for. */
@@ -565,9 +571,9 @@ export abstract class Environment extends Ledger implements Backend {
       const now = this.now();
       if (now >= deadline) break;
       if (!this.beforeSleep(task)) continue;
-      const limit = Math.min(deadline - now, this.nextAlarm - now, this.patience());
-      if (Atomics.load(control, sleepAt) === Sleep.Blocked) Atomics.wait(control, sleepAt, Sleep.Blocked, Math.max(0, limit));
-      this.afterSleep();
+      const limit = Math.min(deadline - now, this.nextAlarm - now, this.patience(task));
+      const woken = Atomics.wait(control, sleepAt, Sleep.Blocked, Math.max(0, limit));
+      this.afterSleep(task, woken !== "timed-out");
     }
     // A wait of the event loop that was there before still is, but nobody wakes one who is awake: the next turn sets that right.
     Atomics.store(control, sleepAt, Sleep.Awake);

@@ -191,12 +191,20 @@ export const enum P {
   /** Queued tasks in slots, and those among them that workers pushed and that are async. */
   Queued = 17,
   QueuedAsync = 18,
-  /** A worker asks for one more worker. */
-  SpawnWanted = 20,
+  /** What workers ask of the root: see {@link Request}. */
+  Requests = 20,
   KeyCount = 32,
   KeyTail = 33,
 }
 const POOL_WORDS = 48;
+
+/** Bits of {@link P.Requests}. */
+export const enum Request {
+  /** One more worker. */
+  Worker = 1,
+  /** A worker other than the one that has been chosen, which has not come: what a task has left behind may keep its thread. */
+  OtherWorker = 2,
+}
 
 const KEY_ENTRIES = 1 << 15;
 const KEY_BYTES = 1 << 23;
@@ -407,6 +415,15 @@ export class PoolMemory {
     if (Atomics.compareExchange(control, this.modes + environment, Mode.Parked, Mode.Searching) !== Mode.Parked) return;
     const at = this.word(environment, E.Sleep);
     if (Atomics.exchange(control, at, Sleep.Awake) !== Sleep.Awake) Atomics.notify(control, at);
+  }
+
+  /**
+   * Nobody counts on the workers any more that have been chosen for a task, until they say themselves again what they do: one of them has not come for long. Those that
+   * come meanwhile, or look for a task by themselves, lose nothing but this.
+   */
+  doubtSearching(): void {
+    for (let at = this.modes + 1; at < this.modes + this.environments; at++)
+      Atomics.compareExchange(this.control, at, Mode.Searching, Mode.Busy);
   }
 
   /** Appends a task key; never removed. Concurrent registrations of one key give it two indexes, which do no harm. */

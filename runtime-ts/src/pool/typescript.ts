@@ -14,11 +14,11 @@ import { workerFile } from "../worker/entry-file";
 import type { Initializer } from "../initializer";
 import { type Backend, type BackendOptions, Settlement, type ShutdownOptions } from "./backend";
 import { ParallelError } from "../errors";
-import type { Parcel } from "./ledger";
+import type { Parcel, Task } from "./ledger";
 import { hasHungUp } from "./thread-end";
 import { startFailure } from "./start-failure";
 import { arenaBytes, arenaRegion } from "./typescript-arena";
-import { Environment, inlineStart } from "./typescript-environment";
+import { Environment, inlineStart, TAKEN_CHECK_MS } from "./typescript-environment";
 import {
   E,
   Flag,
@@ -31,6 +31,7 @@ import {
   type PoolBuffers,
   PoolMemory,
   queuedWord,
+  Request,
   runnerOf,
   runningWord,
   S,
@@ -157,6 +158,14 @@ class TypeScriptPool extends Environment {
 
   protected override onTurn(): void {
     this.startDueOne();
+    // Not in the push: a timer needs more room on the stack than that has made sure of.
+    if (this.toBeTaken !== undefined && !this.checkIsSet) {
+      this.checkIsSet = true;
+      this.alarm(this.checkTakenAt, () => {
+        this.checkIsSet = false;
+        this.checkTaken();
+      });
+    }
     super.onTurn();
   }
 
@@ -674,7 +683,44 @@ class TypeScriptPool extends Environment {
         this.startsWork();
       }
     }
-    if (Atomics.exchange(this.control, P.SpawnWanted, 0) !== 0) this.spawnForWorkers();
+    const requests = Atomics.exchange(this.control, P.Requests, 0);
+    if ((requests & Request.OtherWorker) !== 0) this.chooseOthers();
+    else if (requests !== 0) this.spawnForWorkers();
+  }
+
+  /** The task that was queued last, when the root is going to look whether it has been taken. */
+  private toBeTaken: Task | undefined;
+  /** When it looks. */
+  private checkTakenAt = 0;
+  private checkIsSet = false;
+
+  /**
+   * Looks later whether it has been taken: the worker that was chosen for it may be kept by what a task has left behind, which nobody but time can tell. One look is under
+   * way at a time, about the last task: those before it are usually taken before it.
+   */
+  protected override enqueued(task: Task): void {
+    if (this.toBeTaken === undefined) {
+      this.checkTakenAt = this.now() + TAKEN_CHECK_MS;
+      this.turn();
+    }
+    this.toBeTaken = task;
+  }
+
+  private checkTaken(): void {
+    const task = this.toBeTaken;
+    if (task === undefined || this.now() < this.checkTakenAt) return;
+    this.toBeTaken = undefined;
+    if (task.settlement !== 0 || Atomics.load(this.slots, task.slot * SLOT_WORDS + S.State) !== task.word) return;
+    if (this.now() - task.queuedAt >= TAKEN_CHECK_MS) this.chooseOthers();
+    this.enqueued(task);
+  }
+
+  /** Workers that were chosen for tasks have not come: others do it, and more are started, if there may be more. */
+  private chooseOthers(): void {
+    if (this.closed) return;
+    this.memory.doubtSearching();
+    if (Atomics.load(this.control, P.Queued) > 0 && !this.memory.wakeWorker() && this.live < this.options.threads) this.spawn();
+    this.relieve(true);
   }
 
   /** A worker has queued tasks that no parked worker can take. */
@@ -686,22 +732,23 @@ class TypeScriptPool extends Environment {
   /**
    * An async task can't run on a worker that is blocked in `get`. When workers are blocked and none is free to run what they may wait for, one more is
    * needed, until it is idle. Asked whenever a worker blocks while such tasks are queued, and whenever one has ended, which may have been the one to run them.
+   * @param another an extra worker has been woken already and has not come
    */
-  private relieve(): void {
+  private relieve(another = false): void {
     const { memory, control } = this;
     if (this.closed || Atomics.load(control, P.QueuedAsync) <= 0) return;
-    let blocked = false;
+    let blocked = 0;
     for (let environment = 1; environment < memory.environments; environment++) {
       const mode = memory.mode(environment);
       if (mode === Mode.Searching || isStarting(mode)) return;
       if (mode === Mode.Parked) return memory.wakeParked(environment);
-      if (mode === Mode.Spare) {
+      if (mode === Mode.Spare && !another) {
         memory.wakeSpare();
         return;
       }
-      if (mode === Mode.Blocked) blocked = true;
+      if (mode === Mode.Blocked) blocked++;
     }
-    if (blocked) this.insist();
+    if (blocked > 0 && !(another && Atomics.load(control, P.Extras) >= 2 * blocked)) this.insist();
   }
 
   /** The time of a task that a worker has pushed is over. The worker settles it, unless it is the one that runs it. */
@@ -767,6 +814,7 @@ class TypeScriptPool extends Environment {
   }
 
   protected afterSleep(): void {
+    this.checkTaken();
     const now = performance.now();
     if (this.stopping === 0 && now - this.checkedAt < LIFE_CHECK_MS) return;
     this.checkedAt = now;
@@ -780,8 +828,9 @@ class TypeScriptPool extends Environment {
   private checkedAt = 0;
   private lifeAt = 0;
 
-  protected patience(): number {
-    return this.stopping > 0 ? STOP_CHECK_MS : LIFE_CHECK_MS;
+  protected patience(_asked: Task): number {
+    if (this.stopping > 0) return STOP_CHECK_MS;
+    return this.toBeTaken === undefined ? LIFE_CHECK_MS : Math.min(LIFE_CHECK_MS, Math.max(0, this.checkTakenAt - this.now()));
   }
 
   // ---- the rest of the Backend

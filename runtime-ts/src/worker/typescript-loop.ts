@@ -18,7 +18,7 @@ import { type Encoded, Settlement, type TaskKey } from "../pool/backend";
 import { type Parcel, takeParcel, type Task } from "../pool/ledger";
 import { Turns } from "../pool/fairness";
 import type { WorkerStart } from "../pool/typescript";
-import { Environment, inlineStart } from "../pool/typescript-environment";
+import { Environment, inlineStart, TAKEN_CHECK_MS } from "../pool/typescript-environment";
 import { reserveStack, stackIsLow } from "../stack-room";
 import { variantOf } from "../task-variants";
 import {
@@ -31,6 +31,7 @@ import {
   Mode,
   P,
   PoolMemory,
+  Request,
   runningWord,
   S,
   Sleep,
@@ -607,7 +608,11 @@ export class WorkerEnvironment extends Environment {
 
   protected wantWorker(): void {
     if (Atomics.load(this.control, P.Live) >= this.settings.threads) return;
-    Atomics.store(this.control, P.SpawnWanted, 1);
+    this.request(Request.Worker);
+  }
+
+  private request(what: Request): void {
+    Atomics.or(this.control, P.Requests, what);
     this.memory.callForService(0);
   }
 
@@ -703,20 +708,19 @@ export class WorkerEnvironment extends Environment {
     this.refuseOwnAsync(asked);
     Atomics.store(this.control, this.awaitedAt, asked.slot + 1);
     this.memory.setMode(this.self, Mode.Blocked);
-    if (Atomics.load(this.control, P.QueuedAsync) > 0 && !this.memory.wakeWorker() && !this.memory.wakeSpare()) {
-      Atomics.store(this.control, P.SpawnWanted, 1);
-      this.memory.callForService(0);
-    }
+    if (Atomics.load(this.control, P.QueuedAsync) > 0 && !this.memory.wakeWorker() && !this.memory.wakeSpare())
+      this.request(Request.Worker);
     return true;
   }
 
-  protected afterSleep(): void {
+  protected afterSleep(asked: Task, woken: boolean): void {
     Atomics.store(this.control, this.awaitedAt, 0);
     this.memory.setMode(this.self, Mode.Busy);
+    if (!woken && this.isQueued(asked)) this.request(Request.OtherWorker);
   }
 
-  protected patience(): number {
-    return Infinity;
+  protected patience(asked: Task): number {
+    return this.isQueued(asked) ? TAKEN_CHECK_MS : Infinity;
   }
 
   // ---- the end
