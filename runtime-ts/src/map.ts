@@ -391,7 +391,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     const { backend, task } = this;
     const { items, from, to } = part;
     const pushedAt = isTracing() ? processNow() : 0;
-    const options = { carried: this.carried, move: task.options?.move === true };
+    const options = { carried: this.carried, move: task.options?.move === true, fields: task.meta.fields };
     const writer = backend.writer();
     let waits: boolean;
     try {

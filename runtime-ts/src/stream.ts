@@ -207,7 +207,7 @@ class LocalSource<T, R> implements Source<T, R> {
     const { meta } = task;
     this.hasReceiver = (meta.flags & FLAG_RECEIVER) !== 0;
     try {
-      const { dependencies } = encodeCall(writer, this.hasReceiver ? receiver : NO_RECEIVER, captures, meta.captures, args);
+      const { dependencies } = encodeCall(writer, this.hasReceiver ? receiver : NO_RECEIVER, captures, meta.captures, args, meta);
       this.handles = (dependencies ?? []) as readonly AsyncHandle<unknown>[];
     } catch (error) {
       if (!(error instanceof FailedInput)) throw concerning(error, task.name);

@@ -8,6 +8,14 @@ export interface StubMeta {
   flags: number;
   /** Names of the captured locals, in the order of their values; for messages. */
   captures?: readonly string[];
+  /** Of the instance that is `this`, the fields that the task uses; without: all travel. */
+  fields?: UsedFields;
+}
+
+export interface UsedFields {
+  /** Id of the class whose own instances it is about: a subclass may use others. */
+  readonly of: string;
+  readonly names: readonly string[];
 }
 
 export const FLAG_ASYNC = 1;

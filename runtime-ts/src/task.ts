@@ -139,6 +139,7 @@ export class StubTask extends HandleOrigin {
         captures,
         this.meta.captures,
         args,
+        this.meta.fields === undefined ? undefined : this.meta,
       ).dependencies;
     } catch (error) {
       writer.reset();
@@ -186,6 +187,7 @@ export class StubTask extends HandleOrigin {
         {
           move: options?.move === true,
           carried,
+          fields: this.meta.fields,
         },
       ).dependencies;
     } catch (error) {

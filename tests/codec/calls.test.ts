@@ -7,8 +7,12 @@ import {
   decodeCall,
   decodeValue,
   encodeCall,
+  encodeItemsCall,
   encodeValue,
+  move,
   onParallelFunction,
+  registerClass,
+  revival,
 } from "../../dist/runtime-ts/src/codec";
 import { newWriter, payloadOf, type Payload } from "./support";
 
@@ -98,4 +102,68 @@ test("parallel functions are revived by the runtime", () => {
 test("a call with scalars allocates no result of its own", () => {
   const encode = (): unknown => encodeCall(newWriter(), NO_RECEIVER, undefined, undefined, [1, "a"]);
   expect(encode()).toBe(encode());
+});
+
+describe("of `this`, only the fields that a task uses", () => {
+  class Part {
+    used = revival.active ? undefined : 1;
+    unused: unknown = revival.active ? undefined : () => 1;
+    other?: { part: Part };
+    #hidden: unknown = revival.active ? undefined : 2;
+    static accessors = {
+      get: (o: Part) => [o.#hidden],
+      set: (o: Part, [value]: unknown[]) => void (o.#hidden = value),
+      names: [".#hidden"],
+    };
+    hidden(): unknown {
+      return this.#hidden;
+    }
+  }
+  class Same extends Part {}
+  class Different extends Part {
+    override hidden(): unknown {
+      return this.unused;
+    }
+  }
+  registerClass(Part, "t#Part", Part.accessors);
+  registerClass(Same, "t#Same");
+  registerClass(Different, "t#Different");
+  const send = (names: string[], receiver: object, args: unknown[] = []): unknown[] => {
+    const writer = newWriter();
+    encodeCall(writer, receiver, undefined, undefined, args, { fields: { of: "t#Part", names } });
+    return decodeCall(payloadOf(writer), null);
+  };
+
+  test("public and private ones", () => {
+    const [first] = send(["used"], new Part()) as [Part];
+    expect([first.used, first.unused, first.hidden(), first instanceof Part]).toEqual([1, undefined, undefined, true]);
+    expect((send(["#hidden"], new Same())[0] as Part).hidden()).toBe(2);
+  });
+
+  test("a captured `this`, of a call and of a map's part", () => {
+    const writer = newWriter();
+    const fields = { of: "t#Part", names: ["used"] };
+    encodeCall(writer, NO_RECEIVER, [new Part(), 1], ["this", "one"], [2], { fields });
+    expect(decodeCall(payloadOf(writer), null)).toMatchObject([{ used: 1, unused: undefined }, 1, 2]);
+    writer.reset();
+    encodeItemsCall(writer, [new Part()], ["this"], [1, 2, 3], 1, 3, { fields });
+    expect(decodeCall(payloadOf(writer), null)).toMatchObject([{ used: 1, unused: undefined }, [2, 3]]);
+  });
+
+  test("all, where a subclass has something in the place of what is used", () => {
+    expect(() => send(["hidden", "#hidden"], new Different())).toThrow(/this\.unused cannot be sent/);
+  });
+
+  test("all, where something else leads back to it, and what was to be moved is moved", () => {
+    const part = new Part();
+    part.other = { part };
+    expect(() => send(["other"], part)).toThrow(/this\.unused cannot be sent/);
+    part.unused = "kept";
+    const [self] = send(["other"], part) as [Part];
+    expect([self.other?.part === self, self.unused]).toEqual([true, "kept"]);
+    const writer = newWriter();
+    const bytes = new ArrayBuffer(8);
+    encodeCall(writer, part, undefined, undefined, [[move(bytes)], part], { fields: { of: "t#Part", names: ["used"] } });
+    expect(writer.transfers).toEqual([bytes]);
+  });
 });

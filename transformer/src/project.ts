@@ -11,6 +11,7 @@ import { ClassFinder } from "./analyze/classes";
 import { Derivations } from "./analyze/derivations";
 import { Graph } from "./analyze/graph";
 import { ImportCircles } from "./analyze/import-circles";
+import { instanceFields } from "./analyze/instance-fields";
 import { Isolation, type Reach } from "./analyze/isolation";
 import { mayContainMark } from "./analyze/marks";
 import type { Module, Unit } from "./analyze/module";
@@ -187,6 +188,7 @@ export class Project {
         module.sites = local.sites;
         for (const site of local.sites) checkSite(this.modules, site, report);
         for (const site of local.sites) if (!site.invalid || site.kind !== "wrapper") captures.of(site);
+        for (const site of local.sites) if (!site.invalid) site.fields = instanceFields(this.modules, site, captures.of(site));
       }
     }
     return local;
@@ -251,7 +253,7 @@ export class Project {
       own.set(current.id, current);
     }
     const { classImports, asks } = this.registerOthers(module, classes);
-    const sources = this.sourcesOf(module, reached, classes);
+    const sources = this.sourcesOf(module, reached, classes, sites);
     const diagnostics = merge(local.report, report);
     return {
       format,
@@ -347,10 +349,11 @@ export class Project {
     return access !== undefined && modules.follow(module, specifier) === info.module ? { specifier, access } : undefined;
   }
 
-  private sourcesOf(module: Module, reached: Iterable<Unit>, classes: readonly ClassInfo[]): Module[] {
+  private sourcesOf(module: Module, reached: Iterable<Unit>, classes: readonly ClassInfo[], sites: readonly TaskSite[]): Module[] {
     const sources = new Set<Module>([module]);
     for (const unit of reached) sources.add(unit.module);
     for (const info of classes) sources.add(info.module);
+    for (const { fields } of sites) for (const source of fields?.modules ?? []) sources.add(source);
     // Modules that only pass names on decide what is reached, too.
     for (const source of [...sources]) for (const passed of this.modules.followedFrom(source)) sources.add(passed);
     return [...sources];

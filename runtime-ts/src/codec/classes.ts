@@ -7,7 +7,7 @@ import { baseKind, type Kind } from "./kinds";
 
 /** Reads and writes the `#private` and the symbol-named fields that one class declares, in a fixed order. Made by the transformer inside the class body. */
 export interface PrivateAccessors {
-  /** How messages call them; an empty name, or none, stands for a private field. */
+  /** How they are written after the instance: `.#x`, `[kState]`. */
   readonly names?: readonly string[];
   get(instance: object): unknown[];
   set(instance: object, values: unknown[]): void;

@@ -18,6 +18,7 @@ import { privateStateOf, WAY_OUT } from "./foreign-state";
 import { Kind, hasKind } from "./kinds";
 import { Refusal, located } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
+import type { UsedFields } from "../stub-meta";
 
 /** Bases whose instance exists before its content is known. */
 export function isFilled(base: Kind): boolean {
@@ -34,6 +35,7 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
     return classNumber(e, entry);
   }
   const { chain, foreign } = entry;
+  const fields = e.takeFields();
   if (foreign.obstacle !== undefined) throw new Refusal(foreign.obstacle);
   e.tag(Tag.Instance);
   classNumber(e, entry);
@@ -48,14 +50,42 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
     e.uint(values.length);
     let i = 0;
     try {
-      for (; i < values.length; i++) e.value(values[i]);
+      for (; i < values.length; i++) e.value(travels(fields, accessors.names?.[i]) ? values[i] : undefined);
     } catch (error) {
-      throw located(error, accessors.names?.[i] || ` (private field ${i + 1} of ${entry.constructor_.name})`);
+      throw located(error, accessors.names?.[i] ?? ` (private field ${i + 1} of ${entry.constructor_.name})`);
     }
   }
   if (foreign.inherits) refuseForeignState(entry, value, privates);
-  encodeContent(e, entry, base, value);
+  if (fields === undefined) encodeContent(e, entry, base, value);
+  else {
+    e.tag(Tag.ObjectPairs);
+    e.namedValues(
+      value as Record<string, unknown>,
+      Object.keys(value).filter((key) => fields.includes(key)),
+    );
+  }
   e.depth--;
+}
+
+/** @param written how a field outside of the properties is written after the instance */
+function travels(fields: readonly string[] | undefined, written: string | undefined): boolean {
+  return fields === undefined || written === undefined || fields.includes(written.replace(/^\./, ""));
+}
+
+/**
+ * The fields of an instance that a task uses.
+ * @returns undefined when that can't be said of this one: it is of a subclass that has something of its own in the place of a method or field that is used
+ */
+export function fieldsToSend(self: unknown, { of, names }: UsedFields): readonly string[] | undefined {
+  if (typeof self !== "object" || self === null) return undefined;
+  const prototype = Object.getPrototypeOf(self) as object | null;
+  const entry = prototype === null ? undefined : classByPrototype(prototype);
+  if (entry === undefined || entry.base !== Kind.Ordinary || entry.foreign.inherits) return undefined;
+  for (let p = prototype; p !== null; p = Object.getPrototypeOf(p) as object | null) {
+    if (classByPrototype(p)?.id === of) return names;
+    if (names.some((name) => Object.hasOwn(p, name))) return undefined;
+  }
+  return undefined;
 }
 
 let emitterSymbols: ReadonlySet<symbol> | undefined;

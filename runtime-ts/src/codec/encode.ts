@@ -3,9 +3,10 @@
  */
 import type { HandleLike } from "./brands";
 import { encodeElements, forgetListing } from "./encode-array";
-import { standInFor } from "./encode-instance";
-import { Encoder } from "./encoder";
-import { clearMove } from "./markers";
+import type { UsedFields } from "../stub-meta";
+import { fieldsToSend, standInFor } from "./encode-instance";
+import { Encoder, MetAgain } from "./encoder";
+import { clearMove, markForMove } from "./markers";
 import { Refusal, isStackOverflow, toTransferError, unreadable } from "./refusal";
 import type { Writer } from "./writer";
 
@@ -18,6 +19,15 @@ export interface CallEncoding {
 }
 
 const NO_DEPENDENCIES: CallEncoding = Object.freeze({ dependencies: null });
+
+export interface CallOptions {
+  /** Buffers among the arguments are moved. */
+  readonly move?: boolean;
+  /** A value before all others, see carry.ts. */
+  readonly carried?: unknown;
+  /** What the task uses of its `this`, the receiver or the captured one. */
+  readonly fields?: UsedFields;
+}
 
 let idle: Encoder | null = null;
 /** The innermost that is at work. */
@@ -43,7 +53,6 @@ function release(encoder: Encoder): void {
  * Encodes what a task is called with, as one payload: what receiver, captures and arguments share stays shared.
  * @param receiver `this`, or {@link NO_RECEIVER}
  * @param captureNames names of `captures`, for messages
- * @param options `move`: buffers among the arguments are moved; `carried`: a value before all others, see carry.ts
  * @throws TransferError for what cannot cross, and whatever a getter throws; the writer is then to be reset. Nothing has been detached.
  */
 export function encodeCall(
@@ -52,7 +61,44 @@ export function encodeCall(
   captures: readonly unknown[] | undefined,
   captureNames: readonly string[] | undefined,
   args: ArrayLike<unknown>,
-  options?: { move?: boolean; carried?: unknown },
+  options?: CallOptions,
+): CallEncoding {
+  if (options?.fields === undefined) return encodeWith(writer, receiver, captures, captureNames, args, options, undefined);
+  const self = receiver === NO_RECEIVER ? capturedThis(captures, captureNames) : receiver;
+  return encodePart(writer, self, options.fields, (fields) => encodeWith(writer, receiver, captures, captureNames, args, options, fields));
+}
+
+function capturedThis(captures: readonly unknown[] | undefined, names: readonly string[] | undefined): unknown {
+  return names?.[0] === "this" ? captures?.[0] : undefined;
+}
+
+/** Leaves out what the task does not use of its `this`, unless something else that it gets leads to the same object. */
+function encodePart(
+  writer: Writer,
+  self: unknown,
+  used: UsedFields,
+  encode: (fields: readonly string[] | undefined) => CallEncoding,
+): CallEncoding {
+  const fields = fieldsToSend(self, used);
+  if (fields === undefined) return encode(undefined);
+  try {
+    return encode(fields);
+  } catch (error) {
+    if (!(error instanceof MetAgain)) throw error;
+    for (const taken of writer.transfers ?? []) if (taken instanceof ArrayBuffer) markForMove(taken);
+    writer.reset();
+    return encode(undefined);
+  }
+}
+
+function encodeWith(
+  writer: Writer,
+  receiver: unknown,
+  captures: readonly unknown[] | undefined,
+  captureNames: readonly string[] | undefined,
+  args: ArrayLike<unknown>,
+  options: CallOptions | undefined,
+  fields: readonly string[] | undefined,
 ): CallEncoding {
   const e = acquire();
   const hasReceiver = receiver !== NO_RECEIVER;
@@ -71,11 +117,15 @@ export function encodeCall(
       }
       if (hasReceiver) {
         if (typeof receiver === "object" && receiver !== null) e.standIn = standInFor(receiver);
+        e.fields = fields;
         e.value(receiver);
+        e.fields = undefined;
         e.root++;
       }
       for (let i = 0; i < captured; i++) {
+        if (i === 0 && !hasReceiver) e.fields = fields;
         e.value(captures![i]);
+        e.fields = undefined;
         e.root++;
       }
     }
@@ -88,6 +138,7 @@ export function encodeCall(
     const { dependencies } = e as { dependencies: HandleLike[] | null };
     return dependencies === null ? NO_DEPENDENCIES : { dependencies };
   } catch (error) {
+    if (error instanceof MetAgain) throw error;
     unmark(args);
     const at = e.root;
     let root: string;
@@ -113,7 +164,23 @@ export function encodeItemsCall(
   array: unknown[],
   start: number,
   end: number,
-  options?: { move?: boolean; carried?: unknown },
+  options?: CallOptions,
+): CallEncoding {
+  if (options?.fields === undefined) return encodeItemsWith(writer, captures, captureNames, array, start, end, options, undefined);
+  return encodePart(writer, capturedThis(captures, captureNames), options.fields, (fields) =>
+    encodeItemsWith(writer, captures, captureNames, array, start, end, options, fields),
+  );
+}
+
+function encodeItemsWith(
+  writer: Writer,
+  captures: readonly unknown[] | undefined,
+  captureNames: readonly string[] | undefined,
+  array: unknown[],
+  start: number,
+  end: number,
+  options: CallOptions | undefined,
+  fields: readonly string[] | undefined,
 ): CallEncoding {
   const e = acquire();
   const captured = captures === undefined ? 0 : captures.length;
@@ -127,7 +194,11 @@ export function encodeItemsCall(
       e.value(options!.carried);
       e.root = 1;
     }
-    for (; e.root < before; e.root++) e.value(captures![e.root - first]);
+    e.fields = fields;
+    for (; e.root < before; e.root++) {
+      e.value(captures![e.root - first]);
+      e.fields = undefined;
+    }
     if (options?.move === true) e.moveAll = true;
     // The slice would be an object of its own, so it takes a number among the references, and one level of depth.
     e.anonymousReference();
@@ -137,6 +208,7 @@ export function encodeItemsCall(
     const { dependencies } = e as { dependencies: HandleLike[] | null };
     return dependencies === null ? NO_DEPENDENCIES : { dependencies };
   } catch (error) {
+    if (error instanceof MetAgain) throw error;
     unmark(array.slice(start, end));
     const at = e.root;
     throw failure(error, at === before ? "items" : at < first ? "carried" : captureName(captureNames, at - first));

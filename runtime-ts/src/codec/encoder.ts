@@ -43,6 +43,9 @@ const LINEAR_MEMO = 8;
 const ENDLESS_OBJECTS = 250_000;
 const ENDLESS_DEFERRED = 300;
 
+/** Thrown when an object of which not all was sent is met again. */
+export class MetAgain {}
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Payload numbers, unique in this isolate: what a {@link Shape} compares to know whether its `id` belongs to this payload. */
@@ -60,6 +63,10 @@ export class Encoder {
   dependencies: HandleLike[] | null | undefined = undefined;
   /** What the next object travels as an instance of, when its own class is not known. */
   standIn: ClassEntry | undefined;
+  /** Of the next instance, the fields that travel; undefined: all. */
+  fields: readonly string[] | undefined;
+  /** Number of the object of which not all is sent, if there is one. */
+  private partial = -1;
   /** True: every ArrayBuffer is moved. */
   moveAll = false;
   /** Classes of this payload in the order of their numbers. */
@@ -135,6 +142,16 @@ export class Encoder {
     return standIn;
   }
 
+  /** What travels of the object that was met last, if not all. It must not be met again, as somebody may use more of it there. */
+  takeFields(): readonly string[] | undefined {
+    const { fields } = this;
+    if (fields !== undefined) {
+      this.fields = undefined;
+      this.partial = this.references - 1;
+    }
+    return fields;
+  }
+
   /** Forgets everything about the payload. Always called, whether it went well or not. */
   release(): void {
     if (this.references !== 0) {
@@ -152,6 +169,8 @@ export class Encoder {
     this.dependencies = undefined;
     this.moveAll = false;
     this.standIn = undefined;
+    this.fields = undefined;
+    this.partial = -1;
     // a grown buffer is not kept alive
     if (this.writer !== null && this.bytes !== this.writer.home) this.attach(NO_BYTES);
     this.writer = null;
@@ -344,6 +363,7 @@ export class Encoder {
   }
 
   private reference(number: number): void {
+    if (number === this.partial) throw new MetAgain();
     this.tag(Tag.Reference);
     this.uint(number);
   }

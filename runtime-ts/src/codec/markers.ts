@@ -14,6 +14,11 @@ export function isMarkedForMove(buffer: ArrayBuffer): boolean {
   return marked.has(buffer);
 }
 
+/** Gives a mark back that a payload has used up which came to nothing. */
+export function markForMove(buffer: ArrayBuffer): void {
+  marked.add(buffer);
+}
+
 /** A mark counts for one payload. */
 export function clearMove(buffer: ArrayBuffer): void {
   marked.delete(buffer);

@@ -8,6 +8,7 @@ import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
 import { uniqueIds } from "../hoist/ids";
 import type { Binding } from "./bindings";
+import type { InstanceFields } from "./instance-fields";
 import type { ImportRecord, Module } from "./module";
 import { commentsBefore, type FunctionLike, hasModifier, isFunctionLike, unwrap, wrapped } from "./syntax";
 
@@ -22,6 +23,8 @@ interface SiteBase {
   id: string;
   /** Set by any pass that reports an error for it: no record, no edit. */
   invalid: boolean;
+  /** Of the instance that is its `this`: what travels. Undefined: all. */
+  fields?: InstanceFields;
   /** The function that a wrapper names, once found. */
   named?: FunctionLike;
 }

@@ -16,7 +16,7 @@ import { rangeOf, remove, replace, type Slots, stubMember } from "./stubs";
 interface State {
   /** How it is reached from the instance: `.#x`, `[kState]`. */
   readonly path: readonly EditPart[];
-  /** For messages, where `#x` would not say it. */
+  /** Where the path is no text: what it is called. */
   readonly name?: string;
 }
 
@@ -58,9 +58,8 @@ function accessorsOf(state: readonly State[]): EditPart[] {
     ...path,
     ` = v[${index}];`,
   ]);
-  const named = state.some(({ name }) => name !== undefined);
-  const names = named ? `, names: ${JSON.stringify(state.map(({ name }) => name ?? ""))}` : "";
-  return ["{ get(o) { return [", ...values, "]; }, set(o, v) { ", ...sets, ` }${names} }`];
+  const names = JSON.stringify(state.map(({ path, name }) => name ?? path.join("")));
+  return ["{ get(o) { return [", ...values, "]; }, set(o, v) { ", ...sets, ` }, names: ${names} }`];
 }
 
 /** The statement or static block that registers the class, and its guards. */

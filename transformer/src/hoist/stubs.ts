@@ -63,6 +63,7 @@ function meta(site: TaskSite, hoisted: Hoisted | undefined): string {
   const names = usesClass(site) ? ["this"] : captureNames(hoisted);
   const fields = [`name: ${JSON.stringify(site.name)}`, `length: ${fn ? lengthOf(ts, fn) : 0}`, `flags: ${flags}`];
   if (names.length > 0) fields.push(`captures: ${JSON.stringify(names)}`);
+  if (site.fields) fields.push(`fields: { of: ${JSON.stringify(site.fields.of)}, names: ${JSON.stringify(site.fields.names)} }`);
   return `{ ${fields.join(", ")} }`;
 }
 
