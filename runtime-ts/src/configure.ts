@@ -12,6 +12,7 @@ import type { Initializer } from "./initializer";
 import { insidePendingTask } from "./inside";
 import { requireWorkers } from "./permissions";
 import { checkKeys, checkMs } from "./options";
+import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
 import { ensureStack, ROOM_FOR_POOL } from "./stack-room";
 import { OWN_FOLDER } from "./own-folder";
 import { workerFile } from "./worker/entry-file";
@@ -224,7 +225,7 @@ function sayOnce(message: string): void {
 }
 
 /**
- * Ends the workers. The next parallel call after it starts a new pool.
+ * Ends the workers. The next parallel call after it starts a new pool. Called again meanwhile, it can only shorten the wait.
  * @param options `cancelPending`: cancel what has not ended instead of waiting for it (default false); `timeout`: ms to wait for it at most, after
  *   which it is cancelled (default: no limit)
  * @returns settled when all workers have ended; it never tells of tasks that failed
@@ -237,16 +238,27 @@ export async function shutdown(options: { timeout?: number; cancelPending?: bool
   if (typeof cancelPending !== "boolean") throw new TypeError(`"cancelPending" is true or false, not ${inspect(cancelPending)}.`);
   // On the inline backend tasks share the program's environment.
   if (provided !== undefined || insidePendingTask()) throw new ParallelError("A task can't shut down the pool that it runs in.");
-  if (closing !== undefined) return closing;
-  if (backend === undefined) return;
-  const ending = backend;
+  if (closing === undefined) {
+    if (backend === undefined) return;
+    beginShutdown(backend, cancelPending);
+  }
+  if (cancelPending) waitedEnough();
+  if (timeout === Infinity) return closing;
+  const limit = setTimeout(waitedEnough, Math.min(timeout, LONGEST_TIMER));
+  return closing!.finally(() => clearTimeout(limit));
+}
+
+/** Ends the wait of the shutdown that is under way for what is pending. */
+let waitedEnough = (): void => {};
+
+function beginShutdown(ending: Backend, cancelPending: boolean): void {
+  const enough = new Promise<void>((resolve) => (waitedEnough = resolve));
   // What is called while it still waits for pending tasks is waited for as well (a map pushes as it goes); from its closing on, calls are refused.
   const closed = (): void => void (backend = undefined);
-  closing = ending.shutdown({ timeout, cancelPending, closed }).finally(() => {
+  closing = ending.shutdown({ cancelPending, enough, closed }).finally(() => {
     closed();
     closing = undefined;
   });
-  return closing;
 }
 
 function checkCount(name: string, value: unknown, least: number): void {

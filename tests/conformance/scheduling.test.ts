@@ -747,6 +747,18 @@ conformance("scheduling", tasks, {
       await assert.rejects(loop, mp.CancelledError);
     },
   },
+  "a second shutdown can end the wait of the first": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      for (const options of [{ cancelPending: true }, { timeout: 10 }]) {
+        const loop = T.forever();
+        const first = mp.shutdown();
+        await mp.shutdown(options);
+        await first;
+        await assert.rejects(loop, mp.CancelledError);
+      }
+    },
+  },
   "idle workers beyond minThreads end, and come back when needed": {
     on: ["native", "typescript"],
     threads: 2,

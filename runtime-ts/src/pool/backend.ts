@@ -122,10 +122,10 @@ export interface BackendStats {
 }
 
 export interface ShutdownOptions {
-  /** Longest wait in ms for what is pending. */
-  timeout: number;
   /** Cancel what is pending at once. */
   cancelPending: boolean;
+  /** What is pending then has been waited for long enough. */
+  enough: Promise<void>;
   /** Called when the waiting is over: nothing may be pushed from then on. */
   closed(): void;
 }
@@ -188,7 +188,7 @@ export interface Backend {
   stats(): BackendStats;
 
   /**
-   * Ends the workers. Pending tasks: cancelled when `cancelPending`, else waited for, at most `timeout` ms, then cancelled. Resolves when the
+   * Ends the workers. Pending tasks: cancelled when `cancelPending`, else waited for until `enough`, then cancelled. Resolves when the
    * threads have ended.
    */
   shutdown(options: ShutdownOptions): Promise<void>;

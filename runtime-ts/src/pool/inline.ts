@@ -399,12 +399,12 @@ class InlineBackend extends Ledger implements Backend {
     return { threads: 1, busy: Math.min(1, this.jobs.size), queued: this.queued, running: this.jobs.size };
   }
 
-  async shutdown({ timeout, cancelPending, closed }: ShutdownOptions): Promise<void> {
+  async shutdown({ cancelPending, enough, closed }: ShutdownOptions): Promise<void> {
     if (!cancelPending && this.pending > 0) {
       this.hold();
       await new Promise<void>((resolve) => {
         this.drained = resolve;
-        if (timeout !== Infinity) this.alarm(this.now() + timeout, resolve);
+        void enough.then(resolve);
         this.turn();
       });
       this.drained = undefined;

@@ -402,9 +402,9 @@ class NativePool extends NativeEnvironment<BindingRoot> {
 
   // ---- shutdown
 
-  async shutdown({ timeout, cancelPending, closed }: ShutdownOptions): Promise<void> {
+  async shutdown({ cancelPending, enough, closed }: ShutdownOptions): Promise<void> {
     this.deliver();
-    if (!cancelPending && this.pending > 0) await this.drain(timeout);
+    if (!cancelPending && this.pending > 0) await this.drain(enough);
     this.closing = true;
     closed();
     this.refusePushes();
@@ -422,17 +422,15 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     this.port.close(true);
   }
 
-  /** Waits until nothing is pending, at most `timeout` ms. */
-  private async drain(timeout: number): Promise<void> {
+  /** Waits until nothing is pending. */
+  private async drain(enough: Promise<void>): Promise<void> {
     this.port.listen(true);
     this.port.keepAlive(true);
-    let limit: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.drained = resolve;
-      if (timeout !== Infinity) limit = setTimeout(resolve, Math.min(timeout, LONGEST_TIMER));
+      void enough.then(resolve);
       if (this.pending === 0) resolve();
     });
-    clearTimeout(limit);
     this.drained = undefined;
   }
 

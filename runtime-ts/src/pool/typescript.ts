@@ -869,12 +869,12 @@ class TypeScriptPool extends Environment {
     if (this.pending === 0) this.draining?.();
   }
 
-  async shutdown({ timeout, cancelPending, closed }: ShutdownOptions): Promise<void> {
+  async shutdown({ cancelPending, enough, closed }: ShutdownOptions): Promise<void> {
     if (!cancelPending && this.pending > 0) {
       this.hold();
       await new Promise<void>((resolve) => {
         this.draining = resolve;
-        if (timeout !== Infinity) this.alarm(this.now() + timeout, resolve);
+        void enough.then(resolve);
         this.turn();
       });
       this.draining = undefined;
