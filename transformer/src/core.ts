@@ -25,8 +25,13 @@ export interface Host {
   readonly decoratorMetadata?: DecoratorMetadataSettings;
   /** `typescript`: it compiles TC39 decorators, of the program and of classes in slices, by the standard's order. Default: another, or none. */
   readonly standardDecorators?: "typescript";
-  /** Files of the program that may import the given one, for warnings. Absolute paths; too many do no harm. Without: only what tasks reach is looked through. */
+  /**
+   * Files of the program that may import the given one: a class there may extend one that tasks get, code there may change what they read. Absolute paths;
+   * too many do no harm. Without: only what tasks reach is looked through.
+   */
   importersOf?(file: string): Iterable<string>;
+  /** `classes`: no warnings about changes, because the files are not one program (a test runner's are many). */
+  readonly importersFor?: "classes";
 }
 
 /** What a type is at run time, for `emitDecoratorMetadata`: the class itself, one of the language's own, or nothing. */

@@ -16,6 +16,7 @@ import { AnalyzedFiles } from "./analyzed-files";
 import { type CachedPlan, cachedPlan, isCached, KEY, PLACE, withManifest, writeCached } from "./cached-chunks";
 import { isProjectSource } from "./esbuild-modules";
 import { findTypeScript } from "./find-typescript";
+import { Importers } from "./importers";
 import { jsxFactoriesOfBuild } from "./jsx-factories";
 import type { UnbuiltResolver } from "./unbuilt-resolve";
 import { packageVersion } from "./version";
@@ -55,6 +56,7 @@ export class UnbuiltProject {
   readonly #project: Project;
   readonly #texts = new Map<string, Text>();
   readonly #files: AnalyzedFiles;
+  #importers = new Importers(() => []);
   #isPrepared = false;
   #cached: CachedPlan | undefined;
 
@@ -70,6 +72,8 @@ export class UnbuiltProject {
       standardDecorators: host.standardDecorators,
       resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
       read: (file) => this.#read(file),
+      importersOf: (file) => this.#importers.of(file),
+      importersFor: "classes",
     });
     this.#files = new AnalyzedFiles({
       project: () => this.#project,
@@ -149,7 +153,9 @@ export class UnbuiltProject {
     this.#isPrepared = true;
     const read = (file: string): string | undefined => this.#read(file);
     const { resolver } = this.host;
-    for (const file of this.host.sources(read, (specifier, from) => resolver.resolve(specifier, from, "import"))) {
+    const sources = [...this.host.sources(read, (specifier, from) => resolver.resolve(specifier, from, "import"))];
+    this.#importers = new Importers(() => sources.map((file) => ({ file, text: read(file) ?? "" })));
+    for (const file of sources) {
       if (isProjectSource(file) && this.#isMarked(file)) this.#files.marked.add(file);
     }
     for (const file of this.#files.marked) if (!this.#isMarked(file)) this.#files.marked.delete(file);

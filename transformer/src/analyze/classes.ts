@@ -24,6 +24,8 @@ const NEW_DEPTH = 2;
 export class ClassFinder {
   readonly found = new Map<string, ClassInfo>();
   private readonly visited = new Map<Binding, number>();
+  /** Modules of classes and types that were visited. */
+  private readonly named = new Set<Module>();
 
   constructor(
     private readonly modules: Modules,
@@ -65,7 +67,7 @@ export class ClassFinder {
 
   /**
    * Adds the classes that no task names, but whose instances tasks may get: those beside a class that was found, those that the module imports, and those that
-   * extend or implement what was found, in the modules that the given one can reach by imports.
+   * extend or implement what was found, in the modules that the given one can reach by imports or that import it.
    */
   widen(from: Module): void {
     const named = new Set(this.found.keys());
@@ -94,11 +96,12 @@ export class ClassFinder {
         modules.add(module);
         this.ofModule(module);
       }
+      for (const module of [...modules, ...this.named]) derivations.enterImporters(module);
       for (const id of this.found.keys()) if (add(ids, id)) derived.push(...derivations.extendersOf(id));
       for (const binding of this.visited.keys()) if (add(bindings, binding)) derived.push(...derivations.implementersOf(binding));
       for (let next = derived.pop(); next; next = derived.pop()) {
         const { module, binding, info } = next;
-        if (this.visited.has(binding) || !derivations.reaches(from, module)) continue;
+        if (this.visited.has(binding) || !derivations.isNear(from, module)) continue;
         if (info) this.add(module, binding, 1);
         else this.visit(module, binding, 1);
       }
@@ -119,6 +122,7 @@ export class ClassFinder {
     const before = this.visited.get(binding);
     if (depth <= 0 || (before !== undefined && before >= depth)) return;
     this.visited.set(binding, depth);
+    this.named.add(module);
     this.addNamed(this.names.partsOf(module, binding), depth - 1);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Which classes and interfaces extend or implement which, in all modules that marked files can reach.
+ * Which classes and interfaces extend or implement which, in all modules that marked files can reach, and in those that import the classes' modules.
  *
  * Takes modules as they are asked about. Gives, for a class, those that extend it, and for a binding that types have named, those that implement or extend
  * it. Each module is looked through once, however many marked files reach it; whether a given file does is only walked when something was found.
@@ -8,6 +8,7 @@
 import type * as ts from "typescript";
 import type { Binding } from "./bindings";
 import { type ClassInfo, classInfo, targetOf } from "./class-info";
+import { possibleDeriversOf } from "./importers";
 import type { Module } from "./module";
 import type { Modules } from "./resolve";
 
@@ -20,6 +21,10 @@ export interface Derived {
 
 export class Derivations {
   private readonly entered = new Set<Module>();
+  private readonly indexed = new Set<Module>();
+  /** Modules of which the importers are known, and those importers. */
+  private readonly asked = new Set<Module>();
+  private readonly importing = new Set<Module>();
   /** What imports lead to, and how many modules names of this one had led to by then. */
   private readonly imported = new Map<Module, { readonly all: Set<Module>; met: number }>();
   private readonly closures = new Map<Module, Set<Module>>();
@@ -39,6 +44,21 @@ export class Derivations {
       queue.push(...this.next(module));
       if (/\b(?:extends|implements)\b/.test(module.text)) this.index(module);
     }
+  }
+
+  /** Looks through the modules that import the given one: a base class knows nothing of its subclasses. */
+  enterImporters(of: Module): void {
+    if (this.asked.has(of)) return;
+    this.asked.add(of);
+    for (const module of possibleDeriversOf(this.modules, of)) {
+      this.importing.add(module);
+      this.index(module);
+    }
+  }
+
+  /** Whether what a module derives from another one's classes counts for a marked file: either of the two leads to it. */
+  isNear(from: Module, module: Module): boolean {
+    return this.importing.has(module) || this.reaches(from, module);
   }
 
   /** Classes that extend the one with the given id. */
@@ -81,6 +101,8 @@ export class Derivations {
   }
 
   private index(module: Module): void {
+    if (this.indexed.has(module)) return;
+    this.indexed.add(module);
     const { ts } = module;
     const add = (binding: Binding): void => {
       for (const part of binding.parts ?? [])

@@ -1,7 +1,7 @@
 /**
- * Modules that may change what another one declares: those that import it, or a module that passes its names on.
+ * Modules that may change what another one declares, or extend it: those that import it, or a module that passes its names on.
  *
- * Takes a module. Gives the modules of the program, as far as the host knows them, whose text looks as if it changed one of its objects. Others are not even parsed.
+ * Takes a module. Gives the modules of the program, as far as the host knows them, whose text looks so. Others are not even parsed.
  */
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
@@ -16,7 +16,7 @@ export function possibleChangersOf(modules: Modules, module: Module): Module[] {
   const found = new Set<Module>();
   const seen = new Set<Module>([module]);
   const queue = [module];
-  const mayChange = changesOf(module);
+  const mayChange = modules.importersFor === "classes" ? undefined : changesOf(module);
   if (!mayChange) return [];
   for (let current = queue.pop(); current; current = queue.pop()) {
     for (const file of modules.importersOf(current.file)) {
@@ -27,6 +27,33 @@ export function possibleChangersOf(modules: Modules, module: Module): Module[] {
       const other = modules.get(file);
       if (!other || other.opaque || other === module) continue;
       if (changes) found.add(other);
+      if (seen.has(other) || !passesOn(modules, other, current)) continue;
+      seen.add(other);
+      queue.push(other);
+    }
+  }
+  return [...found];
+}
+
+const DERIVES = /\bclass\b[^{;]*\b(?:extends|implements)\b/;
+
+/** Modules that import the given one, or a module that passes its names on, and whose text looks as if a class in it extended or implemented something of it. */
+export function possibleDeriversOf(modules: Modules, module: Module): Module[] {
+  const found = new Set<Module>();
+  const seen = new Set<Module>([module]);
+  const queue = [module];
+  const names = [...module.exports.keys()].filter((name) => /^[\w$]+$/.test(name));
+  if (names.length === 0) return [];
+  const mentions = names.includes("default") ? /./ : new RegExp(`(?<![\\w$])(?:${names.join("|").replace(/\$/g, "\\$")})(?![\\w$])`);
+  for (let current = queue.pop(); current; current = queue.pop()) {
+    for (const file of modules.importersOf(current.file)) {
+      const text = modules.textOf(file);
+      if (text === undefined) continue;
+      const derives = DERIVES.test(text) && mentions.test(text);
+      if (!derives && !PASSES_ON.test(text)) continue;
+      const other = modules.get(file);
+      if (!other || other.opaque || other === module) continue;
+      if (derives) found.add(other);
       if (seen.has(other) || !passesOn(modules, other, current)) continue;
       seen.add(other);
       queue.push(other);

@@ -53,6 +53,10 @@ export class Modules {
     return this.host.importersOf?.(file) ?? [];
   }
 
+  get importersFor(): Host["importersFor"] {
+    return this.host.importersFor;
+  }
+
   /** Takes the text that the host compiles now. */
   set(file: string, text: string): Module {
     this.doubtful.delete(file);
