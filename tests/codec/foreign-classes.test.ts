@@ -177,7 +177,9 @@ test("`this` of a class made inside a function travels as what it extends, and i
   const [alike, other, hiding] = make() as [object, object, object];
   expect(send(alike)).toEqual(Object.assign(new Known(), { y: 2 }));
   expect(Object.getPrototypeOf(send(alike))).toBe(Known.prototype);
-  expect(() => send(other)).toThrow(/this cannot be sent to another thread: its class, Other, extends Known and is made inside a function or an expression/);
+  expect(() => send(other)).toThrow(
+    /this cannot be sent to another thread: its class, Other, extends Known and is made inside a function or an expression/,
+  );
   expect(() => send(hiding)).toThrow(/its class, Hiding, extends Known/);
   expect(send(new Known())).toBeInstanceOf(Known);
   expect(roundTrip(alike)).toEqual({ x: 1, y: 2 });
