@@ -236,9 +236,9 @@ export class Project {
       finder.ofModule(module);
       finder.ofUnits(reached);
       finder.widen(module);
-      const leftOut = sites.every(keepsSideEffects) ? [] : module.bareImports.filter(({ included }) => !included);
-      for (const { specifier, node } of leftOut) report.add("MP3001", node, { specifier });
-      for (const { globalChanges } of new Set([module, ...[...reached].map((unit) => unit.module)])) {
+      for (const { bareImports, globalChanges } of new Set([module, ...[...reached].map((unit) => unit.module)])) {
+        const isKept = bareImports === module.bareImports && sites.every(keepsSideEffects);
+        for (const { specifier, node, included } of isKept ? [] : bareImports) if (!included) report.add("MP3001", node, { specifier });
         for (const { node, units } of globalChanges) {
           if (!units.some((unit) => reached.has(unit))) report.add("MP3002", node, { target: writtenAccess(module.ts, node) });
         }

@@ -265,7 +265,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     severity: "note",
     title: "Side-effect import is left out",
     message: "`import \"{specifier}\"` does not run in the worker",
-    fix: "If the tasks of this file need what it does, put `// @parallel-include` above it, or mark the task that does with `parallel({ sideEffects: true }, …)`. If they don't, `// @parallel-ignore MP3001` ends this note.",
+    fix: "If tasks with code of this file need what it does, put `// @parallel-include` above it, or mark the task of this file that does with `parallel({ sideEffects: true }, …)`. If they don't, `// @parallel-ignore MP3001` ends this note.",
     why: "Imports for side effects only (polyfills, registrations) are named by nothing, so they stay out of the worker.",
     example: "import \"./polyfill\";\n",
   },
