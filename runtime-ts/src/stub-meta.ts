@@ -12,11 +12,8 @@ export interface StubMeta {
   fields?: UsedFields;
 }
 
-export interface UsedFields {
-  /** Id of the class whose own instances it is about: a subclass may use others. */
-  readonly of: string;
-  readonly names: readonly string[];
-}
+/** By id of the class. Of a subclass that is not listed those of the nearest above it, unless it has something of its own in the place of one. */
+export type UsedFields = Readonly<Record<string, readonly string[]>>;
 
 export const FLAG_ASYNC = 1;
 export const FLAG_GENERATOR = 2;

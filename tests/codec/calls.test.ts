@@ -130,7 +130,7 @@ describe("of `this`, only the fields that a task uses", () => {
   registerClass(Different, "t#Different");
   const send = (names: string[], receiver: object, args: unknown[] = []): unknown[] => {
     const writer = newWriter();
-    encodeCall(writer, receiver, undefined, undefined, args, { fields: { of: "t#Part", names } });
+    encodeCall(writer, receiver, undefined, undefined, args, { fields: { "t#Part": names } });
     return decodeCall(payloadOf(writer), null);
   };
 
@@ -142,7 +142,7 @@ describe("of `this`, only the fields that a task uses", () => {
 
   test("a captured `this`, of a call and of a map's part", () => {
     const writer = newWriter();
-    const fields = { of: "t#Part", names: ["used"] };
+    const fields = { "t#Part": ["used"] };
     encodeCall(writer, NO_RECEIVER, [new Part(), 1], ["this", "one"], [2], { fields });
     expect(decodeCall(payloadOf(writer), null)).toMatchObject([{ used: 1, unused: undefined }, 1, 2]);
     writer.reset();
@@ -163,7 +163,7 @@ describe("of `this`, only the fields that a task uses", () => {
     expect([self.other?.part === self, self.unused]).toEqual([true, "kept"]);
     const writer = newWriter();
     const bytes = new ArrayBuffer(8);
-    encodeCall(writer, part, undefined, undefined, [[move(bytes)], part], { fields: { of: "t#Part", names: ["used"] } });
+    encodeCall(writer, part, undefined, undefined, [[move(bytes)], part], { fields: { "t#Part": ["used"] } });
     expect(writer.transfers).toEqual([bytes]);
   });
 });

@@ -245,6 +245,7 @@ export class Project {
       }
     }
     const classes = finder.finish();
+    for (const site of sites) site.fields = instanceFields(this.modules, site, this.hoisted(site), classes);
     const own = new Map(classes.filter((info) => info.module === module).map((info) => [info.id, info]));
     for (const info of asked) {
       const current = own.get(info.id) ?? this.inModule(info, module);
@@ -353,7 +354,7 @@ export class Project {
     const sources = new Set<Module>([module]);
     for (const unit of reached) sources.add(unit.module);
     for (const info of classes) sources.add(info.module);
-    for (const { fields } of sites) for (const source of fields?.modules ?? []) sources.add(source);
+    for (const { fields } of sites) for (const { modules } of fields ?? []) for (const source of modules) sources.add(source);
     // Modules that only pass names on decide what is reached, too.
     for (const source of [...sources]) for (const passed of this.modules.followedFrom(source)) sources.add(passed);
     return [...sources];

@@ -76,14 +76,16 @@ function travels(fields: readonly string[] | undefined, written: string | undefi
  * The fields of an instance that a task uses.
  * @returns undefined when that can't be said of this one: it is of a subclass that has something of its own in the place of a method or field that is used
  */
-export function fieldsToSend(self: unknown, { of, names }: UsedFields): readonly string[] | undefined {
+export function fieldsToSend(self: unknown, used: UsedFields): readonly string[] | undefined {
   if (typeof self !== "object" || self === null) return undefined;
   const prototype = Object.getPrototypeOf(self) as object | null;
   const entry = prototype === null ? undefined : classByPrototype(prototype);
   if (entry === undefined || entry.base !== Kind.Ordinary || entry.foreign.inherits) return undefined;
+  const below: object[] = [];
   for (let p = prototype; p !== null; p = Object.getPrototypeOf(p) as object | null) {
-    if (classByPrototype(p)?.id === of) return names;
-    if (names.some((name) => Object.hasOwn(p, name))) return undefined;
+    const names = used[classByPrototype(p)?.id ?? ""];
+    if (names !== undefined) return below.some((other) => names.some((name) => Object.hasOwn(other, name))) ? undefined : names;
+    below.push(p);
   }
   return undefined;
 }

@@ -15,32 +15,57 @@ import type { TaskSite } from "./sites";
 import { hasModifier, isFunctionLike, wrapped } from "./syntax";
 
 export interface InstanceFields {
-  /** Id of the class. Subclasses may have methods in the place of those that were looked at. */
+  /** Id of the class. A subclass may have something of its own in the place of what is used. */
   readonly of: string;
   readonly names: readonly string[];
   /** The class's module, and those of the classes that it extends. */
   readonly modules: readonly Module[];
 }
 
-/** @returns undefined when there is no instance, or all of it travels */
-export function instanceFields(modules: Modules, site: TaskSite, hoisted: Hoisted | undefined): InstanceFields | undefined {
+/**
+ * @param classes that are known to travel: subclasses among them that have something of their own in the place of what the task uses are listed as well
+ * @returns undefined when there is no instance, or all of it travels
+ */
+export function instanceFields(
+  modules: Modules,
+  site: TaskSite,
+  hoisted: Hoisted | undefined,
+  classes: readonly ClassInfo[] = [],
+): InstanceFields[] | undefined {
   const { module } = site;
   const { ts } = module;
   const parts = site.kind === "method" ? (site.isStatic ? [] : [site.fn]) : hoisted?.capturesThis ? hoisted.parts : [];
   const [owner, ...others] = new Set(parts.map((part) => (site.kind === "method" ? site.owner : thisContainer(module, part)?.parent)));
   if (!owner || others.length > 0 || !ts.isClassLike(owner)) return undefined;
-  const chain = chainOf(modules, module, owner);
-  if (!chain) return undefined;
+  const bindings = module.units.flatMap((unit) => (unit.kind === "declaration" ? [...unit.bindings] : []));
+  const own = bindings.map((binding) => classInfo(module, binding)).find((info) => info?.node === owner);
+  const fields = own && fieldsUsed(modules, own, own, parts);
+  if (!fields) return undefined;
+  const found = [fields];
+  for (const info of classes) {
+    const chain = info.id === own.id ? undefined : chainOf(modules, info);
+    const above = chain?.findIndex(({ id }) => id === own.id) ?? -1;
+    const overrides = chain?.slice(0, Math.max(above, 0)).some((link) => fields.names.some((name) => membersOf(link, name).length > 0));
+    const other = overrides && fieldsUsed(modules, info, own, parts);
+    if (other) found.push(other);
+  }
+  return found;
+}
+
+/** What code of `owner` uses of an instance whose class is `of`. */
+function fieldsUsed(modules: Modules, of: ClassInfo, owner: ClassInfo, parts: readonly ts.Node[]): InstanceFields | undefined {
+  const chain = chainOf(modules, of);
+  const level = chain?.findIndex(({ id }) => id === owner.id) ?? -1;
+  if (!chain || level < 0) return undefined;
   const fields = new Fields(chain);
-  for (const part of parts) fields.code(part, 0);
+  for (const part of parts) fields.code(part, level);
   if (fields.all) return undefined;
-  return { of: chain[0]!.id, names: [...fields.names].sort(), modules: [...new Set(chain.map((link) => link.module))] };
+  return { of: of.id, names: [...fields.names].sort(), modules: [...new Set(chain.map((link) => link.module))] };
 }
 
 /** A class and what it extends; undefined when that is not all the project's, or decorators of the project have a hand in it. */
-function chainOf(modules: Modules, module: Module, owner: ts.ClassLikeDeclaration): ClassInfo[] | undefined {
-  const bindings = module.units.flatMap((unit) => (unit.kind === "declaration" ? [...unit.bindings] : []));
-  let link = bindings.map((binding) => classInfo(module, binding)).find((info) => info?.node === owner);
+function chainOf(modules: Modules, of: ClassInfo): ClassInfo[] | undefined {
+  let link: ClassInfo | undefined = of;
   const chain: ClassInfo[] = [];
   while (link && !chain.some(({ id }) => id === link?.id)) {
     if (!hasForeignDecoratorsOnly(modules, link)) return undefined;
@@ -119,8 +144,8 @@ class Fields {
   private member(name: string, isCalled: boolean, from: number): void {
     this.names.add(name);
     for (let level = from; level < this.chain.length; level++) {
-      const { module, node } = this.chain[level]!;
-      const found = node.members.filter((member) => isNamed(module, member, name));
+      const { module } = this.chain[level]!;
+      const found = membersOf(this.chain[level]!, name);
       for (const member of found) {
         const { ts } = module;
         const isMark = (decorator: ts.Decorator): boolean =>
@@ -133,6 +158,10 @@ class Fields {
     // Whatever it is, it is not written in the class: a method of Object's, or one under a computed name.
     if (isCalled || this.chain.some(({ module, node }) => hasComputedNames(module, node))) this.all = true;
   }
+}
+
+function membersOf({ module, node }: ClassInfo, name: string): ts.ClassElement[] {
+  return node.members.filter((member) => isNamed(module, member, name));
 }
 
 /** Of members of instances; for a parameter property, the constructor. */

@@ -24,7 +24,7 @@ interface SiteBase {
   /** Set by any pass that reports an error for it: no record, no edit. */
   invalid: boolean;
   /** Of the instance that is its `this`: what travels. Undefined: all. */
-  fields?: InstanceFields;
+  fields?: readonly InstanceFields[];
   /** The function that a wrapper names, once found. */
   named?: FunctionLike;
 }

@@ -63,7 +63,8 @@ function meta(site: TaskSite, hoisted: Hoisted | undefined): string {
   const names = usesClass(site) ? ["this"] : captureNames(hoisted);
   const fields = [`name: ${JSON.stringify(site.name)}`, `length: ${fn ? lengthOf(ts, fn) : 0}`, `flags: ${flags}`];
   if (names.length > 0) fields.push(`captures: ${JSON.stringify(names)}`);
-  if (site.fields) fields.push(`fields: { of: ${JSON.stringify(site.fields.of)}, names: ${JSON.stringify(site.fields.names)} }`);
+  if (site.fields)
+    fields.push(`fields: { ${site.fields.map(({ of, names }) => `${JSON.stringify(of)}: ${JSON.stringify(names)}`).join(", ")} }`);
   return `{ ${fields.join(", ")} }`;
 }
 
