@@ -1,5 +1,6 @@
 /** Chunk bytes straight from the file system, for the backends without a native store. Keeps code caches of this thread only. */
 import * as fs from "node:fs";
+import { descriptorAdvice } from "../descriptors";
 import { ChunkError } from "../errors";
 import { readAdvice } from "../permissions";
 import type { ChunkStore } from "../worker/chunks";
@@ -14,7 +15,7 @@ export class FsChunkStore implements ChunkStore {
       source = fs.readFileSync(path);
     } catch (cause) {
       throw new ChunkError(
-        `The chunk ${path} cannot be read.${readAdvice(path) || " Copy the whole output of the build, or build again."}`,
+        `The chunk ${path} cannot be read.${readAdvice(path) || ` ${descriptorAdvice(cause) ?? "Copy the whole output of the build, or build again."}`}`,
         { cause },
       );
     }

@@ -12,6 +12,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { ChunkError } from "../errors";
+import { descriptorAdvice } from "../descriptors";
 import { mayNotRead, readAdvice } from "../permissions";
 import { CHUNK_FOLDER, type Manifest, MANIFEST_FORMAT } from "../manifest";
 
@@ -113,7 +114,9 @@ function load(name: string): CachedManifest {
     stat = fs.statSync(file);
     text = fs.readFileSync(file, "utf8");
   } catch (cause) {
-    throw new ChunkError(`The manifest ${file} cannot be read.${readAdvice(file) || " Build again."}`, { cause });
+    throw new ChunkError(`The manifest ${file} cannot be read.${readAdvice(file) || ` ${descriptorAdvice(cause) ?? "Build again."}`}`, {
+      cause,
+    });
   }
   const entry = { manifest: parse(file, text), stamp: stampOf(stat) };
   manifests.set(name, entry);

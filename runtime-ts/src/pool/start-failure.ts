@@ -1,4 +1,6 @@
 /** No worker can be started: what the tasks that wait for one fail with. Both pools make it, the handle reads it. */
+import { types } from "node:util";
+import { descriptorAdvice } from "../descriptors";
 import { ParallelError } from "../errors";
 
 /** Travels as an error with this own property; see {@link isStartFailure}. */
@@ -12,6 +14,7 @@ interface StartFailure extends ParallelError {
  * @param further there are workers, which wait for what only one more could run
  */
 export function startFailure(cause: unknown, further = false): ParallelError {
+  cause = asError(cause);
   const { message = String(cause) } = (cause ?? {}) as { message?: string };
   const why = cause === undefined ? "they end before they can run anything" : message.replace(/\.$/, "");
   // An initializer's error says all there is to say.
@@ -26,11 +29,16 @@ function adviceFor(cause: unknown): string {
   // Node asks for it in every thread.
   if (syscall === "uv_cwd") return "The working directory of this process has been removed: change to another one with process.chdir().";
   // Of what the system refuses Node gives only the name, in the message.
-  const refused = /\b(EAGAIN|EMFILE|ENFILE)\b/.exec(String(message))?.[1];
-  if (refused === "EAGAIN")
+  if (/\bEAGAIN\b/.test(String(message)))
     return "The system gives this process no more threads: look at its limits (ulimit -u, or those of the container).";
-  if (refused !== undefined) return "This process can open no more files: look at its limit (ulimit -n), and at what it keeps open.";
-  return `Look at the pool's "env" and "resourceLimits".`;
+  return descriptorAdvice(cause) ?? `Look at the pool's "env" and "resourceLimits".`;
+}
+
+/** Of what a thread has ended with, Node makes an object of the error's class, without what makes it an error for the codec. */
+function asError(cause: unknown): unknown {
+  if (!(cause instanceof Error) || types.isNativeError(cause)) return cause;
+  const error = Object.defineProperties(new Error(), Object.getOwnPropertyDescriptors(cause));
+  return Object.setPrototypeOf(error, Object.getPrototypeOf(cause) as object);
 }
 
 export function isStartFailure(error: unknown): error is StartFailure {

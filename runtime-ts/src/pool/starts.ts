@@ -1,5 +1,6 @@
 /** How both backends with threads start workers, and what they do when that fails. */
 import { type MessagePort, Worker } from "node:worker_threads";
+import { requireDescriptors } from "../descriptors";
 import type { BackendOptions } from "./backend";
 
 /**
@@ -7,9 +8,10 @@ import type { BackendOptions } from "./backend";
  * @param start its `workerData`
  * @param port in `start`, handed over
  * @param number of the worker, as tasks see it
- * @throws what `new Worker` throws
+ * @throws what `new Worker` throws, and Error without file descriptors for it
  */
 export function startThread(file: string, start: object, port: MessagePort, number: number, options: BackendOptions): Worker {
+  requireDescriptors(file);
   return new Worker(file, {
     workerData: start,
     transferList: [port],

@@ -1,4 +1,5 @@
 /** The chunk store in Rust: each file is read and checked once per process; its bytes and its code cache are shared by all workers. */
+import { descriptorAdvice } from "../descriptors";
 import { ChunkError } from "../errors";
 import { mayNotRead, readAdvice } from "../permissions";
 import type { NativeBinding } from "../pool/native-binding";
@@ -18,7 +19,7 @@ export class NativeChunkStore implements ChunkStore {
       throw new ChunkError(
         reason.startsWith("changed: ")
           ? `The chunk ${path} has changed since it was built: its SHA-256 is ${reason.slice(9)}, the manifest says ${sha256}. Build again, and deploy the chunks together with the program.`
-          : `The chunk ${path} can't be read: ${reason.replace(/^unreadable: /, "")}. The folder of chunks belongs to the build's output.`,
+          : `The chunk ${path} can't be read: ${reason.replace(/^unreadable: /, "")}. ${descriptorAdvice(error) ?? "The folder of chunks belongs to the build's output."}`,
         { cause: error },
       );
     }

@@ -216,6 +216,30 @@ export const starting: FaultGroup = {
       stderr: /new workers can't be started/,
       outcome: ["warning"],
     },
+    "no more files": {
+      threads: [2],
+      // The limit is the process's: a child has one that can be reached.
+      main: `const fs = require("node:fs");
+        if (process.env.FEW_FILES === undefined) {
+          const { status, stderr } = require("node:child_process").spawnSync("sh", ["-c", 'ulimit -n 60; exec "$0" "$@"', process.execPath, __filename],
+            { env: { ...process.env, FEW_FILES: "yes" }, encoding: "utf8", timeout: 15_000 });
+          assert.strictEqual(status, 0, stderr);
+        } else for (const left of [0, 1, 4, 7]) {
+          // What the pool is made of has been loaded.
+          assert.strictEqual(T.add(1, 2).get(), 3);
+          await mp.shutdown();
+          const open = [];
+          try { for (;;) open.push(fs.openSync("/dev/null")); } catch {}
+          for (let i = 0; i < left; i++) fs.closeSync(open.pop());
+          for (const look of [() => T.add(1, 2).get(), async () => await T.add(1, 2)]) {
+            await assert.rejects(async () => await look(), (error) => error instanceof mp.WorkerCrashedError &&
+              /^add was not run, because no worker can be started: EMFILE: .*This process can open no more files/.test(error.message) && error.cause.code === "EMFILE");
+          }
+          for (const descriptor of open) fs.closeSync(descriptor);
+          assert.strictEqual(T.add(1, 2).get(), 3);
+        }`,
+      outcome: ["WorkerCrashedError", "MP_WORKER_CRASHED"],
+    },
     "workers whose environment makes Node fail": noWorker(`{ env: { NODE_OPTIONS: "--no-such-option" } }`, /add.*no-such-option/),
   },
 };
