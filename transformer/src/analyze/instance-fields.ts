@@ -43,7 +43,7 @@ export function instanceFields(
   if (!fields) return undefined;
   const found = [fields];
   for (const info of classes) {
-    const chain = info.id === own.id ? undefined : chainOf(modules, info);
+    const chain = info.id === own.id || !info.node.heritageClauses ? undefined : chainOf(modules, info);
     const above = chain?.findIndex(({ id }) => id === own.id) ?? -1;
     const overrides = chain?.slice(0, Math.max(above, 0)).some((link) => fields.names.some((name) => membersOf(link, name).length > 0));
     const other = overrides && fieldsUsed(modules, info, own, parts);
