@@ -268,8 +268,8 @@ function checkCount(name: string, value: unknown, least: number): void {
 
 const LIMITS = ["maxOldGenerationSizeMb", "maxYoungGenerationSizeMb", "codeRangeSizeMb", "stackSizeMb"];
 
-/** Below it, Node's own start runs out of memory in a worker: unseen by a caller that is blocked, and in some versions with the end of the process. */
-const LEAST_HEAP_MB = 8;
+/** Below these, Node's own start runs out of memory or of stack in a worker: unseen by a caller that is blocked, or with the end of the process, without a word in Node 22. */
+const LEAST = { maxOldGenerationSizeMb: 8, stackSizeMb: 0.5 };
 
 /** Node ignores what it does not understand here, which would leave workers without the limits that were meant. */
 function checkLimits(limits: unknown): void {
@@ -279,11 +279,10 @@ function checkLimits(limits: unknown): void {
     if (value !== undefined && !(typeof value === "number" && value > 0))
       throw new TypeError(`"resourceLimits.${key}" is a number of megabytes > 0, not ${inspect(value)}.`);
   }
-  const { maxOldGenerationSizeMb } = limits as ResourceLimits;
-  if (maxOldGenerationSizeMb !== undefined && maxOldGenerationSizeMb < LEAST_HEAP_MB) {
-    throw new RangeError(
-      `"resourceLimits.maxOldGenerationSizeMb" is ${maxOldGenerationSizeMb}: a worker needs ${LEAST_HEAP_MB} to start, and tasks need more.`,
-    );
+  for (const [key, least] of Object.entries(LEAST)) {
+    const value = (limits as ResourceLimits)[key as keyof typeof LEAST];
+    if (value !== undefined && value < least)
+      throw new RangeError(`"resourceLimits.${key}" is ${value}: a worker needs ${least} to start, and tasks need more.`);
   }
 }
 

@@ -151,7 +151,7 @@ export const starting: FaultGroup = {
     ),
     "bad resourceLimits": {
       main: `await mp.shutdown();
-        for (const resourceLimits of [{ maxOldGenerationSizeMb: "many" }, { maxOldGenerationSizeMB: 10 }, 5, { maxOldGenerationSizeMb: 2 }])
+        for (const resourceLimits of [{ maxOldGenerationSizeMb: "many" }, { maxOldGenerationSizeMB: 10 }, 5, { maxOldGenerationSizeMb: 2 }, { stackSizeMb: 0.1 }])
           assert.throws(() => mp.configure({ threads, resourceLimits }), (error) => /^(Type|Range)Error$/.test(error.name) && /resourceLimits/.test(error.message));
         mp.configure({ threads });`,
       outcome: ["TypeError", "RangeError"],
