@@ -28,6 +28,8 @@ const HELP = `Runs random graphs of tasks and checks every outcome.
   --limit MS      a round that takes longer hangs; default 60000
   --memory        tasks may also run out of memory (V8 sometimes takes the process along)
   --node FILE     another Node.js to run under
+  --perturb P     threads stop at random, with this probability (0.01, say), around what they do to shared memory: for the TypeScript backend, all of
+                  whose protocol is there
   --no-shrink     don't look for a smaller failure
 `;
 
@@ -38,7 +40,7 @@ const HELP = `Runs random graphs of tasks and checks every outcome.
  * @returns {Promise<{ passed?: { rounds: number, tasks: number }, round?: number, operations?: number[], what?: string }>}
  */
 function runOnce(program, args, node) {
-  const child = spawn(node, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(node, [...flags, program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let errors = "";
   let passed;
@@ -81,6 +83,9 @@ function runOnce(program, args, node) {
   });
 }
 
+/** Flags of Node.js for the program; workers get them as well. */
+let flags = [];
+
 /** Removes operations as long as the rest still fails. */
 async function shrink(program, args, failure, node, seconds) {
   const end = performance.now() + seconds * 1_000;
@@ -115,6 +120,10 @@ export async function stress(values) {
   const native = fs.existsSync(path.join(root, "dist/native"));
   const backends =
     values.backend === undefined || values.backend === "both" ? [...(native ? ["native"] : []), "typescript"] : [values.backend];
+  if (values.perturb !== undefined) {
+    flags = ["--require", path.join(root, "tests/stress/perturb.cjs")];
+    process.env.STRESS_PERTURB = values.perturb;
+  }
   const seed = values.seed ?? String(Math.floor(Math.random() * 1e9));
   const node = values.node ?? process.execPath;
   const folder = path.join(root, ".tmp/stress", String(process.pid));
@@ -137,14 +146,18 @@ export async function stress(values) {
     }
     code = 1;
     console.error(`stress on the ${backend} backend, seed ${seed}: round ${result.round} failed.\n${result.what}`);
-    const command = (more) => `npm run stress -- --seed ${seed} --backend ${backend} --from ${result.round} --rounds 1 --repeat 100${more}`;
+    const perturbed = values.perturb === undefined ? "" : ` --perturb ${values.perturb}`;
+    const command = (more) =>
+      `npm run stress -- --seed ${seed} --backend ${backend} --from ${result.round} --rounds 1 --repeat 100${perturbed}${more}`;
     if (values.shrink === false || values.only !== undefined || result.operations === undefined) {
       console.error(`Again: ${command("")}`);
       continue;
     }
     const { kept, smallest } = await shrink(program, [...fixed, "--trace"], result, node, Number(values["shrink-seconds"] ?? 60));
     if (kept === undefined)
-      console.error(`Run alone, the round did not fail again. All rounds: npm run stress -- --seed ${seed} --backend ${backend}`);
+      console.error(
+        `Run alone, the round did not fail again. All rounds: npm run stress -- --seed ${seed} --backend ${backend}${perturbed}`,
+      );
     else console.error(`Smallest failure:\n${smallest.what}\nAgain: ${command(` --only ${kept.join(",")}`)}`);
   }
   fs.rmSync(folder, { recursive: true, force: true });
@@ -156,10 +169,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     allowNegative: true,
     options: {
       ...Object.fromEntries(
-        ["seed", "seconds", "backend", "threads", "from", "rounds", "repeat", "only", "limit", "node", "shrink-seconds"].map((name) => [
-          name,
-          { type: "string" },
-        ]),
+        ["seed", "seconds", "backend", "threads", "from", "rounds", "repeat", "only", "limit", "node", "shrink-seconds", "perturb"].map(
+          (name) => [name, { type: "string" }],
+        ),
       ),
       memory: { type: "boolean" },
       shrink: { type: "boolean" },
