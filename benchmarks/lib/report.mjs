@@ -52,7 +52,7 @@ export function readmeSection(about, scenarios) {
   return [
     markdownTable(["", "native", "TypeScript backend", "best of the others (in its best setting)"], rows),
     "",
-    `${about.cpu}, ${about.cores} cores, Node ${about.node}, two workers a pool, medians over ${about.rounds} rounds, ${about.date.slice(0, 10)}.`,
+    `${about.cpu}, ${about.cores} cores, Node ${about.node}, two workers a pool, medians over ${about.rounds} round${about.rounds === 1 ? "" : "s"}, ${about.date.slice(0, 10)}.`,
   ].join("\n");
 }
 

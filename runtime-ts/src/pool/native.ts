@@ -16,7 +16,7 @@ import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
 import { hasStack, ROOM_TO_START } from "../stack-room";
 import { NativeEnvironment } from "./native-environment";
-import { START_ATTEMPTS, startPause, startThread, StartWarning } from "./starts";
+import { Starts, startThread } from "./starts";
 import { clearTimeout, LONGEST_TIMER, setImmediate, setTimeout, performance } from "../own-clock";
 
 const WORKER_FILE = workerFile("native-worker");
@@ -63,12 +63,12 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   private readonly threads = new Map<number, PoolThread>();
   /** Those that may not have arrived at their work yet. */
   private readonly starting = new Set<PoolThread>();
-  private failedStarts = 0;
-  private readonly startWarning = new StartWarning();
+  private readonly starts = new Starts(
+    () => this.countWorking(),
+    () => this.serve(),
+  );
   /** Id of the worker that was last started because all others were blocked, see `insist`. */
   private lastResort = -1;
-  private pausedUntil = 0;
-  private startError: unknown;
   private closing = false;
   private drained: (() => void) | undefined;
 
@@ -164,30 +164,17 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     if (this.closing) return;
     // Sinks are never called from inside a push.
     if (this.startsFail()) setImmediate(() => this.serve());
-    else if (this.threads.size === 0 || !this.paused) this.start();
+    else if (this.threads.size === 0 || !this.starts.paused) this.start();
   }
 
-  private get paused(): boolean {
-    return performance.now() < this.pausedUntil;
-  }
-
-  /** New workers fail while others work: the pool goes on with those, and tries again now and then. */
-  private pauseStarts(): void {
-    const pause = startPause(this.failedStarts - START_ATTEMPTS);
-    this.pausedUntil = performance.now() + pause;
-    setTimeout(() => this.serve(), pause).unref();
+  private countWorking(): number {
     let working = 0;
     for (const thread of this.threads.values()) {
       if (this.port.isReady(thread.id) === 0) continue;
       this.starting.delete(thread);
       working++;
     }
-    this.startWarning.giveOnce(working, this.startError);
-  }
-
-  private startsWork(): void {
-    this.failedStarts = 0;
-    this.startWarning.rearm();
+    return working;
   }
 
   /**
@@ -202,7 +189,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
 
   /** While some worker lives, tasks are not lost if others can't start: it runs them. */
   private startsFail(): boolean {
-    return this.failedStarts >= START_ATTEMPTS && this.threads.size === 0;
+    return this.starts.haveFailed && this.threads.size === 0;
   }
 
   private start(): number {
@@ -234,11 +221,9 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     } catch (error) {
       line.close();
       giveTelemetryBack(telemetry);
-      this.startError = error;
-      // Node would refuse the next one as well.
-      this.failedStarts = Math.max(START_ATTEMPTS, this.failedStarts + 1);
       this.port.removeWorker(id);
-      if (this.threads.size > 0) this.pauseStarts();
+      this.starts.blame(error);
+      this.starts.failed(this.threads.size, true);
       return -1;
     }
     const watched: WatchedWorker = {
@@ -252,7 +237,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const report = workerStarted(watched);
     thread.unref();
     line.unref();
-    thread.on("error", (error) => (this.startError = error));
+    thread.on("error", (error) => this.starts.blame(error));
     const exited = new Promise<void>((resolve) => {
       thread.on("exit", (exitCode) => {
         report(exitCode, started.stopped ? "terminated" : this.closing ? "shutdown" : undefined);
@@ -284,16 +269,15 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     const neverArrived = this.port.removeWorker(ended.id) === 1;
     // Those that were still starting at a shutdown have been stopped.
     if (this.closing) return;
-    if (!neverArrived) return this.startsWork();
-    this.failedStarts++;
-    if (this.failedStarts >= START_ATTEMPTS && this.threads.size > 0) this.pauseStarts();
+    if (!neverArrived) return this.starts.succeeded();
+    this.starts.failed(this.threads.size);
     if (ended.id === this.lastResort) this.failNested();
   }
 
   /** Hears what a worker says of why it can't start. */
   private listen({ line }: PoolThread): void {
     const why = receiveMessageOnPort(line) as { message: unknown } | undefined;
-    if (why !== undefined) this.startError = why.message instanceof Uint8Array ? decodeBytes(why.message) : why.message;
+    if (why !== undefined) this.starts.blame(why.message instanceof Uint8Array ? decodeBytes(why.message) : why.message);
   }
 
   /** While this thread is blocked no event tells that a worker has ended before it arrived at its work, so it is looked for. */
@@ -301,7 +285,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
     for (const thread of this.starting) {
       if (this.port.isReady(thread.id) === 1) {
         this.starting.delete(thread);
-        this.startsWork();
+        this.starts.succeeded();
       } else if (hasHungUp(thread.line)) this.ended(thread);
     }
     this.serve();
@@ -322,8 +306,8 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   /** No worker can be started: what waits for one fails. */
   private failPending(): void {
     if (this.pending === 0) return;
-    this.failedStarts = 0;
     this.port.fail(this.writeFailure(false));
+    this.starts.told();
     this.deliver();
   }
 
@@ -335,7 +319,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
   /** Writes why no worker can be started; gives the length. */
   private writeFailure(further: boolean): number {
     const writer = this.writer();
-    encodeError(writer, startFailure(this.startError, further));
+    encodeError(writer, startFailure(this.starts.error, further));
     const fits = writer.bytes === writer.home && writer.attachments === null;
     const { length } = writer;
     writer.reset();
@@ -365,7 +349,7 @@ class NativePool extends NativeEnvironment<BindingRoot> {
       this.wantWorker();
       if (this.threads.size === before) break;
     }
-    if (!this.closing && this.paused && this.port.isStuck() === 1 && this.port.wantsWorker() === 1) this.insist();
+    if (!this.closing && this.starts.paused && this.port.isStuck() === 1 && this.port.wantsWorker() === 1) this.insist();
   }
 
   protected ending(): Error {

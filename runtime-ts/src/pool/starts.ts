@@ -2,6 +2,7 @@
 import { type MessagePort, Worker } from "node:worker_threads";
 import { requireDescriptors } from "../descriptors";
 import type { BackendOptions } from "./backend";
+import { performance, setTimeout } from "../own-clock";
 
 /**
  * @param file the worker's entry
@@ -22,31 +23,81 @@ export function startThread(file: string, start: object, port: MessagePort, numb
 }
 
 /** Workers that fail one after the other before they have run anything: after so many, what is queued fails instead of waiting for ever. */
-export const START_ATTEMPTS = 3;
+const START_ATTEMPTS = 3;
 
 /** ms between attempts while other workers run: from, and up to. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 30_000;
 
-/** @param failures attempts that have failed since the first pause */
-export function startPause(failures: number): number {
-  return Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures);
-}
+/** How the starts of a pool's workers have gone lately. */
+export class Starts {
+  /** In a row. */
+  private failures = 0;
+  private pausedUntil = 0;
+  private warned = false;
+  private reason: { error: unknown } | undefined;
 
-/** Nobody's task fails, but the pool is smaller than it should be. */
-export class StartWarning {
-  private given = false;
+  /**
+   * @param working counts the workers that work
+   * @param retry called when a pause is over
+   */
+  constructor(
+    private readonly working: () => number,
+    private readonly retry: () => void,
+  ) {}
 
-  /** @param threads workers that work; without any there is nothing to go on with */
-  giveOnce(threads: number, error: unknown): void {
-    if (this.given || threads === 0) return;
-    this.given = true;
-    const why = error instanceof Error ? error.message : String(error ?? "they end before they have started");
-    process.emitWarning(`makeparallel: new workers can't be started, so the pool goes on with ${threads} and tries again later. ${why}`);
+  /** So many have failed that what is queued waits for none of them any more: it fails, if no other worker lives. */
+  get haveFailed(): boolean {
+    return this.failures >= START_ATTEMPTS;
   }
 
-  /** A worker has been started: the next trouble is another one. */
-  rearm(): void {
-    this.given = false;
+  /** New workers fail while others work: the pool goes on with those, and tries again now and then. */
+  get paused(): boolean {
+    return this.haveFailed && performance.now() < this.pausedUntil;
+  }
+
+  /** Why the last one failed, as far as that is known. */
+  get error(): unknown {
+    return this.reason?.error;
+  }
+
+  /** Something has said why one fails. */
+  blame(error: unknown): void {
+    this.reason = { error };
+  }
+
+  /**
+   * One has failed.
+   * @param live workers that there are
+   * @param refused Node has not even started it, and would not start the next one either
+   */
+  failed(live: number, refused = false): void {
+    this.failures = Math.max(this.failures + 1, refused ? START_ATTEMPTS : 0);
+    if (this.haveFailed && live > 0) this.pause();
+  }
+
+  private pause(): void {
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.failures - START_ATTEMPTS));
+    this.pausedUntil = performance.now() + pause;
+    setTimeout(this.retry, pause).unref();
+    const working = this.working();
+    // Nobody's task fails, but the pool is smaller than it should be. Without any worker there is nothing to go on with.
+    if (this.warned || working === 0) return;
+    this.warned = true;
+    const { error } = this;
+    const why = error instanceof Error ? error.message : String(error ?? "they end before they have started");
+    process.emitWarning(`makeparallel: new workers can't be started, so the pool goes on with ${working} and tries again later. ${why}`);
+  }
+
+  /** One has begun to work: the next trouble is another one. */
+  succeeded(): void {
+    this.failures = 0;
+    this.warned = false;
+  }
+
+  /** What waited for a worker has been told of the failures. */
+  told(): void {
+    this.failures = 0;
+    this.reason = undefined;
   }
 }

@@ -43,10 +43,10 @@ import {
   T,
   withState,
 } from "./typescript-memory";
-import { START_ATTEMPTS, startPause, startThread, StartWarning } from "./starts";
+import { Starts, startThread } from "./starts";
 import type { Message } from "./typescript-messages";
 import { entryKey, QUEUE_BYTES, type SharedQueue } from "./typescript-queue";
-import { performance, setImmediate, setTimeout } from "../own-clock";
+import { performance, setImmediate } from "../own-clock";
 import { hasStack, ROOM_TO_START } from "../stack-room";
 
 /** While the root is blocked, it looks this often (ms) whether workers have died without a word (out of memory). */
@@ -107,10 +107,10 @@ class TypeScriptPool extends Environment {
   /** Workers that count: neither dead nor stopped nor extra. */
   private live = 0;
   private stopping = 0;
-  private failedStarts = 0;
-  private pausedUntil = 0;
-  private startError: { error: unknown } | undefined;
-  private readonly startWarning = new StartWarning();
+  private readonly starts = new Starts(
+    () => this.countWorking(),
+    () => this.spawnForWorkers(),
+  );
   /** The worker that was last started because all others were blocked, see `insist`. */
   private lastResort: PoolWorker | undefined;
   private closed = false;
@@ -170,7 +170,7 @@ class TypeScriptPool extends Environment {
   }
 
   private spawn(): void {
-    if (this.closed || (this.failedStarts >= START_ATTEMPTS && (this.live === 0 || this.paused))) return;
+    if (this.closed || this.startsFail() || this.starts.paused) return;
     if (!hasStack(ROOM_TO_START)) this.startLater();
     else this.start(false);
   }
@@ -180,10 +180,6 @@ class TypeScriptPool extends Environment {
     this.turn();
   }
 
-  private get paused(): boolean {
-    return performance.now() < this.pausedUntil;
-  }
-
   /**
    * @param extra for tasks that others are blocked for, see `relieve`
    * @returns undefined when it has failed at once
@@ -191,7 +187,7 @@ class TypeScriptPool extends Environment {
   private start(extra: boolean): PoolWorker | undefined {
     const environment = this.freeEnvironment();
     if (environment < 0) {
-      this.startError = { error: new ParallelError(`The pool has ${this.memory.environments - 1} workers, as many as it can have.`) };
+      this.starts.blame(new ParallelError(`The pool has ${this.memory.environments - 1} workers, as many as it can have.`));
       return undefined;
     }
     const { options, memory } = this;
@@ -219,10 +215,9 @@ class TypeScriptPool extends Environment {
       port1.close();
       giveTelemetryBack(telemetry);
       memory.setMode(environment, Mode.None);
-      this.startError = { error };
-      // Node would refuse the next one as well. Sinks are never called from inside a push.
-      this.failedStarts = Math.max(START_ATTEMPTS, this.failedStarts + 1);
-      if (this.live > 0) this.pauseStarts();
+      this.starts.blame(error);
+      this.starts.failed(this.live, true);
+      // Sinks are never called from inside a push.
       setImmediate(() => this.startsFail() && this.failPending());
       return undefined;
     }
@@ -370,7 +365,7 @@ class TypeScriptPool extends Environment {
     if (worker.stopped) this.stopping--;
     else this.count(worker, -1);
     if (isStarting(mode) && !worker.stopped && !this.closed) this.startFailed(worker);
-    else if (!worker.arrived && !isStarting(mode)) this.startsWork();
+    else if (!worker.arrived && !isStarting(mode)) this.starts.succeeded();
     this.memory.setMode(environment, Mode.None);
     this.read(worker);
     this.sweep(environment, worker.error);
@@ -389,31 +384,19 @@ class TypeScriptPool extends Environment {
   }
 
   private startsFail(): boolean {
-    return this.failedStarts >= START_ATTEMPTS && this.live === 0;
+    return this.starts.haveFailed && this.live === 0;
   }
 
   private startFailed(worker: PoolWorker): void {
-    this.failedStarts++;
     this.read(worker);
     // Node's error arrives on the event loop, which stands still while the caller is blocked.
-    if (worker.error !== undefined) this.startError ??= { error: worker.error };
-    if (this.failedStarts >= START_ATTEMPTS && this.live > 0) this.pauseStarts();
+    if (worker.error !== undefined && this.starts.error === undefined) this.starts.blame(worker.error);
+    this.starts.failed(this.live);
   }
 
-  /** New workers fail while others work: the pool goes on with those, and tries again now and then. */
-  private pauseStarts(): void {
-    const pause = startPause(this.failedStarts - START_ATTEMPTS);
-    this.pausedUntil = performance.now() + pause;
-    setTimeout(() => this.spawnForWorkers(), pause).unref();
-    const working = this.workers.filter(
-      (worker) => worker !== undefined && !worker.extra && !isStarting(this.memory.mode(worker.environment)),
-    );
-    this.startWarning.giveOnce(working.length, this.startError?.error);
-  }
-
-  private startsWork(): void {
-    this.failedStarts = 0;
-    this.startWarning.rearm();
+  private countWorking(): number {
+    return this.workers.filter((worker) => worker !== undefined && !worker.extra && !isStarting(this.memory.mode(worker.environment)))
+      .length;
   }
 
   /**
@@ -559,12 +542,11 @@ class TypeScriptPool extends Environment {
   }
 
   private failPending(): void {
-    const { bytes, length: end } = encodeStartFailure(this.startError?.error, false);
-    this.startError = undefined;
+    const { bytes, length: end } = encodeStartFailure(this.starts.error, false);
     const payload = { bytes, start: 0, end, attachments: null };
     for (const task of [...this.unsettled()])
       if (task.settlement === 0 && task.queued) this.giveUp(task, Settlement.Crashed, Infinity, payload);
-    this.failedStarts = 0;
+    this.starts.told();
   }
 
   /** Do all workers wait in `get`? Then only one more can run what is asynchronous. One that has been woken still counts for a moment. */
@@ -584,7 +566,7 @@ class TypeScriptPool extends Environment {
    */
   private insist(): void {
     if (!hasStack(ROOM_TO_START)) return this.startLater();
-    const paused = this.failedStarts >= START_ATTEMPTS && this.paused;
+    const { paused } = this.starts;
     if (paused && !this.allBlocked()) return;
     const worker = this.start(true);
     if (paused) this.lastResort = worker;
@@ -595,7 +577,7 @@ class TypeScriptPool extends Environment {
   private failNested(): void {
     const { slots, control, memory } = this;
     if (!this.allBlocked()) return;
-    const { bytes, length } = encodeStartFailure(this.startError?.error, true);
+    const { bytes, length } = encodeStartFailure(this.starts.error, true);
     for (const [slot, environment] of this.usedSlots()) {
       const base = slot * SLOT_WORDS;
       const queued = Atomics.load(slots, base + S.State);
@@ -663,7 +645,7 @@ class TypeScriptPool extends Environment {
           this.warming.get(message.id)?.done(message.error);
         break;
       case "failed":
-        this.startError = { error: decodeParcel(message.error) };
+        this.starts.blame(decodeParcel(message.error));
         break;
       case "warm":
         break;
@@ -680,7 +662,7 @@ class TypeScriptPool extends Environment {
       if (mode === Mode.Dead) this.leave(worker);
       else if (!isStarting(mode) && !worker.arrived) {
         worker.arrived = true;
-        this.startsWork();
+        this.starts.succeeded();
       }
     }
     const requests = Atomics.exchange(this.control, P.Requests, 0);
@@ -837,7 +819,7 @@ class TypeScriptPool extends Environment {
 
   async warm(index: number): Promise<void> {
     this.warmed.add(index);
-    while (this.live < this.options.threads && this.failedStarts < START_ATTEMPTS) {
+    while (this.live < this.options.threads && !this.starts.haveFailed) {
       const before = this.live;
       this.spawn();
       if (this.live === before) break;
