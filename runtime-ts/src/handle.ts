@@ -301,7 +301,7 @@ export class AsyncHandle<R> implements Promise<R> {
     onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    if (this._settlement === PENDING && this._promise === undefined && typeof onFulfilled === "function") {
+    if (this._settlement === PENDING && this._promise === undefined && typeof onFulfilled === "function" && !inZones()) {
       const continuation = new Continuation<A | B>(this);
       this._flags |= DIRECT;
       this._resolve = onFulfilled;
@@ -935,6 +935,11 @@ export function keep(payload: Encoded): Encoded {
     end: payload.end - payload.start,
     attachments: payload.attachments,
   };
+}
+
+/** With zone.js (Angular) code has a context that only promises carry: it replaces the global ones. */
+function inZones(): boolean {
+  return (globalThis as { Zone?: unknown }).Zone !== undefined;
 }
 
 /** What a callback throws is the program's own uncaught exception, not a rejection of the task's promise. */

@@ -138,6 +138,40 @@ conformance("scheduling", tasks, {
       }
     },
   },
+  "what follows a task stays in the zone of zone.js": async ({ T, assert, until }) => {
+    const { then } = Promise.prototype;
+    const program = globalThis as { Zone?: { current: string } };
+    const zone = (program.Zone = { current: "root" });
+    const inside = (current: string, run: () => unknown): unknown => {
+      const outer = zone.current;
+      zone.current = current;
+      try {
+        return run();
+      } finally {
+        zone.current = outer;
+      }
+    };
+    // As zone.js does it with the engine's promises.
+    Promise.prototype.then = function (this: Promise<unknown>, ...callbacks: any[]): any {
+      const { current } = zone;
+      const bound = callbacks.map((callback) => callback && ((value: unknown) => inside(current, () => callback(value))));
+      return Reflect.apply(then, this, bound);
+    };
+    const seen: string[] = [];
+    try {
+      for (const name of ["a", "b"]) {
+        inside(name, () => {
+          void T.add(1, 2).then(() => seen.push(`${zone.current} then`));
+          T.add(1, 2).onComplete(() => seen.push(`${zone.current} onComplete`));
+        });
+      }
+      await until(() => seen.length === 4);
+    } finally {
+      Promise.prototype.then = then;
+      delete program.Zone;
+    }
+    assert.deepStrictEqual(seen.sort(), ["a onComplete", "a then", "b onComplete", "b then"]);
+  },
   "chains of a hundred thousand tasks": {
     on: ["native", "typescript"],
     limit: 60_000,
