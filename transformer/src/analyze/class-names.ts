@@ -17,6 +17,8 @@ export interface Named {
   readonly binding: Binding;
   /** `class`: a class, or what may hold classes (a namespace). `new`: stands after `new`. `type`: any other declaration. */
   readonly as: "class" | "new" | "type";
+  /** It is what a class extends or implements: a value of it is not expected because of that. */
+  readonly isBase?: boolean;
 }
 
 export class ClassNames {
@@ -52,7 +54,8 @@ export class ClassNames {
       const named: Named[] = [];
       const type = (node: ts.Node | undefined): void => void (node && named.push(...this.inType(module, node)));
       const node = classNode(module, binding);
-      node?.heritageClauses?.forEach(type);
+      for (const clause of node?.heritageClauses ?? [])
+        named.push(...this.inType(module, clause).map((base) => ({ ...base, isBase: true })));
       for (const member of node?.members ?? []) {
         if (ts.isPropertyDeclaration(member)) {
           type(member.type);
@@ -126,12 +129,13 @@ export class ClassNames {
 }
 
 function unique(named: readonly Named[]): readonly Named[] {
-  const seen = new Map<Binding, Set<Named["as"]>>();
-  return named.filter(({ binding, as }) => {
+  const seen = new Map<Binding, Set<string>>();
+  return named.filter(({ binding, as, isBase }) => {
+    const how = isBase ? `${as} base` : as;
     const known = seen.get(binding);
-    if (!known) seen.set(binding, new Set([as]));
-    else if (known.has(as)) return false;
-    else known.add(as);
+    if (!known) seen.set(binding, new Set([how]));
+    else if (known.has(how)) return false;
+    else known.add(how);
     return true;
   });
 }

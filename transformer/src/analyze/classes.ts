@@ -7,7 +7,8 @@
  */
 import type * as ts from "typescript";
 import type { Hoisted } from "./captures";
-import type { ClassInfo } from "./class-info";
+import { thisContainer } from "./capture-rules";
+import { type ClassInfo, classNode } from "./class-info";
 import type { ClassNames, Named } from "./class-names";
 import type { Derivations, Derived } from "./derivations";
 import type { Module, Unit } from "./module";
@@ -24,8 +25,8 @@ const NEW_DEPTH = 2;
 export class ClassFinder {
   readonly found = new Map<string, ClassInfo>();
   private readonly visited = new Map<Binding, number>();
-  /** Modules of classes and types that were visited. */
-  private readonly named = new Set<Module>();
+  /** Classes and types of which a task may get a value: what extends them matters wherever it is. */
+  private readonly expected = new Map<Binding, Module>();
 
   constructor(
     private readonly modules: Modules,
@@ -48,26 +49,37 @@ export class ClassFinder {
   /** Classes that a task's signature and captured variables name. */
   ofTask(site: TaskSite, hoisted: Hoisted | undefined): void {
     const { module } = site;
+    this.ofInstance(site, hoisted);
     const fn = functionOf(site);
     if (fn) {
       const home = fn === site.fn ? module : (this.modules.get(fn.getSourceFile().fileName) ?? module);
-      for (const parameter of fn.parameters) if (parameter.type) this.addNamed(this.names.inType(home, parameter.type), DEPTH);
-      if (fn.type) this.addNamed(this.names.inType(home, fn.type), DEPTH);
+      for (const parameter of fn.parameters) if (parameter.type) this.addNamed(this.names.inType(home, parameter.type), DEPTH, true);
+      if (fn.type) this.addNamed(this.names.inType(home, fn.type), DEPTH, true);
     }
     if (site.kind === "wrapper")
-      for (const argument of site.call.typeArguments ?? []) this.addNamed(this.names.inType(module, argument), DEPTH);
+      for (const argument of site.call.typeArguments ?? []) this.addNamed(this.names.inType(module, argument), DEPTH, true);
     for (const { binding } of hoisted?.captures ?? []) {
       for (const declaration of binding.declarations) {
         const { type, initializer } = declaration as ts.VariableDeclaration;
-        if (type) this.addNamed(this.names.inType(module, type), DEPTH);
-        if (initializer) this.addNamed(this.names.inInitializer(module, initializer), DEPTH);
+        if (type) this.addNamed(this.names.inType(module, type), DEPTH, true);
+        if (initializer) this.addNamed(this.names.inInitializer(module, initializer), DEPTH, true);
       }
     }
   }
 
+  /** The class that a task is a method of, or whose `this` it captures. */
+  private ofInstance(site: TaskSite, hoisted: Hoisted | undefined): void {
+    const { module } = site;
+    const part = hoisted?.capturesThis ? hoisted.fn : undefined;
+    const owner = site.kind === "method" ? site.owner : part && thisContainer(module, part)?.parent;
+    const bindings = owner ? module.units.flatMap((unit) => (unit.kind === "declaration" ? [...unit.bindings] : [])) : [];
+    const own = bindings.find((binding) => classNode(module, binding) === owner);
+    if (own) this.add(module, own, DEPTH, true);
+  }
+
   /**
    * Adds the classes that no task names, but whose instances tasks may get: those beside a class that was found, those that the module imports, and those that
-   * extend or implement what was found, in the modules that the given one can reach by imports or that import it.
+   * extend or implement what was found, in the modules that the given one can reach by imports; of what a task may get also in modules that import it.
    */
   widen(from: Module): void {
     const named = new Set(this.found.keys());
@@ -88,48 +100,58 @@ export class ClassFinder {
     const modules = new Set<Module>();
     const ids = new Set<string>();
     const bindings = new Set<Binding>();
+    const expected = new Set<Binding>();
     const derived: Derived[] = [];
-    for (let before = -1; before !== this.found.size + this.visited.size;) {
-      before = this.found.size + this.visited.size;
+    for (let before = -1; before !== this.found.size + this.visited.size + this.expected.size;) {
+      before = this.found.size + this.visited.size + this.expected.size;
       for (const { module } of [...this.found.values()]) {
         if (modules.has(module)) continue;
         modules.add(module);
         this.ofModule(module);
       }
-      for (const module of [...modules, ...this.named]) derivations.enterImporters(module);
+      for (const module of new Set(this.expected.values())) derivations.enterImporters(module);
+      for (const [binding, module] of this.expected) {
+        if (!add(expected, binding)) continue;
+        const info = this.names.infoOf(module, binding);
+        const derivers = [...(info ? derivations.extendersOf(info.id) : []), ...derivations.implementersOf(binding)];
+        for (const next of derivers) if (derivations.isNear(from, next.module)) this.take(next, true);
+      }
       for (const id of this.found.keys()) if (add(ids, id)) derived.push(...derivations.extendersOf(id));
       for (const binding of this.visited.keys()) if (add(bindings, binding)) derived.push(...derivations.implementersOf(binding));
-      for (let next = derived.pop(); next; next = derived.pop()) {
-        const { module, binding, info } = next;
-        if (this.visited.has(binding) || !derivations.isNear(from, module)) continue;
-        if (info) this.add(module, binding, 1);
-        else this.visit(module, binding, 1);
-      }
+      for (let next = derived.pop(); next; next = derived.pop())
+        if (!this.visited.has(next.binding) && derivations.reaches(from, next.module)) this.take(next, false);
     }
   }
 
-  private add(module: Module, binding: Binding, depth: number): void {
+  private take({ module, binding, info }: Derived, isExpected: boolean): void {
+    if (info) this.add(module, binding, 1, isExpected);
+    else this.visit(module, binding, 1, isExpected);
+  }
+
+  private add(module: Module, binding: Binding, depth: number, isExpected = false): void {
     for (const part of binding.parts ?? [])
       for (const inner of part.bindings.values()) if (inner.kind === "class" || inner.parts) this.add(module, inner, depth);
     const info = this.names.infoOf(module, binding);
     if (!info) return;
     if (!this.found.has(info.id)) this.found.set(info.id, { ...info });
-    this.visit(module, binding, depth);
+    this.visit(module, binding, depth, isExpected);
   }
 
   /** Follows what a class or type says about its own parts. */
-  private visit(module: Module, binding: Binding, depth: number): void {
+  private visit(module: Module, binding: Binding, depth: number, isExpected: boolean): void {
     const before = this.visited.get(binding);
-    if (depth <= 0 || (before !== undefined && before >= depth)) return;
-    this.visited.set(binding, depth);
-    this.named.add(module);
-    this.addNamed(this.names.partsOf(module, binding), depth - 1);
+    const isKnown = !isExpected || this.expected.has(binding);
+    if (depth <= 0 || (before !== undefined && before >= depth && isKnown)) return;
+    this.visited.set(binding, Math.max(depth, before ?? 0));
+    if (isExpected) this.expected.set(binding, module);
+    this.addNamed(this.names.partsOf(module, binding), depth - 1, isExpected);
   }
 
-  private addNamed(named: Iterable<Named>, depth: number): void {
-    for (const { module, binding, as } of named) {
-      if (as === "type") this.visit(module, binding, depth);
-      else this.add(module, binding, as === "new" ? NEW_DEPTH : depth);
+  private addNamed(named: Iterable<Named>, depth: number, isExpected: boolean): void {
+    for (const { module, binding, as, isBase } of named) {
+      const isValue = isExpected && isBase !== true;
+      if (as === "type") this.visit(module, binding, depth, isValue);
+      else this.add(module, binding, as === "new" ? NEW_DEPTH : depth, isValue);
     }
   }
 
