@@ -56,6 +56,7 @@ export class ClassNames {
       const node = classNode(module, binding);
       for (const clause of node?.heritageClauses ?? [])
         named.push(...this.inType(module, clause).map((base) => ({ ...base, isBase: true })));
+      for (const { constraint } of node?.typeParameters ?? []) type(constraint);
       for (const member of node?.members ?? []) {
         if (ts.isPropertyDeclaration(member)) {
           type(member.type);

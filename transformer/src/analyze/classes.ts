@@ -150,6 +150,8 @@ export class ClassFinder {
   private addNamed(named: Iterable<Named>, depth: number, isExpected: boolean): void {
     for (const { module, binding, as, isBase } of named) {
       const isValue = isExpected && isBase !== true;
+      // What its fields hold is in the instance as well.
+      if (isExpected && isBase === true && depth > 1) this.addNamed(this.names.partsOf(module, binding), depth - 1, true);
       if (as === "type") this.visit(module, binding, depth, isValue);
       else this.add(module, binding, as === "new" ? NEW_DEPTH : depth, isValue);
     }
