@@ -20,7 +20,8 @@ const tasks = {
     mp.reportProgress(fraction);
     await sleep(150);
   },
-  pause: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+  /** A cancelled one goes on where no thread can be stopped: the process must not wait for it. */
+  pause: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
   square: (n: number) => n * n,
 };
 

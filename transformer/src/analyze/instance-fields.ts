@@ -128,7 +128,8 @@ class Fields {
     const outer = wrapped(ts, node);
     const { parent } = outer;
     if (ts.isPropertyAccessExpression(parent) && parent.expression === outer) {
-      this.member(parent.name.text, isCallee(ts, parent), 0);
+      // A subclass may have a private name of its own that is written in the same way.
+      this.member(parent.name.text, isCallee(ts, parent), ts.isPrivateIdentifier(parent.name) ? level : 0);
     } else if (ts.isElementAccessExpression(parent) && ts.isStringLiteralLike(parent.argumentExpression)) {
       this.member(parent.argumentExpression.text, isCallee(ts, parent), 0);
     } else if (ts.isVariableDeclaration(parent) && ts.isObjectBindingPattern(parent.name)) {
