@@ -12,48 +12,35 @@ import { isContainer, MUTATING, unwrap } from "./syntax";
 
 const PASSES_ON = /\bexport\s*(?:\*|\{[^}]*\}\s*from\b)/;
 
-export function possibleChangersOf(modules: Modules, module: Module): Module[] {
-  const found = new Set<Module>();
-  const seen = new Set<Module>([module]);
-  const queue = [module];
-  const mayChange = modules.importersFor === "classes" ? undefined : changesOf(module);
-  if (!mayChange) return [];
-  for (let current = queue.pop(); current; current = queue.pop()) {
-    for (const file of modules.importersOf(current.file)) {
-      const text = modules.textOf(file);
-      if (text === undefined) continue;
-      const changes = mayChange.test(text);
-      if (!changes && !PASSES_ON.test(text)) continue;
-      const other = modules.get(file);
-      if (!other || other.opaque || other === module) continue;
-      if (changes) found.add(other);
-      if (seen.has(other) || !passesOn(modules, other, current)) continue;
-      seen.add(other);
-      queue.push(other);
-    }
-  }
-  return [...found];
-}
-
 const DERIVES = /\bclass\b[^{;]*\b(?:extends|implements)\b/;
 
-/** Modules that import the given one, or a module that passes its names on, and whose text looks as if a class in it extended or implemented something of it. */
+/** Modules that import the given one, or a module that passes its names on, and whose text looks as if it changed one of its objects. */
+export function possibleChangersOf(modules: Modules, module: Module): Module[] {
+  const mayChange = modules.importersFor === "classes" ? undefined : changesOf(module);
+  return mayChange ? importersThat(modules, module, (text) => mayChange.test(text)) : [];
+}
+
+/** The same, whose text looks as if a class in it extended or implemented something of it. */
 export function possibleDeriversOf(modules: Modules, module: Module): Module[] {
-  const found = new Set<Module>();
-  const seen = new Set<Module>([module]);
-  const queue = [module];
   const names = [...module.exports.keys()].filter((name) => /^[\w$]+$/.test(name));
   if (names.length === 0) return [];
   const mentions = names.includes("default") ? /./ : new RegExp(`(?<![\\w$])(?:${names.join("|").replace(/\$/g, "\\$")})(?![\\w$])`);
+  return importersThat(modules, module, (text) => DERIVES.test(text) && mentions.test(text));
+}
+
+function importersThat(modules: Modules, module: Module, matches: (text: string) => boolean): Module[] {
+  const found = new Set<Module>();
+  const seen = new Set<Module>([module]);
+  const queue = [module];
   for (let current = queue.pop(); current; current = queue.pop()) {
     for (const file of modules.importersOf(current.file)) {
       const text = modules.textOf(file);
       if (text === undefined) continue;
-      const derives = DERIVES.test(text) && mentions.test(text);
-      if (!derives && !PASSES_ON.test(text)) continue;
+      const isMatch = matches(text);
+      if (!isMatch && !PASSES_ON.test(text)) continue;
       const other = modules.get(file);
       if (!other || other.opaque || other === module) continue;
-      if (derives) found.add(other);
+      if (isMatch) found.add(other);
       if (seen.has(other) || !passesOn(modules, other, current)) continue;
       seen.add(other);
       queue.push(other);
