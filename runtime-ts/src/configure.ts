@@ -10,7 +10,7 @@ import type { SHARE_ENV } from "node:worker_threads";
 import { ParallelError } from "./errors";
 import type { Initializer } from "./initializer";
 import { insidePendingTask } from "./inside";
-import { requireWorkers } from "./permissions";
+import { addonsAreDenied, requireWorkers } from "./permissions";
 import { checkKeys, checkMs } from "./options";
 import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
 import { ensureStack, ROOM_FOR_POOL } from "./stack-room";
@@ -192,6 +192,13 @@ function kindFromEnvironment(): BackendKind | undefined {
   return value;
 }
 
+/** What the first task will start. */
+export function chosenKind(): BackendKind {
+  const kind = configured.backend ?? kindFromEnvironment();
+  if (kind !== undefined) return kind;
+  return "path" in (require("./pool/native") as typeof import("./pool/native")).nativeAvailable() ? "native" : "typescript";
+}
+
 /** Loads only the backend that is used: a program on the native one never reads the others. */
 function createBackend(kind: BackendKind | undefined, options: BackendOptions): Backend {
   if (kind === "inline") return (require("./pool/inline") as typeof import("./pool/inline")).createInlineBackend(options);
@@ -200,8 +207,10 @@ function createBackend(kind: BackendKind | undefined, options: BackendOptions): 
   const found = native.nativeAvailable();
   if ("path" in found) return native.createNativeBackend(options);
   if (kind === "native") {
+    // What is denied is there: the reason says which flag allows it.
+    const remedy = addonsAreDenied() ? "" : ", or install makeparallel on this platform (in a checkout of it: `npm run build`)";
     throw new ParallelError(
-      `The native backend was asked for, but its binary can't be used: ${found.reason.replace(/\.$/, "")}. Use backend: "typescript", or install makeparallel on this platform (in a checkout of it: \`npm run build\`).`,
+      `The native backend was asked for, but its binary can't be used: ${found.reason.replace(/\.$/, "")}. Use backend: "typescript"${remedy}.`,
     );
   }
   sayOnce(
@@ -248,13 +257,38 @@ export async function shutdown(options: { timeout?: number; cancelPending?: bool
   return closing!.finally(() => clearTimeout(limit));
 }
 
+interface EndsWithPool {
+  poolCloses(): void;
+}
+
+/** Weak: who is in here may be dropped by everybody else, and nobody says so. */
+const endWithPool = new Set<WeakRef<EndsWithPool>>();
+const dropped = new FinalizationRegistry<WeakRef<EndsWithPool>>((reference) => void endWithPool.delete(reference));
+
+/**
+ * For what may wait while no task of it is under way: it is told when the pool closes.
+ * @returns to be called when it waits no more
+ */
+export function whenPoolCloses(waiting: EndsWithPool): () => void {
+  const reference = new WeakRef(waiting);
+  endWithPool.add(reference);
+  dropped.register(waiting, reference, reference);
+  return () => {
+    endWithPool.delete(reference);
+    dropped.unregister(reference);
+  };
+}
+
 /** Ends the wait of the shutdown that is under way for what is pending. */
 let waitedEnough = (): void => {};
 
 function beginShutdown(ending: Backend, cancelPending: boolean): void {
   const enough = new Promise<void>((resolve) => (waitedEnough = resolve));
   // What is called while it still waits for pending tasks is waited for as well (a map pushes as it goes); from its closing on, calls are refused.
-  const closed = (): void => void (backend = undefined);
+  const closed = (): void => {
+    backend = undefined;
+    for (const waiting of [...endWithPool]) waiting.deref()?.poolCloses();
+  };
   closing = ending.shutdown({ cancelPending, enough, closed }).finally(() => {
     closed();
     closing = undefined;

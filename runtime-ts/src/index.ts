@@ -3,7 +3,7 @@
 /**
  * makeparallel: `@parallel` for TypeScript. The public interface.
  */
-import { runningBackend, threadCount, type PoolStats } from "./configure";
+import { chosenKind, runningBackend, threadCount, type PoolStats } from "./configure";
 import { watchedWorkers } from "./worker-watch";
 import { taskStats, type TaskStats } from "./metrics";
 
@@ -47,6 +47,6 @@ export function stats(): PoolStats & TaskStats {
   // Polling the inline backend runs a task.
   if (backend !== undefined && backend.kind !== "inline") backend.poll();
   const tasks = taskStats(Array.from(watchedWorkers(), ({ telemetry }) => telemetry));
-  if (backend === undefined) return { backend: "native", threads: threadCount(), busy: 0, queued: 0, running: 0, ...tasks };
+  if (backend === undefined) return { backend: chosenKind(), threads: threadCount(), busy: 0, queued: 0, running: 0, ...tasks };
   return { backend: backend.kind, ...backend.stats(), ...tasks };
 }

@@ -14,7 +14,7 @@ import { isTracing, tracePush } from "./trace-events";
 import { arrayFor, hasRoom } from "./array-room";
 import { carriedValues, carriesValues, type Carried } from "./carry";
 import { decodeItems, decodeValue, encodeCall, encodeItemsCall, NO_RECEIVER, STAYS_BRAND } from "./codec";
-import { currentBackend, threadCount } from "./configure";
+import { currentBackend, threadCount, whenPoolCloses } from "./configure";
 import { ParallelError, TimeoutError, TransferError } from "./errors";
 import { follow } from "./follow";
 import { AsyncHandle, FailedInput, type HandleStatus, keep, PendingHandle } from "./handle";
@@ -107,6 +107,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   /** What an iteration has taken since then. */
   private readonly kept = new Map<number, Results>();
   private readonly outcome: AsyncHandle<R[]>;
+  private readonly leavePool: (() => void) | undefined;
   private failed = false;
   private wakeIterators: (() => void)[] = [];
   private pumpPlanned = false;
@@ -154,6 +155,8 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       (error) => this.fail(Settlement.Rejected, error),
     );
     this.outcome = new PendingHandle<R[]>(new NamedOrigin(task.id, `${task.name}.map`), undefined);
+    // Its source may be silent when the pool closes, and for ever.
+    this.leavePool = this.source.waits ? whenPoolCloses(this) : undefined;
     const { signal } = task.options ?? {};
     if (signal !== undefined) {
       if (signal.aborted) this.cancel(signal.reason);
@@ -250,6 +253,11 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
     return true;
   }
 
+  /** @internal */
+  poolCloses(): void {
+    this.cancel();
+  }
+
   then<A = R[], B = never>(
     onFulfilled?: ((value: R[]) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: any) => B | PromiseLike<B>) | null,
@@ -340,6 +348,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
       // While iterating, the results are taken one by one, and often nobody wants the array.
       const lost = this.iterating && !this.keepsAll && this.taken;
       this.keepsAll ||= !lost;
+      this.leavePool?.();
       this.outcome._settleWith(Settlement.Fulfilled, lost ? [] : this.collect());
       this.wake();
     }
@@ -533,6 +542,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
   private fail(settlement: Settlement, error: unknown): void {
     if (this.failed || this.outcome._settlement !== 0) return;
     this.failed = true;
+    this.leavePool?.();
     this.source.close();
     this.all = undefined;
     for (const run of [...this.running]) run.cancel();

@@ -21,7 +21,7 @@ export interface ParallelFunction<A extends unknown[], R> {
   map(items: MapArgument<A>, options?: MapOptions): MapHandle<Awaited<R>>;
   /** Runs it here, on this thread, now. */
   local(...args: A): R;
-  /** Loads its code in every worker, so that the first call does not wait for it. */
+  /** Loads its code in every worker, so that the first call does not wait for it. A worker that ends meanwhile, as all do at a shutdown, is not waited for. */
   warm(): Promise<void>;
   /** Id of its task: `path/from/root.ts#name`. */
   readonly id: string;
@@ -41,7 +41,7 @@ export interface ParallelStream<A extends unknown[], T, R, G = Generator<T, R, a
   with(options: ParallelOptions): ParallelStream<A, T, R, G>;
   /** Runs it here, on this thread. */
   local(...args: A): G;
-  /** Loads its code in every worker, so that the first call does not wait for it. */
+  /** Loads its code in every worker, so that the first call does not wait for it. A worker that ends meanwhile, as all do at a shutdown, is not waited for. */
   warm(): Promise<void>;
   /** Id of its task: `path/from/root.ts#name`. */
   readonly id: string;

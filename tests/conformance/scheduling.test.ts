@@ -781,6 +781,21 @@ conformance("scheduling", tasks, {
       await assert.rejects(loop, mp.CancelledError);
     },
   },
+  "shutdown ends a map whose source is silent": async ({ T, mp, assert }) => {
+    let told = 0;
+    const iterator = {
+      next: () => new Promise(() => undefined),
+      return: () => Promise.resolve({ done: true, value: ++told }),
+    };
+    const silent = { [Symbol.asyncIterator]: () => iterator };
+    const awaited = T.add.map(silent);
+    const iterated = T.add.map(silent)[Symbol.asyncIterator]().next();
+    const ended = Promise.all([awaited, iterated].map((map) => assert.rejects(map, mp.CancelledError)));
+    await mp.shutdown();
+    await ended;
+    assert.strictEqual(told, 2);
+    assert.strictEqual(await T.add(1, 2), 3);
+  },
   "a second shutdown can end the wait of the first": {
     on: ["native", "typescript"],
     run: async ({ T, mp, assert }) => {

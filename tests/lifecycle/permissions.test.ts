@@ -57,7 +57,7 @@ test.each(threaded)("the permission model with every flag that is needed on the 
     /^makeparallel: the native backend is not available \(.*--allow-addons\); using the TypeScript backend, which is slower\.\n$/,
   );
   const asked = await run("native", ["--allow-worker"]);
-  expect(asked.lines[0]).toMatch(/^ParallelError: .*--allow-addons/);
+  expect(asked.lines[0]).toMatch(/^ParallelError: .*--allow-addons\. Use backend: "typescript"\.$/);
 });
 
 test("the permission model and the inline backend need no workers", async () => {
