@@ -31,6 +31,14 @@ interface Local {
   readonly sites: TaskSite[];
   readonly captures: Captures;
   readonly report: Reporter;
+  travelling?: Travelling;
+}
+
+/** What a module's tasks reach, and the classes that can travel with them. */
+interface Travelling {
+  readonly reaches: readonly Reach[];
+  readonly reached: ReadonlySet<Unit>;
+  readonly classes: readonly ClassInfo[];
 }
 
 interface Analysis {
@@ -130,7 +138,11 @@ export class Project {
       tasks: analyses.flatMap((analysis) => analysis.tasks),
       classes: [...classes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
       hoisted: (site) => this.hoisted(site),
-      sitesOf: (module) => this.local(module).sites,
+      sitesOf: (module) => {
+        // Stubs in slices, also of a file that the host has not given to `analyze`, say which fields travel.
+        this.travelling(module);
+        return this.local(module).sites;
+      },
       manifestKey: format.manifestKey,
       standardDecorators: this.host.standardDecorators,
     });
@@ -188,10 +200,36 @@ export class Project {
         module.sites = local.sites;
         for (const site of local.sites) checkSite(this.modules, site, report);
         for (const site of local.sites) if (!site.invalid || site.kind !== "wrapper") captures.of(site);
-        for (const site of local.sites) if (!site.invalid) site.fields = instanceFields(this.modules, site, captures.of(site));
       }
     }
     return local;
+  }
+
+  /** Found out once for a module: what its stubs say is the same wherever they stand. */
+  private travelling(module: Module): Travelling {
+    const graph = this.currentGraph();
+    const local = this.local(module);
+    if (local.travelling) return local.travelling;
+    const sites = local.sites.filter((site) => !site.invalid);
+    const finder = new ClassFinder(this.modules, this.derivations, this.classNames);
+    const reaches: Reach[] = [];
+    const reached = new Set<Unit>();
+    for (const site of sites) {
+      const unit = graph.unitOf(site);
+      if (!unit) continue;
+      const reach: Reach = { site, hoisted: this.hoisted(site), units: graph.reach(unit) };
+      reaches.push(reach);
+      for (const other of reach.units) reached.add(other);
+      finder.ofTask(site, reach.hoisted);
+    }
+    if (sites.length > 0) {
+      finder.ofModule(module);
+      finder.ofUnits(reached);
+      finder.widen(module);
+    }
+    const classes = finder.finish();
+    for (const site of sites) site.fields = instanceFields(this.modules, site, this.hoisted(site), classes);
+    return (local.travelling = { reaches, reached, classes });
   }
 
   private hoisted(site: TaskSite): Hoisted | undefined {
@@ -222,20 +260,11 @@ export class Project {
     const isolation = new Isolation(graph, this.modules, report);
     for (const site of local.sites) isolation.checkOwnCode(site, this.hoisted(site));
     const sites = local.sites.filter((site) => !site.invalid);
-    const finder = new ClassFinder(this.modules, this.derivations, this.classNames);
-    const reached = new Set<Unit>();
-    for (const site of sites) {
-      const unit = graph.unitOf(site);
-      if (!unit) continue;
-      const reach: Reach = { site, hoisted: this.hoisted(site), units: graph.reach(unit) };
-      isolation.check(reach);
-      for (const other of reach.units) reached.add(other);
-      finder.ofTask(site, reach.hoisted);
-    }
+    const { reaches, reached, classes: found } = this.travelling(module);
+    // Copies: whether they are guarded or widened is set when it is known who else asks for them.
+    const classes = found.map((info) => ({ ...info }));
+    for (const reach of reaches) isolation.check(reach);
     if (sites.length > 0) {
-      finder.ofModule(module);
-      finder.ofUnits(reached);
-      finder.widen(module);
       for (const { bareImports, globalChanges } of new Set([module, ...[...reached].map((unit) => unit.module)])) {
         const isKept = bareImports === module.bareImports && sites.every(keepsSideEffects);
         for (const { specifier, node, included } of isKept ? [] : bareImports) if (!included) report.add("MP3001", node, { specifier });
@@ -244,8 +273,6 @@ export class Project {
         }
       }
     }
-    const classes = finder.finish();
-    for (const site of sites) site.fields = instanceFields(this.modules, site, this.hoisted(site), classes);
     const own = new Map(classes.filter((info) => info.module === module).map((info) => [info.id, info]));
     for (const info of asked) {
       const current = own.get(info.id) ?? this.inModule(info, module);

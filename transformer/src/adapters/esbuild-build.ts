@@ -155,7 +155,7 @@ export class HostBuild {
         });
       }
     }
-    if (plan.entries.length > 0 && !result.metafile && settings.options.outfile === undefined) {
+    if (errors.length === 0 && plan.entries.length > 0 && !result.metafile && settings.options.outfile === undefined) {
       errors.push({
         text: "All tasks lie outside of the project's folder: set `metafile: true`, so that makeparallel learns which outputs they are in.",
       });
