@@ -11,12 +11,14 @@ import { type Bundle, bundleChunks } from "../emit/bundle";
 import { fromBundler } from "../emit/messages";
 import type { BundleOptions, SourceFormat } from "../emit/options";
 import { manifestText, writeBundle } from "../emit/write-output";
+import { portableRelative } from "../emit/paths";
 import { Project } from "../project";
 import { AnalyzedFiles } from "./analyzed-files";
 import { EsbuildModules, isProjectSource } from "./esbuild-modules";
 import type { EsbuildPluginOptions } from "./esbuild";
 import type { Questions } from "./esbuild-questions";
 import type { EsbuildSettings } from "./esbuild-settings";
+import { entryAt } from "./file-entry";
 import { findTypeScript } from "./find-typescript";
 import { Importers } from "./importers";
 import { jsxFactoriesOfBuild } from "./jsx-factories";
@@ -33,6 +35,8 @@ export class HostBuild {
   #importers = new Importers(() => []);
   /** Files that were handed out as they are in this build. */
   #plain = new Set<string>();
+  /** Files that esbuild has asked about. */
+  readonly #asked = new Set<string>();
   /** A mark was met in some build, be it outside of the project's folder. */
   #hasMet = false;
 
@@ -68,6 +72,7 @@ export class HostBuild {
 
   async load({ path: file }: esbuild.OnLoadArgs): Promise<esbuild.OnLoadResult | undefined> {
     if (!isProjectSource(file)) return undefined;
+    this.#asked.add(file);
     const text = this.#modules.read(file);
     if (text === undefined) return undefined;
     const isMarked = this.#modules.isMarked(file);
@@ -142,6 +147,8 @@ export class HostBuild {
   async end(result: esbuild.BuildResult): Promise<esbuild.OnEndResult | undefined> {
     if (result.errors.length > 0) return undefined;
     const settings = this.#settings;
+    const taken = this.#takenByOthers(result.metafile);
+    if (taken.length > 0) return { errors: taken };
     const plan = this.#files.slice();
     const { errors, warnings } = this.#messages(plan.diagnostics);
     for (const [file, { edits }] of this.#files.results) {
@@ -162,16 +169,10 @@ export class HostBuild {
     }
     if (errors.length > 0) return { errors, warnings };
 
+    const files = [...plan.modules.values()].map(({ file }) => file);
     let bundle: Bundle;
     try {
-      bundle = await bundleChunks(
-        plan,
-        this.#bundleOptions(
-          result,
-          [...plan.modules.values()].map(({ file }) => file),
-        ),
-        () => findTypeScript(settings.root),
-      );
+      bundle = await bundleChunks(plan, this.#bundleOptions(result, files), () => findTypeScript(settings.root));
     } catch (error) {
       const failure = error as esbuild.BuildFailure;
       if (!Array.isArray(failure.errors)) throw error;
@@ -180,9 +181,28 @@ export class HostBuild {
         warnings,
       };
     }
-    if (settings.options.write === false) addOutputs(result, settings.chunkFolder, bundle);
+    // Hosts that watch by themselves (tsup) take the files to be watched from here.
+    if (result.metafile) addInputs(result.metafile, settings.cwd, [...files, ...bundle.inputs]);
+    if (settings.keepsOutputs) addOutputs(result, settings.chunkFolder, bundle);
     else writeBundle(settings.chunkFolder, bundle);
     return { warnings: [...warnings, ...bundle.warnings] };
+  }
+
+  /** Files with parallel functions that another plugin loaded: esbuild asks those behind it no more. */
+  #takenByOthers(metafile: esbuild.Metafile | undefined): esbuild.PartialMessage[] {
+    const { cwd } = this.#settings;
+    const unasked = Object.keys(metafile?.inputs ?? {})
+      .map((input) => path.resolve(cwd, input))
+      .filter((file) => isProjectSource(file) && !this.#asked.has(file) && this.questions.asks(file) && this.#modules.isMarked(file));
+    if (unasked.length === 0) return [];
+    // Where their imports lead makes no difference to that, and nobody answers any more.
+    this.#files.analyze(unasked);
+    return unasked
+      .filter((file) => (this.#files.results.get(file)?.tasks.length ?? 0) > 0)
+      .map((file) => ({
+        text: `${path.relative(cwd, file)} has parallel functions, but another plugin loaded it before makeparallel was asked, so that they are as they were.`,
+        notes: [{ text: this.#settings.beforeOthers }],
+      }));
   }
 
   #bundleOptions(result: esbuild.BuildResult, files: readonly string[]): BundleOptions {
@@ -215,6 +235,7 @@ export class HostBuild {
       dynamicProjectImports: settings.options.bundle ? "bundle" : "external",
       host: settings.chunkOptions(),
       load: async (file) => this.#loadForChunk(file),
+      resolve: async (specifier) => (this.#modules.isLeftOutside(specifier) ? { path: specifier, external: true } : undefined),
     };
   }
 
@@ -284,6 +305,14 @@ function outputsBySource(result: esbuild.BuildResult, cwd: string): Map<string, 
     }
   }
   return outputs;
+}
+
+/** Files that only chunks hold are inputs of the build, too. */
+function addInputs({ inputs }: esbuild.Metafile, cwd: string, files: readonly string[]): void {
+  for (const file of new Set(files)) {
+    const bytes = entryAt(file)?.size;
+    if (bytes !== undefined) inputs[portableRelative(cwd, file)] ??= { bytes, imports: [] };
+  }
 }
 
 function addOutputs(result: esbuild.BuildResult, folder: string, bundle: Bundle): void {

@@ -52,6 +52,8 @@ export class EsbuildModules {
   readonly #texts = new Map<string, Text>();
   readonly #facts = new Map<string, Facts>();
   readonly #missed = new Map<string, Question>();
+  /** See {@link isLeftOutside}. */
+  readonly #outside = new Set<string>();
   /** Answers of this build by what they hang on, of which many imports have the same. */
   readonly #answers = new Map<string, Promise<Resolution>>();
   /** Those in which relative imports have been looked for. */
@@ -223,8 +225,17 @@ export class EsbuildModules {
       namespace: "file",
       resolveDir: path.dirname(fromFile),
     });
+    if (found.external && !RELATIVE.test(specifier)) this.#outside.add(specifier);
     if (found.errors.length > 0 || found.external || found.namespace !== "file") return { kind: "external" };
     return resolutionOf(found.path);
+  }
+
+  /**
+   * Whether the host's build leaves an import outside of the bundle, be it by another plugin: then chunks do. Known of what files of the project import; once
+   * the build is over, nobody can be asked any more.
+   */
+  isLeftOutside(specifier: string): boolean {
+    return this.#outside.has(specifier);
   }
 
   /**

@@ -37,7 +37,32 @@ export class EsbuildSettings {
   /** Format of all outputs; undefined when each file keeps its own. */
   get bundlesFormat(): "esm" | "cjs" | "iife" | undefined {
     const { format, bundle, platform } = this.options;
+    if (this.#tsupFormat !== undefined) return this.#tsupFormat;
     return format ?? (bundle ? (platform === "node" ? "cjs" : platform === "neutral" ? "esm" : "iife") : undefined);
+  }
+
+  /**
+   * What tsup makes in the end; undefined in other builds. It has esbuild write ES modules where it turns them into CommonJS itself (code splitting, tree
+   * shaking), and tells the program its format by this name.
+   */
+  get #tsupFormat(): "esm" | "cjs" | "iife" | undefined {
+    const named = this.options.define?.["TSUP_FORMAT"];
+    return named === '"esm"' || named === '"cjs"' || named === '"iife"' ? (JSON.parse(named) as "esm" | "cjs" | "iife") : undefined;
+  }
+
+  /**
+   * Whether chunks are added to the build's `outputFiles` rather than written. tsup takes all of those for modules of the program: it would shake, minify
+   * and convert chunks, which are none, and they would no longer be what the manifest says.
+   */
+  get keepsOutputs(): boolean {
+    return this.options.write === false && this.#tsupFormat === undefined;
+  }
+
+  /** How to have the plugin asked before others are. */
+  get beforeOthers(): string {
+    return this.#tsupFormat === undefined
+      ? "Put makeparallel() first in `plugins`."
+      : "tsup has SWC load all files where the tsconfig file has `emitDecoratorMetadata`: name one without it in tsup's `tsconfig`, or build with tspc.";
   }
 
   /** Format in which a file is emitted. */
