@@ -15,6 +15,39 @@ test.each([
   await expectApp(app, output);
 });
 
+test("rolldown: builds of one plugin for two formats at a time have a manifest each", async () => {
+  const app = makeApp("rolldown-two-formats", {
+    "src/main.ts": `import { parallel } from "makeparallel";
+import kind from "dual";
+const run = parallel(() => kind);
+void run().then((inTask) => console.log(JSON.stringify([kind, inTask])), (error) => console.log(error));
+`,
+    "src/dual.d.ts": "declare module 'dual';\n",
+    "node_modules/dual/package.json": { name: "dual", version: "1.0.0", exports: { import: "./dual.mjs", require: "./dual.cjs" } },
+    "node_modules/dual/dual.mjs": `export default "imported";\n`,
+    "node_modules/dual/dual.cjs": `module.exports = "required";\n`,
+  });
+  const text = `import { build } from "rolldown";
+import makeparallel from "makeparallel/rolldown";
+const plugins = [makeparallel()];
+const one = (format, extension) => build({
+  input: "src/main.ts", platform: "node", external: ["dual"], plugins,
+  output: { dir: "out", format, entryFileNames: "[name]." + extension },
+});
+await Promise.all([one("esm", "mjs"), one("cjs", "cjs")]);
+`;
+  for (let builds = 0; builds < 2; builds++) {
+    await script(app, "build.mjs", text);
+    expect([(await node(app, "out/main.mjs", "typescript")).stdout, (await node(app, "out/main.cjs", "typescript")).stdout]).toEqual([
+      '["imported","imported"]\n',
+      '["required","required"]\n',
+    ]);
+    expect(listFiles(app, "out/parallel-chunks").filter((file) => file.endsWith(".json"))).toHaveLength(2);
+    // The next build finds chunks that it has to take away.
+    app.write("src/main.ts", app.read("src/main.ts").replace(/\brun\b/g, "again"));
+  }
+});
+
 test("vite, build for servers", async () => {
   const app = makeApp("vite");
   await script(app, "build.mjs", hosts.vite, "server");

@@ -21,6 +21,8 @@ export interface RollupContext {
   error(error: object | string): never;
   warn(warning: object | string): void;
   getModuleIds(): Iterable<string>;
+  /** Of the output that Rolldown builds for; Rollup has none. */
+  outputOptions?: OutputOptions;
 }
 
 interface InputOptions {
@@ -38,37 +40,66 @@ interface OutputOptions {
 /** Where stubs look from. Bundlers turn `import.meta.url` into something that works in CommonJS, if they know that the output is for Node. */
 const PLACES = { rollup: "import.meta.url", rolldown: `typeof __filename === "string" ? __filename : import.meta.url` };
 
+interface Previous {
+  folder: string;
+  manifest: Partial<Manifest> | undefined;
+  bundle: { files: ReadonlyMap<string, unknown>; manifest: Manifest };
+}
+
+interface State {
+  build: Promise<UnpluginBuild> | undefined;
+  /** The hooks' context of the moment, which resolves. */
+  context: RollupContext;
+  /** What was there before the bundle that is being written. */
+  previous: Previous | undefined;
+}
+
 export function rollupHooks(options: UnpluginOptions, framework: string) {
   const name = framework === "rolldown" ? "rolldown" : "rollup";
-  let build: UnpluginBuild | undefined;
-  let context: RollupContext | undefined;
-  let previous:
-    | { folder: string; manifest: Partial<Manifest> | undefined; bundle: { files: ReadonlyMap<string, unknown>; manifest: Manifest } }
-    | undefined;
+  const states = new WeakMap<object, State>();
+  let last: State | undefined;
 
-  const start = async (input: InputOptions): Promise<UnpluginBuild> => {
+  /**
+   * Rolldown builds anew for each output, also several at a time with the same plugin (tsdown), and its contexts say for which one. Rollup builds once for all
+   * outputs.
+   */
+  const enter = (self: unknown, begins: boolean): State => {
+    const context = self as RollupContext;
+    const { outputOptions } = context;
+    const known = outputOptions ? states.get(outputOptions) : last;
+    const state = known ?? (begins || !last ? { build: undefined, context, previous: undefined } : last);
+    if (outputOptions && !known) states.set(outputOptions, state);
+    last = state;
+    state.context = context;
+    return state;
+  };
+
+  const start = async (state: State, input: InputOptions): Promise<UnpluginBuild> => {
     const cwd = process.cwd();
+    const format = state.context.outputOptions?.format;
     const facts: HostFacts = {
       name,
       cwd,
-      entries: await entryFiles(context!, input.input, cwd),
-      identity: [],
+      entries: await entryFiles(state.context, input.input, cwd),
+      // Another output of the same folder has a manifest of its own.
+      identity: format === undefined ? [] : [isEsm(format) ? "esm" : format],
       location: PLACES[name],
       settings: {},
-      resolve: (specifier, fromFile, kind) => resolveBy(context!, specifier, fromFile, kind, input.plugins),
+      resolve: (specifier, fromFile, kind) => resolveBy(state.context, specifier, fromFile, kind, input.plugins),
     };
     return new UnpluginBuild(facts, options);
   };
 
   return {
     async buildStart(this: unknown, input?: InputOptions): Promise<void> {
-      context = this as RollupContext;
-      if (build) build.nextBuild();
-      else build = await start(input ?? {});
+      const state = enter(this, true);
+      if (state.build) (await state.build).nextBuild();
+      else await (state.build = start(state, input ?? {}));
     },
     async transform(this: unknown, code: string, id: string) {
-      context = this as RollupContext;
-      return transformIn(context, build ?? (build = await start({})), code, id);
+      const state = enter(this, true);
+      const build = await (state.build ??= start(state, {}));
+      return transformIn(this as RollupContext, build, code, id);
     },
     rollup: outputHooks(),
     rolldown: outputHooks(),
@@ -78,15 +109,19 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
     return {
       resolveId: { order: "pre" as const, filter: OWN_FILTER, handler: externalSelf },
       async generateBundle(this: unknown, output: OutputOptions): Promise<void> {
-        context = this as RollupContext;
+        const state = enter(this, false);
+        const build = await state.build;
         if (!build) return;
-        const outcome = await emitChunks(context, build, hostOutput(output));
-        if (outcome) previous = { folder: outcome.folder, manifest: readManifestFile(outcome.folder, build.key), bundle: outcome.bundle };
+        const outcome = await emitChunks(this as RollupContext, build, hostOutput(output));
+        if (outcome)
+          state.previous = { folder: outcome.folder, manifest: readManifestFile(outcome.folder, build.key), bundle: outcome.bundle };
       },
-      writeBundle(): void {
+      writeBundle(this: unknown): void {
+        const state = enter(this, false);
         // Rollup itself removes nothing.
+        const { previous } = state;
         if (previous?.manifest) removeStale(previous.folder, previous.manifest, previous.bundle);
-        previous = undefined;
+        state.previous = undefined;
       },
     };
   }
@@ -105,11 +140,14 @@ export function externalSelf(source: string, importer?: string): { id: string; e
 
 export function hostOutput({ dir, file, format = "es", interop }: OutputOptions): HostOutput {
   const folder = path.resolve(dir ?? (file === undefined ? "dist" : path.dirname(file)));
-  const isEsm = format === "es" || format === "esm" || format === "module";
-  if (!isEsm && format !== "cjs" && format !== "commonjs") {
+  if (!isEsm(format) && format !== "cjs" && format !== "commonjs") {
     throw new Error(`makeparallel: output of format "${format}" can't start Node's worker threads. Set the format to "es" or "cjs".`);
   }
-  return { folder, module: isEsm ? "esm" : "cjs", nodeInterop: interop === undefined || interop === "default" };
+  return { folder, module: isEsm(format) ? "esm" : "cjs", nodeInterop: interop === undefined || interop === "default" };
+}
+
+function isEsm(format: string): boolean {
+  return format === "es" || format === "esm" || format === "module";
 }
 
 /** Bundles and emits the chunks; reports what is wrong. */
