@@ -3,6 +3,8 @@
  *
  * The cases of a file run one after the other in a child process per backend, each with a pool of its own. A case that does not end in time is
  * reported as hung, its process is killed, and the rest runs in a new one.
+ *
+ * `TEST_NODE_OPTIONS` are given to the children: `--require` of tests/stress/perturb.cjs makes their threads stop at random. `TEST_TIMES=1` prints how long each case takes.
  */
 import { spawn } from "node:child_process";
 import path from "node:path";
@@ -142,7 +144,12 @@ function runChild(
   outcomes: Map<string, Outcome>,
 ): Promise<void> {
   const child = spawn(process.execPath, [main], {
-    env: { ...process.env, NODE_OPTIONS: "", TEST_BACKEND: backend, TEST_CASES: JSON.stringify(cases.map(({ name }) => name)) },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: process.env["TEST_NODE_OPTIONS"] ?? "",
+      TEST_BACKEND: backend,
+      TEST_CASES: JSON.stringify(cases.map(({ name }) => name)),
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let current: string | undefined;

@@ -16,11 +16,27 @@ const PASSES_ON = /\bexport\s*(?:(?:type\s*)?[*{]|default\s+[\w$]+\s*;?\s*$)/m;
 
 const DERIVES = /\bclass\b[^{;]*\b(?:extends|implements)\b/;
 
+/** What a text looks like, whatever is looked for. */
+interface Look {
+  readonly text: string;
+  readonly passesOn: boolean;
+  readonly derives: boolean;
+}
+
+/** By file: one is looked at for every module that it imports. */
+const looksOf = new WeakMap<Modules, Map<string, Look>>();
+
+function lookOf(looks: Map<string, Look>, file: string, text: string): Look {
+  let look = looks.get(file);
+  if (look?.text !== text) looks.set(file, (look = { text, passesOn: PASSES_ON.test(text), derives: DERIVES.test(text) }));
+  return look;
+}
+
 /** What a module's exports are called elsewhere: the names of the export that barrels give (`export { Base as Foundation } from "./base"`). */
 type Aliases = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Tells of a text whether it looks like one that is looked for. Made anew when another name of an export becomes known. */
-type Looks = (aliases: Aliases) => (text: string) => boolean;
+type Search = (aliases: Aliases) => (look: Look) => boolean;
 
 /** Modules that import the given one, or a module that passes its names on, and whose text looks as if it changed one of its objects. */
 export function possibleChangersOf(modules: Modules, module: Module): Module[] {
@@ -30,7 +46,7 @@ export function possibleChangersOf(modules: Modules, module: Module): Module[] {
     ? []
     : importersThat(modules, module, (aliases) => {
         const changes = changesOf(module, objects, aliases);
-        return (text) => changes.test(text);
+        return ({ text }) => changes.test(text);
       });
 }
 
@@ -40,7 +56,7 @@ export function possibleDeriversOf(modules: Modules, module: Module): Module[] {
   if (names.length === 0) return [];
   return importersThat(modules, module, (aliases) => {
     const mention = mentionOf(names.flatMap((name) => called(name, aliases)));
-    return (text) => DERIVES.test(text) && mention.test(text);
+    return ({ text, derives }) => derives && mention.test(text);
   });
 }
 
@@ -61,19 +77,22 @@ function anyOf(names: readonly string[]): string {
   return `(?:${names.join("|").replace(/\$/g, "\\$")})`;
 }
 
-function importersThat(modules: Modules, module: Module, looks: Looks): Module[] {
+function importersThat(modules: Modules, module: Module, search: Search): Module[] {
   const found = new Set<Module>();
   const seen = new Set<Module>([module]);
   const queue = [module];
   /** By the name that the module itself exports. */
   const aliases = new Map<string, Set<string>>();
-  let matches = looks(aliases);
+  let matches = search(aliases);
+  let looks = looksOf.get(modules);
+  if (!looks) looksOf.set(modules, (looks = new Map()));
   for (let current = queue.pop(); current; current = queue.pop()) {
     for (const file of modules.importersOf(current.file)) {
       const text = modules.textOf(file);
       if (text === undefined) continue;
-      const isMatch = matches(text);
-      if (!isMatch && !PASSES_ON.test(text)) continue;
+      const look = lookOf(looks, file, text);
+      const isMatch = matches(look);
+      if (!isMatch && !look.passesOn) continue;
       const other = modules.get(file);
       if (!other || other.opaque || other === module) continue;
       if (isMatch) found.add(other);
@@ -84,7 +103,7 @@ function importersThat(modules: Modules, module: Module, looks: Looks): Module[]
         const own = [...aliases].find(([, names]) => names.has(name))?.[0] ?? name;
         aliases.set(own, new Set([...(aliases.get(own) ?? []), as]));
       }
-      if (passed.length > 0) matches = looks(aliases);
+      if (passed.length > 0) matches = search(aliases);
       seen.add(other);
       queue.push(other);
     }
