@@ -493,6 +493,38 @@ void there().then((value) => console.log(value === here(), value));
   }
 });
 
+test.each(["cjs", "esm"])("bundled ES modules import CommonJS in a task as they do in the program (%s)", async (format) => {
+  const shape = (where: string): string => `import old from "fixture-cjs-interop";\nexport const ${where} = typeof old;\n`;
+  const workspace = project(`modules-import-commonjs-${format}`, {
+    "package.json": { name: "project", version: "1.0.0", type: "module" },
+    "src/packages.d.ts": "declare module 'new-package';\n",
+    "src/late.ts": shape("late"),
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { entry, inner, tried } from "new-package";
+const shapes = async () => [entry, inner, tried, (await import("./late.js")).late];
+const inTask = parallel(async () => shapes());
+void (async () => console.log(JSON.stringify([await shapes(), await inTask()])))();
+`,
+    "node_modules/new-package/package.json": { name: "new-package", version: "1.0.0", type: "module", exports: "./index.js" },
+    "node_modules/new-package/index.js": `export * from "./lib/inner.js";\nexport { tried } from "./lib/tried.cjs";\n${shape("entry")}`,
+    "node_modules/new-package/lib/inner.js": shape("inner"),
+    "node_modules/new-package/lib/tried.cjs": `let found = "";
+try { require("./not-there"); } catch { found += "no file"; }
+try { require("not-there"); } catch { found += ", no package"; }
+exports.tried = found + require("./folder").text + require("./data").text;
+`,
+    "node_modules/new-package/lib/folder/index.js": `export const text = ", a folder";\n`,
+    "node_modules/new-package/lib/data.json": { text: ", data" },
+  });
+  const output = `out/app.${format === "esm" ? "mjs" : "cjs"}`;
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", format: "${format}", outfile: "${output}", logLevel: "silent" }`,
+  );
+  const expected = ["object", "object", "no file, no package, a folder, data", "object"];
+  expect(JSON.parse(await run(workspace, output))).toEqual([expected, expected]);
+});
+
 test("platform browser is refused with a way out", async () => {
   const workspace = project("browser");
   const built = await esbuildBuild(workspace, `{ entryPoints: ["src/main.ts"], bundle: true, outfile: "out/app.js", logLevel: "silent" }`);

@@ -8,6 +8,7 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import type { SliceExport, SliceModule, SlicePlan } from "../core";
 import { type Externals, isBareSpecifier, isBuiltin, matchesExternal } from "./externals";
+import { PlainFiles } from "./plain-files";
 import { exportName, SLICE_PREFIX, sliceSpecifier } from "../hoist/module-names";
 import { portableRelative } from "./paths";
 import { type BundleOptions, resolutionKey, type SourceFormat } from "./options";
@@ -45,6 +46,7 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
   }
   const entries = entrySources(plan);
   let hasLooked = false;
+  const lookup = new Lookup(options.host.resolveExtensions);
   const importers = { file: (args: { importer: string; namespace: string }) => importerFile(args, virtual) };
 
   const plugin: esbuild.Plugin = {
@@ -59,7 +61,7 @@ export function slicePlugin(plan: SlicePlan, options: BundleOptions, externals: 
       });
       build.onResolve({ filter: /.*/ }, async (args) => {
         if (args.kind === "entry-point" || args.pluginData === RESOLVING) return undefined;
-        return resolveImport(args, importers.file(args), options, externals, build, () => (hasLooked = true));
+        return resolveImport(args, importers.file(args), options, externals, build, lookup, () => (hasLooked = true));
       });
       build.onLoad({ filter: /.*/, namespace: ENTRY }, (args) => ({ contents: entries.get(args.path) as string, loader: "js" }));
       build.onLoad({ filter: /.*/, namespace: SLICE }, (args) => {
@@ -121,6 +123,7 @@ async function resolveImport(
   options: BundleOptions,
   externals: Externals,
   build: esbuild.PluginBuild,
+  lookup: Lookup,
   looks: () => void,
 ): Promise<esbuild.OnResolveResult | undefined> {
   const { path: specifier, kind } = args;
@@ -133,10 +136,14 @@ async function resolveImport(
   const known = options.resolutions.get(
     resolutionKey(specifier, importer, kind === "import-statement" || kind === "dynamic-import" ? "import" : "require"),
   );
+  // To esbuild a path that a plugin gives is nothing but a path: only what it finds itself has the `type` of its package.json, by which imports of CommonJS
+  // mean what they mean to Node.
+  const inside = async (result: esbuild.OnResolveResult): Promise<esbuild.OnResolveResult | undefined> => {
+    const found = await lookup.ask(build, args, importer);
+    return found.path === result.path && found.namespace === "file" ? undefined : result;
+  };
   if (known?.kind === "data") return { path: known.file };
-  if (known?.kind === "project") {
-    return options.dynamicProjectImports === "bundle" ? { path: known.file } : external();
-  }
+  if (known?.kind === "project") return options.dynamicProjectImports === "bundle" ? inside({ path: known.file }) : external();
   if (specifier.endsWith(".node")) return external();
   if (options.packages === "external") {
     if (args.namespace !== SLICE) return isBareSpecifier(specifier) ? external() : undefined;
@@ -150,14 +157,41 @@ async function resolveImport(
   const asked = await options.resolve?.(specifier, importer, kind);
   if (asked?.external)
     return { path: externalKey({ ...args, path: asked.path ?? specifier }, importer, options, externals), external: true };
-  if (asked) return staysOutside(asked.path) ? external() : asked;
-  const found = await build.resolve(specifier, { kind, importer, resolveDir: args.resolveDir, pluginData: RESOLVING });
+  if (asked && staysOutside(asked.path)) return external();
+  if (asked && isBareSpecifier(specifier)) return inside(asked);
+  if (asked) return asked.path === path.resolve(args.resolveDir, specifier) ? undefined : asked;
+  if (args.namespace === "file" && lookup.files.has(specifier, args.resolveDir)) return undefined;
+  const found = await lookup.ask(build, args, importer);
   if (found.errors.length > 0) {
     // As esbuild itself has it: what is missing behind `require` in a `try` may be missing.
     return kind === "import-statement" ? { errors: found.errors, warnings: found.warnings } : external();
   }
-  if (found.external || staysOutside(found.path)) return external();
-  return { path: found.path, namespace: found.namespace, suffix: found.suffix, sideEffects: found.sideEffects };
+  return found.external || staysOutside(found.path) ? external() : undefined;
+}
+
+/** What one build has found out about where imports lead. */
+class Lookup {
+  readonly files: PlainFiles;
+  readonly #answers = new Map<string, Promise<esbuild.ResolveResult>>();
+
+  constructor(extensions: string[] | undefined) {
+    this.files = new PlainFiles(extensions);
+  }
+
+  /** Asks esbuild, once for all files of a folder, since a question costs it milliseconds (see {@link PlainFiles}). */
+  ask(
+    build: esbuild.PluginBuild,
+    { path: specifier, kind, resolveDir }: esbuild.OnResolveArgs,
+    importer: string,
+  ): Promise<esbuild.ResolveResult> {
+    const key = `${kind}\0${resolveDir}\0${specifier}`;
+    let answer = this.#answers.get(key);
+    if (!answer) {
+      answer = build.resolve(specifier, { kind, importer, resolveDir, pluginData: RESOLVING });
+      this.#answers.set(key, answer);
+    }
+    return answer;
+  }
 }
 
 function externalKey(args: esbuild.OnResolveArgs, importer: string, options: BundleOptions, externals: Externals): string {
