@@ -189,10 +189,19 @@ class Planner {
     return [...imports.values()].sort((a, b) => a.order - b.order || (a.text < b.text ? -1 : 1));
   }
 
-  /** The slice module of a bare import: one of its own, so that it can run before what others share. */
-  private effectOnly({ path, file, text, loader }: Module, specifier: string, { pos, end }: ts.Node): SliceModule {
+  /**
+   * The slice module of a bare import: one of its own, so that it can run before what others share. What the file imports of the same package before it comes first, because
+   * add-ons find their package in a global.
+   */
+  private effectOnly(module: Module, specifier: string, { pos, end }: ts.Node): SliceModule {
+    const { path, file, text, loader } = module;
     const id = `${path}#${hashOf(`import ${specifier}`)}`;
-    const contents = `${text.slice(0, pos).replace(/[^\r\n]/g, " ")}${text.slice(pos, end)}\n`;
+    const before = [...module.imports].flatMap(([{ references }, record]) =>
+      record.node.pos < pos && packageIn(record.specifier) === packageIn(specifier) && references.some((use) => !use.erased)
+        ? `import ${JSON.stringify(record.specifier)}; `
+        : [],
+    );
+    const contents = `${text.slice(0, pos).replace(/[^\r\n]/g, " ")}${[...new Set(before)].join("")}${text.slice(pos, end)}\n`;
     const effect = this.effects.get(id) ?? { id, file, contents, loader };
     this.effects.set(id, effect);
     return effect;
@@ -321,4 +330,9 @@ function outsideImport(unit: Unit): { text: string; inPlace: boolean; isWhole?: 
   if (record.name === "*") clause = `* as ${name}`;
   else if (record.name === "default" && ts.isImportClause(record.node)) clause = name;
   return { text: `import ${clause} from ${from}${attributes};`, inPlace: false, isWhole: record.name === "*" && attributes === "" };
+}
+
+/** The package that a specifier names, or the path that it is. */
+function packageIn(specifier: string): string {
+  return /^(?:@[^/]+\/)?[^./][^/]*/.exec(specifier)?.[0] ?? specifier;
 }

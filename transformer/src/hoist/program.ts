@@ -24,7 +24,7 @@ import {
   Slots,
   sortEdits,
 } from "./stubs";
-import { methodsOf } from "../analyze/sites";
+import { methodsOf, PACKAGE } from "../analyze/sites";
 
 /** A class of another module that this file registers. */
 export interface ClassImport {
@@ -144,7 +144,8 @@ function parameterRanges(site: TaskSite): ts.Node[] {
 }
 
 /**
- * Imports whose every use is in code that left. Imports that were unused before are the host's business.
+ * Imports whose every use is in code that left. Imports that were unused before are the host's business. One that a bare import follows stays without its names: what that
+ * runs may rest on it, as add-ons of a package do that find it in a global.
  * @param hasToLoad whether the program still imports what the import leads to, without names
  */
 function importEdits(module: Module, removed: readonly ts.Node[], hasToLoad: (record: ImportRecord) => boolean): Edit[] {
@@ -161,7 +162,8 @@ function importEdits(module: Module, removed: readonly ts.Node[], hasToLoad: (re
   const take = (statement: ts.Statement, name: ts.Node): void => {
     edits.push(remove(statement));
     const record = records.get(name) as ImportRecord;
-    if (hasToLoad(record)) edits.push(insertion(statement.end, "statements", ` import ${JSON.stringify(record.specifier)};`));
+    const isAwaited = record.specifier !== PACKAGE && module.bareImports.some(({ node }) => node.pos > statement.pos);
+    if (isAwaited || hasToLoad(record)) edits.push(insertion(statement.end, "statements", ` import ${JSON.stringify(record.specifier)};`));
   };
   for (const statement of module.source.statements) {
     if (ts.isImportEqualsDeclaration(statement) && gone.has(statement)) take(statement, statement);
