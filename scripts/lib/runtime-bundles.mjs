@@ -19,6 +19,8 @@ export const BUNDLE_ENDING = ".bundle.js";
 /** Entry points that programs load. They share their state, so they are one bundle. */
 const ENTRIES = ["index", "stub"];
 
+const WORKERS = ["native-worker", "typescript-worker"];
+
 export function bundleRuntime() {
   // Names stay, so that stacks and profiles of programs can be read.
   bundle("runtime", {
@@ -31,7 +33,7 @@ export function bundleRuntime() {
     minifySyntax: true,
   });
   for (const entry of ENTRIES) replaceByBundle(entry);
-  for (const name of ["native-worker", "typescript-worker"]) {
+  for (const name of WORKERS) {
     bundle(name, {
       entryPoints: [path.join(sources, "worker", `${name}.ts`)],
       // A worker is part of a pool and never makes one.
@@ -51,9 +53,13 @@ function bundle(name, options) {
  *
  * Two statements instead of one: Node looks for the names that a CommonJS module exports when an ES module imports it, and would follow a
  * `module.exports = require(…)` through the whole bundle, which takes longer than to run it.
+ *
+ * The third one does nothing: tools that copy the files that a program needs (nft, which Nitro, Next.js and Vercel use) learn from it that the workers' code
+ * is among them. They can't follow how the runtime finds it.
  */
 function replaceByBundle(entry) {
   const file = path.join(output, `${entry}.js`);
-  const text = `"use strict";\nconst runtime = require("./runtime${BUNDLE_ENDING}");\nmodule.exports = runtime.${entry};\n`;
+  const files = `void [${WORKERS.map((name) => `__dirname + "/${name}${BUNDLE_ENDING}"`).join(", ")}];`;
+  const text = `"use strict";\nconst runtime = require("./runtime${BUNDLE_ENDING}");\nmodule.exports = runtime.${entry};\n${files}\n`;
   if (fs.readFileSync(file, "utf8") !== text) fs.writeFileSync(file, text);
 }

@@ -171,6 +171,60 @@ for (const from of ["src/other.ts", "changed.txt", "src/main.ts", "src/other.ts"
   expect(codes).toEqual([[], [], ["MP2005"], ["MP2005"], []]);
 });
 
+test("rollup: behind entries that are the host's own, a task knows subclasses that are loaded after it, in the first build and in others", async () => {
+  const app = makeApp("hidden-entries", {
+    "src/shape.ts": `import { type AsyncHandle, AsyncHandle as Handle, parallel } from "makeparallel";
+export abstract class Shape {
+  abstract area(): number;
+  @parallel describe(): AsyncHandle<string> { return Handle.of(this.constructor.name + " " + this.area()); }
+}
+`,
+    "src/square.ts": `import { Shape } from "./shape.js";
+export class Square extends Shape { #side = 3; area(): number { return this.#side ** 2; } }
+`,
+    "src/other.ts": "export const other = 1;\n",
+    // Not in the program.
+    "tests/fake.ts": `import { Shape } from "../src/shape.js";\nexport class Fake extends Shape { area(): number { return 0; } }\n`,
+  });
+  const entry = `{
+    name: "host",
+    resolveId: (source) => source === "virtual:app" ? "\\0app" : source === "makeparallel/internal" ? (console.log("ASKED"), null) : null,
+    load: (id) => id === "\\0app" ? [
+      'import "' + path.resolve("src/shape.ts") + '";',
+      'import { Square } from "' + path.resolve("src/square.ts") + '";',
+      'import { other } from "' + path.resolve("src/other.ts") + '";',
+      'void new Square().describe().then((text) => console.log(text, other), (error) => console.log(error));',
+    ].join("\\n") : null,
+  }`;
+  const text = hosts.rollup
+    .replace('"src/main.ts"', '"virtual:app"')
+    .replace("plugins: [", `plugins: [${entry}, `)
+    .replace("await rollup({", "await rollup(options = {")
+    .replace("const bundle", "let options, bundle")
+    .replace(/\n(await bundle\.write)/, "\n// $1");
+  const write = /\/\/ (await bundle\.write.*)/.exec(text)![1]!;
+  const printed = await script(
+    app,
+    "build.mjs",
+    `${text.replace(/"\[name\]/g, '"main')}
+for (const builds of [1, 2]) {
+  if (builds === 2) bundle = await rollup({ ...options, cache: bundle.cache });
+  ${write.replace(/"\[name\]/g, '"main')}
+  fs.cpSync("out", "out" + builds, { recursive: true });
+  fs.writeFileSync("src/other.ts", "export const other = 2;\\n");
+}
+`,
+    "es",
+  );
+  expect(printed).not.toContain("WARNING");
+  // Some hosts copy what stays outside.
+  expect(printed).toContain("ASKED");
+  for (const builds of [1, 2]) {
+    expect((await node(app, `out${builds}/main.mjs`, "typescript")).stdout.trim()).toBe(`Square 9 ${builds}`);
+    expect(listFiles(app, `out${builds}/parallel-chunks`).filter((file) => file.startsWith("Fake"))).toEqual([]);
+  }
+});
+
 test("a rebuild removes chunks that no task has any more", async () => {
   const app = makeApp("stale");
   await script(app, "build.mjs", hosts.rollup, "es");

@@ -22,3 +22,10 @@ it.each(bundles)("%s copies no module of Node's, getter by getter, which every w
   const copied = required.filter(([, helper]) => helper !== "").map(([, , module]) => module!);
   expect(copied.filter((module) => !COPIED.has(module))).toEqual([]);
 });
+
+it.each(["index", "stub"])("%s.js names the workers' files, for tools that copy what a program needs", (entry) => {
+  const folder = path.join(dist, "runtime-ts/src");
+  const text = fs.readFileSync(path.join(folder, `${entry}.js`), "utf8");
+  const named = [...text.matchAll(/__dirname \+ "\/([\w.-]+)"/g)].map(([, file]) => file);
+  expect(named).toEqual(["native-worker.bundle.js", "typescript-worker.bundle.js"]);
+});

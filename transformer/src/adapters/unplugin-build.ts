@@ -151,15 +151,17 @@ export class UnpluginBuild {
       if (loaded) {
         const files = new Set([...loaded].filter((file) => isProjectSource(file)));
         for (const file of this.#files.marked) if (!files.has(file)) this.#files.marked.delete(file);
-        // A host that keeps modules on disk has not shown them to this process.
-        await this.#analyzeFrom([...files].filter((file) => this.#isMarked(file)));
+        // A host that keeps modules has shown none of them to this build.
+        const marked = [...files].filter((file) => this.#isMarked(file));
+        if (marked.length > 0) await this.#analyzeFrom([...this.#entries(), ...marked]);
         for (const file of this.#files.marked) if (!files.has(file)) this.#files.marked.delete(file);
       }
+      const early = [...this.#handed].filter(
+        ([file, key]) => this.#files.results.has(file) && key !== editsKey(this.#files.results.get(file)),
+      );
+      if (loaded && this.host.hasHiddenEntries) await this.#narrow([...loaded].filter((file) => isProjectSource(file)));
       let plan = await this.#sliceAll();
-      const messages = this.#messages(plan.diagnostics);
-      for (const [file, key] of this.#handed) {
-        if (key !== editsKey(this.#files.results.get(file)) && this.#files.results.has(file)) messages.push(this.#tooEarly(file));
-      }
+      const messages = [...this.#messages(plan.diagnostics), ...early.map(([file]) => this.#tooEarly(file))];
       this.#sayRest(messages);
       if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
       try {
@@ -187,6 +189,12 @@ export class UnpluginBuild {
         return { bundle: undefined, folder, messages: [...messages, ...this.#failure(error)], watch: [] };
       }
     });
+  }
+
+  /** Takes what was concluded from files that are not in the program out of its chunks. */
+  async #narrow(files: readonly string[]): Promise<void> {
+    this.#importersAre(files);
+    await this.#files.analyzeAsking([...this.#files.marked], () => this.#modules.settle());
   }
 
   /** The slices of all tasks. A file that only chunks have is none of the host's modules, but its tasks are the program's all the same. */
@@ -261,20 +269,29 @@ export class UnpluginBuild {
 
   #entries(): readonly string[] {
     // A development server's entries come one by one; a class may be asked for before the task that takes it.
-    return this.#isDevelopment ? (this.#sources ??= projectSources(this.host.cwd)) : this.host.entries;
+    return this.#isDevelopment || this.host.hasHiddenEntries ? (this.#sources ??= projectSources(this.host.cwd)) : this.host.entries;
   }
 
   async #analyzeFrom(entries: readonly string[]): Promise<void> {
     const fresh = entries.filter((entry) => !this.#reached.has(entry));
     if (fresh.length === 0) return;
     const files = await this.#modules.reachable(fresh, !this.#isDevelopment);
+    const before = this.#reached.size;
     for (const file of [...fresh, ...files]) {
       this.#reached.add(file);
       if (isProjectSource(file) && this.#isMarked(file)) this.#files.marked.add(file);
     }
-    this.#importers = new Importers(() => [...this.#reached].map((file) => ({ file, text: this.#modules.read(file) ?? "" })));
+    if (this.#reached.size > before) this.#importersAre([...this.#reached]);
     const unknown = [...this.#files.marked].filter((file) => !this.#files.results.has(file)).sort();
     if (unknown.length > 0) await this.#files.analyzeAsking(unknown, () => this.#modules.settle());
+  }
+
+  /** What is known of tasks was concluded from another set of files. */
+  #importersAre(files: readonly string[]): void {
+    this.#importers = new Importers(() => files.map((file) => ({ file, text: this.#modules.read(file) ?? "" })));
+    if (this.#files.results.size === 0) return;
+    this.#files.results.clear();
+    this.#project.invalidate(path.join(this.root, "\0"));
   }
 
   #isMarked(file: string): boolean {

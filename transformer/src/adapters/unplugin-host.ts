@@ -12,6 +12,11 @@ export interface HostFacts {
   cwd: string;
   /** Absolute paths of the entry files, as far as they are known before anything is loaded. */
   entries: readonly string[];
+  /**
+   * Whether there are entries that are the host's own modules (Nitro's, Astro's): nobody can say beforehand what they lead to. Then files are handed out as if
+   * all of the project were in the program; chunks are made of what is.
+   */
+  hasHiddenEntries?: boolean;
   /** What else tells this build from others of the package, without absolute paths. */
   identity: readonly string[];
   /** JavaScript expression for the emitted file's own place; undefined while developing, where stubs name the manifest itself. */

@@ -13,7 +13,7 @@ import type { HostFacts, HostMessage, HostOutput, HostResolution } from "./unplu
 export interface RollupContext {
   resolve(
     specifier: string,
-    importer: string,
+    importer: string | undefined,
     options: object,
   ): Promise<{ id: string; external?: boolean | "absolute" | "relative" } | null>;
   addWatchFile(file: string): void;
@@ -80,7 +80,7 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
     const facts: HostFacts = {
       name,
       cwd,
-      entries: await entryFiles(state.context, input.input, cwd),
+      ...(await entryFiles(state.context, input.input, cwd)),
       // Another output of the same folder has a manifest of its own.
       identity: format === undefined ? [] : [isEsm(format) ? "esm" : format],
       location: PLACES[name],
@@ -127,14 +127,25 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
   }
 }
 
+const IN_PACKAGE = /[\\/]node_modules[\\/]/;
+
 export const OWN_FILTER = { id: /^makeparallel(?:$|\/)/ };
 
-/** makeparallel itself stays outside: a process must have one instance of it, and it finds its workers beside it. */
-export function externalSelf(source: string, importer?: string): { id: string; external: true } | null {
+/**
+ * makeparallel itself stays outside: a process must have one instance of it, and it finds its workers beside it. Other plugins are asked all the same, because
+ * some note what stays outside, to copy it beside the output (Nitro).
+ */
+export async function externalSelf(
+  this: unknown,
+  source: string,
+  importer?: string,
+  options: object = {},
+): Promise<{ id: string; external: true } | null> {
   if (!OWN_FILTER.id.test(source)) return null;
-  const isInstalled = importer !== undefined && /[\\/]node_modules[\\/]/.test(importer);
+  const isInstalled = importer !== undefined && IN_PACKAGE.test(importer);
   const library = isInstalled ? builtLibrary(source, importer, "") : undefined;
   if (library) throw new Error(`makeparallel: ${library.text}. ${library.fix}`);
+  await (this as RollupContext).resolve(source, importer, { ...options, skipSelf: true });
   return { id: source, external: true };
 }
 
@@ -205,8 +216,12 @@ export async function resolveBy(
   return file.includes("\0") || !path.isAbsolute(file) ? undefined : { file: path.normalize(file) };
 }
 
-/** Absolute paths of a build's entries; what is no file is left out. */
-export async function entryFiles(context: RollupContext, input: unknown, cwd: string): Promise<string[]> {
+/** Absolute paths of a build's entries, and whether some are none of the project. */
+export async function entryFiles(
+  context: RollupContext,
+  input: unknown,
+  cwd: string,
+): Promise<Pick<HostFacts, "entries" | "hasHiddenEntries">> {
   const names = typeof input === "string" ? [input] : Object.values((input as Record<string, string> | undefined) ?? {});
   const found: string[] = [];
   for (const name of names) {
@@ -214,5 +229,5 @@ export async function entryFiles(context: RollupContext, input: unknown, cwd: st
     const file = resolved?.id ?? path.resolve(cwd, name);
     if (path.isAbsolute(file)) found.push(path.normalize(file.replace(/\?.*$/, "")));
   }
-  return found;
+  return { entries: found, hasHiddenEntries: found.length < names.length || found.some((file) => IN_PACKAGE.test(file)) };
 }

@@ -73,11 +73,13 @@ export function viteHooks(options: UnpluginOptions) {
     const own = context().environment?.config;
     const current = { ...config!, ...own } as ViteConfig;
     const { root, command } = current;
-    const entries = await entryFiles(context(), input, root);
+    const { entries, hasHiddenEntries } = await entryFiles(context(), input, root);
     const facts: HostFacts = {
       name: "vite",
       cwd: root,
       entries: command === "build" ? entries : [],
+      // Code for browsers has no tasks, wherever it is entered.
+      hasHiddenEntries: hasHiddenEntries === true && current.consumer !== "client",
       identity: [context().environment?.name ?? "", portableRelative(packageRoot(root), path.resolve(root, current.build.outDir))],
       location: command === "build" ? "import.meta.url" : undefined,
       settings: settingsOf(current),
@@ -100,7 +102,9 @@ export function viteHooks(options: UnpluginOptions) {
       resolveId: {
         order: "pre" as const,
         filter: OWN_FILTER,
-        handler: (source: string, importer?: string) => (config?.command === "build" ? externalSelf(source, importer) : null),
+        handler(this: unknown, source: string, importer?: string, resolveOptions?: object) {
+          return config?.command === "build" ? externalSelf.call(this, source, importer, resolveOptions) : null;
+        },
       },
       async buildStart(this: unknown, input?: { input?: unknown }): Promise<void> {
         const context = this as ViteContext;
