@@ -46,6 +46,21 @@ test.each(Object.entries(endless))("a graph without end is refused: %s", (_, mak
   expect(path).toBe("args[1]");
 });
 
+test("a URL and its parameters arrive as such", () => {
+  const url = new URL("https://user@example.org:8080/path?b=2&a=%20x#top");
+  const back = roundTripCall([url, { again: url, query: url.searchParams }]) as [URL, { again: URL; query: URLSearchParams }];
+  expect(back[0]).toBeInstanceOf(URL);
+  expect(back[0].href).toBe(url.href);
+  expect(back[1].again).toBe(back[0]);
+  expect(back[1].query).toBeInstanceOf(URLSearchParams);
+  expect([...back[1].query]).toEqual([...url.searchParams]);
+  expect(back[1].query.get("a")).toBe(" x");
+});
+
+test("what only has the name of such a class is a plain object", () => {
+  expect(roundTripCall([{ [Symbol.toStringTag]: "Headers", a: 1 }])).toEqual([{ a: 1 }]);
+});
+
 test("a deep list of proxies is no graph without end", () => {
   let list: object | null = null;
   for (let i = 0; i < 20_000; i++) list = new Proxy({ next: list }, {});
@@ -109,6 +124,8 @@ test.each<[string, () => unknown]>([
   ["generator", () => (async function* () {})()],
   ["iterator", () => [1].values()],
   ["iterator", () => new Map().entries()],
+  // Node 22 has them.
+  ["iterator", () => ([1].values() as { map?: (f: (n: number) => number) => unknown }).map?.((n) => n) ?? [1].values()],
   ["Proxy", () => new Proxy(new Map(), {})],
   ["Symbol object", () => Object(Symbol())],
   ["Socket", () => new Socket()],
@@ -121,6 +138,12 @@ test.each<[string, () => unknown]>([
   ["Module", () => new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0))],
   ["MessagePort", () => new MessageChannel().port1],
   ["Blob", () => new Blob(["x"])],
+  ["Headers; pass its entries", () => new Headers({ a: "b" })],
+  ["FormData", () => new FormData()],
+  ["Request", () => new Request("http://localhost/")],
+  ["Response; read it first", () => new Response("x")],
+  ["URL", () => Object.create(URL.prototype) as unknown],
+  ["Locator", () => new (class Locator extends URL {})("http://localhost/")],
   ["AsyncHandle inside a result", () => ({ [HANDLE_BRAND]: true, __proto__: { constructor: class AsyncHandle {} } })],
 ])("a result that is a %s says so", (name, make) => {
   const error = refusal(() => encodeValue(newWriter(), { value: make() }));

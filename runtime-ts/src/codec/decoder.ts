@@ -281,6 +281,10 @@ export class Decoder {
         return this.register(new Date(this.number()));
       case Tag.RegExp:
         return this.register(this.regExp());
+      case Tag.URL:
+        return this.register(this.url());
+      case Tag.URLSearchParams:
+        return this.register(new URLSearchParams(this.string()));
       case Tag.BooleanObject:
       case Tag.NumberObject:
       case Tag.StringObject:
@@ -440,6 +444,11 @@ export class Decoder {
   regExp(): RegExp {
     const source = this.string();
     return new RegExp(source, this.string());
+  }
+
+  private url(): URL {
+    const text = this.string();
+    return URL.canParse(text) ? new URL(text) : this.corrupt("a URL is none");
   }
 
   private boxed(tag: number): unknown {

@@ -16,6 +16,10 @@ const WHY: Record<string, string> = {
   generator: "its state is on this thread's stack; a parallel generator gives a stream",
   AbortSignal: "use the signal option of the call; the task sees it as taskSignal()",
   iterator: "pass what it iterates over",
+  Headers: "pass its entries: [...headers]",
+  FormData: "pass its entries: [...formData]",
+  Request: "pass its url, method and headers, and what its body holds",
+  Response: "read it first (await response.arrayBuffer()), and pass that",
   Proxy: "its handler is code of this thread",
 };
 
@@ -55,7 +59,8 @@ function isCloneable(value: object): boolean {
   if (types.isProxy(value)) return false;
   try {
     const clone = structuredClone(value) as object;
-    return Object.getPrototypeOf(clone) !== Object.prototype;
+    // Of whatever realm, a plain object is none that has been cloned.
+    return Object.getPrototypeOf(Object.getPrototypeOf(clone)) !== null;
   } catch {
     return false;
   }

@@ -57,6 +57,12 @@ function encodeKind(e: Encoder, kind: Kind, value: object): void {
     case Kind.RegExp:
       e.tag(Tag.RegExp);
       return encodeRegExp(e, value);
+    case Kind.URL:
+      e.tag(Tag.URL);
+      return e.string((value as URL).href);
+    case Kind.URLSearchParams:
+      e.tag(Tag.URLSearchParams);
+      return e.string((value as URLSearchParams).toString());
     case Kind.Boxed:
       return encodeBoxed(e, value);
     case Kind.ArrayBuffer:

@@ -17,6 +17,8 @@ export const enum Kind {
   SharedArrayBuffer,
   View,
   DOMException,
+  URL,
+  URLSearchParams,
   /** Everything that no payload bytes can stand for. `kindName` says what. */
   Host,
 }
@@ -165,6 +167,9 @@ export function classify(value: object, prototype: object | null): Kind {
   if (prototype !== null && ordinary.has(prototype)) return Kind.Ordinary;
   if (types.isProxy(value)) return Array.isArray(value) ? Kind.Array : Kind.Host;
   for (const kind of SLOT_KINDS) if (hasKind(value, kind)) return kind;
+  // A class that extends one of them may have more to it than the text that it travels as.
+  if (prototype === URL.prototype && isReadable(() => (value as URL).href)) return Kind.URL;
+  if (prototype === URLSearchParams.prototype && isReadable(() => (value as URLSearchParams).toString())) return Kind.URLSearchParams;
   if (uncloneableName(value) !== undefined || isPlatformObject(value)) return Kind.Host;
   if (prototype !== null && baseKind(prototype) === Kind.Ordinary) ordinary.add(prototype);
   return Kind.Ordinary;
@@ -180,6 +185,36 @@ export function isMadeOnDemand(value: object): boolean {
   return false;
 }
 
+/**
+ * Classes of the platform that keep their state in private fields. `structuredClone` of Node 20 makes empty objects of them, that of later ones refuses them.
+ */
+const HIDING: ReadonlySet<string> = new Set([
+  "URL",
+  "URLSearchParams",
+  "Headers",
+  "FormData",
+  "Request",
+  "Response",
+  "WebSocket",
+  "EventSource",
+]);
+
+/** False for what only has the prototype. */
+function isReadable(read: () => string): boolean {
+  try {
+    read();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The tag alone says nothing: any object can have it. Only a program that has used the global has such an object, so reading it loads nothing. */
+function isInstance(value: object, name: string): boolean {
+  const constructor = (globalThis as unknown as Record<string, unknown>)[name];
+  return typeof constructor === "function" && value instanceof constructor;
+}
+
 /** What to call an object that cannot be encoded, or undefined when nothing speaks against it. */
 export function uncloneableName(value: object): string | undefined {
   if (types.isProxy(value)) return "Proxy";
@@ -191,7 +226,8 @@ export function uncloneableName(value: object): string | undefined {
   if (types.isExternal(value)) return "native pointer";
   if (types.isModuleNamespaceObject(value)) return "module namespace";
   const tag = Object.prototype.toString.call(value).slice(8, -1);
-  if (types.isMapIterator(value) || types.isSetIterator(value) || / Iterator$/.test(tag)) return "iterator";
+  if (types.isMapIterator(value) || types.isSetIterator(value) || / Iterator$|^Iterator Helper$/.test(tag)) return "iterator";
+  if (HIDING.has(tag) && isInstance(value, tag)) return className(value);
   // A class written in native code that is none of the above keeps its state where JavaScript cannot see it
   for (let p: object | null = Object.getPrototypeOf(value); p !== null; p = Object.getPrototypeOf(p)) {
     const constructor: unknown = Object.getOwnPropertyDescriptor(p, "constructor")?.value;

@@ -54,6 +54,10 @@ export const enum Tag {
   Date,
   /** Source, flags. */
   RegExp,
+  /** Text. */
+  URL,
+  /** Text. */
+  URLSearchParams,
   BooleanObject,
   NumberObject,
   StringObject,
