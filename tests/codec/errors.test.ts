@@ -24,6 +24,15 @@ test.each([Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError,
   }
 });
 
+const { SuppressedError } = globalThis as { SuppressedError?: new (error: unknown, suppressed: unknown, message?: string) => Error };
+
+(SuppressedError === undefined ? test.skip : test)("SuppressedError", () => {
+  const copy = roundTripError(new SuppressedError!(new TypeError("a"), 5, "both")) as Error & { error: Error; suppressed: unknown };
+  expect(copy).toBeInstanceOf(SuppressedError);
+  expect([copy.name, copy.message, copy.suppressed, copy.error.message]).toEqual(["SuppressedError", "both", 5, "a"]);
+  expect(copy.error).toBeInstanceOf(TypeError);
+});
+
 test("AggregateError, and errors that refer to each other", () => {
   const source = new AggregateError([new TypeError("a"), 5], "all");
   source.cause = source;

@@ -5,8 +5,11 @@ import * as own from "../errors";
 
 type ErrorConstructor_ = { readonly prototype: Error; readonly name: string };
 
-/** In the order of their numbers in payloads. Subclasses come after what they extend. */
-export const ERROR_CLASSES: readonly ErrorConstructor_[] = [
+/** What `using` throws when more than one thing fails; Node 24 has it. */
+const suppressed = (globalThis as { SuppressedError?: ErrorConstructor_ }).SuppressedError;
+
+/** The engine's own. */
+export const BUILT_IN_ERRORS: readonly ErrorConstructor_[] = [
   Error,
   EvalError,
   RangeError,
@@ -15,6 +18,12 @@ export const ERROR_CLASSES: readonly ErrorConstructor_[] = [
   TypeError,
   URIError,
   AggregateError,
+  ...(suppressed === undefined ? [] : [suppressed]),
+];
+
+/** In the order of their numbers in payloads. Subclasses come after what they extend. */
+export const ERROR_CLASSES: readonly ErrorConstructor_[] = [
+  ...BUILT_IN_ERRORS,
   own.ParallelError,
   own.TimeoutError,
   own.CancelledError,
@@ -27,7 +36,7 @@ export const ERROR_CLASSES: readonly ErrorConstructor_[] = [
 ];
 
 const numbers = new Map<object, number>(ERROR_CLASSES.map((constructor, number) => [constructor.prototype, number]));
-const numbersByName = new Map<string, number>(ERROR_CLASSES.slice(0, 8).map((constructor, number) => [constructor.name, number]));
+const numbersByName = new Map<string, number>(BUILT_IN_ERRORS.map((constructor, number) => [constructor.name, number]));
 
 /** The number of the nearest class of {@link ERROR_CLASSES} in an error's prototype chain. */
 export function errorNumber(error: object): number {

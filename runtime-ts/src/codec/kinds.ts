@@ -3,6 +3,7 @@
  * other realms (vm contexts, jest) are recognised as well.
  */
 import { types } from "node:util";
+import { BUILT_IN_ERRORS } from "./errors-codec";
 
 export const enum Kind {
   Ordinary = 0,
@@ -72,7 +73,6 @@ const builtinPrototypes = new Map<object, Kind>([
   [ArrayBuffer.prototype, Kind.ArrayBuffer],
   [SharedArrayBuffer.prototype, Kind.SharedArrayBuffer],
   [Buffer.prototype, Kind.View],
-  [Error.prototype, Kind.Error],
 ]);
 for (const constructor of VIEW_CONSTRUCTORS) {
   if (constructor === undefined) continue;
@@ -81,9 +81,7 @@ for (const constructor of VIEW_CONSTRUCTORS) {
   const parent = Object.getPrototypeOf(constructor.prototype) as object;
   if (Object.hasOwn(parent, "subarray")) builtinPrototypes.set(parent, Kind.View);
 }
-for (const constructor of [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError]) {
-  builtinPrototypes.set(constructor.prototype, Kind.Error);
-}
+for (const { prototype } of BUILT_IN_ERRORS) builtinPrototypes.set(prototype, Kind.Error);
 
 /** What instances of the built-in with exactly this prototype are, if they can be made anew. */
 export function builtinKind(prototype: object): Kind | undefined {
