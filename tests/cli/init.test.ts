@@ -454,6 +454,27 @@ describe("other tools are named, with what exists", () => {
     expect(again.stdout).not.toContain("is served by");
   });
 
+  test.each([
+    ["tsup", "tsup.config.ts", "makeparallel/esbuild", "esbuildPlugins: [makeparallel()]"],
+    ["tsdown", "tsdown.config.ts", "makeparallel/rolldown", "plugins: [makeparallel()]"],
+    ["nitropack build", "nitro.config.ts", "makeparallel/rollup", "rollupConfig: { plugins: [makeparallel()] }"],
+    ["nuxt build", "nuxt.config.ts", "makeparallel/rollup", "nitro: { rollupConfig: { plugins: [makeparallel()] } }"],
+    ["astro build", "astro.config.mjs", "makeparallel/vite", "vite: { plugins: [makeparallel()] }"],
+    ["electron-vite build", "electron.vite.config.ts", "makeparallel/vite", "main: { plugins: [makeparallel()] }"],
+  ])("what `%s` builds is not built by tsc, whatever tsconfig.json would write", async (build, config, subpath, use) => {
+    const project = inlineProject(
+      { "package.json": { ...PACKAGE, scripts: { build } }, "tsconfig.json": TSCONFIG, [config]: "export default {};\n" },
+      INSTALLED,
+    );
+    const stdout = await unchanged(project, 0, /To do by hand/);
+    expect(stdout).toContain(`is served by ${subpath}. Add:`);
+    expect(stdout).toContain(use);
+    expect(stdout).not.toContain("tspc");
+    project.write(config, `import makeparallel from "${subpath}";\nexport default { ${use} };\n`);
+    await unchanged(project, 0, /Nothing to change: this project is set up/);
+    expect((await project.makeparallel(["doctor"])).stdout).not.toMatch(/^error/m);
+  });
+
   test("Next.js is served by the plugin for webpack, which its own builds have to be told to use", async () => {
     const files = {
       "package.json": { name: "app", scripts: { dev: "next dev", build: "next build" } },

@@ -76,13 +76,12 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
 
   const start = async (state: State, input: InputOptions): Promise<UnpluginBuild> => {
     const cwd = process.cwd();
-    const format = state.context.outputOptions?.format;
     const facts: HostFacts = {
       name,
       cwd,
       ...(await entryFiles(state.context, input.input, cwd)),
       // Another output of the same folder has a manifest of its own.
-      identity: format === undefined ? [] : [isEsm(format) ? "esm" : format],
+      identity: [formatOf(state.context.outputOptions)],
       location: PLACES[name],
       settings: {},
       resolve: (specifier, fromFile, kind) => resolveBy(state.context, specifier, fromFile, kind, input.plugins),
@@ -155,6 +154,13 @@ export function hostOutput({ dir, file, format = "es", interop }: OutputOptions)
     throw new Error(`makeparallel: output of format "${format}" can't start Node's worker threads. Set the format to "es" or "cjs".`);
   }
   return { folder, module: isEsm(format) ? "esm" : "cjs", nodeInterop: interop === undefined || interop === "default" };
+}
+
+/** What tells the builds that Rolldown makes for several outputs apart; nothing where one build has all outputs. */
+export function formatOf(output: OutputOptions | undefined): string {
+  if (!output) return "";
+  const { format = "es" } = output;
+  return isEsm(format) ? "esm" : format;
 }
 
 function isEsm(format: string): boolean {

@@ -14,6 +14,7 @@ import {
   emitChunks,
   entryFiles,
   externalSelf,
+  formatOf,
   hostOutput,
   OWN_FILTER,
   resolveBy,
@@ -54,16 +55,18 @@ export function viteHooks(options: UnpluginOptions) {
   const states = new Map<string, State>();
   const stale = new Map<string, () => void>();
 
-  /** Each environment is a build of its own. */
+  /** Each environment is a build of its own, and with Rolldown each of its outputs is. */
+  const keyOf = ({ environment, outputOptions }: ViteContext): string => [environment?.name ?? "", formatOf(outputOptions)].join("\0");
+
   const enter = (context: ViteContext, input?: unknown): Promise<UnpluginBuild> => {
-    const environment = context.environment?.name ?? "";
-    let state = states.get(environment);
+    const key = keyOf(context);
+    let state = states.get(key);
     if (state) {
       state.context = context;
     } else {
       const created: State = { context, build: undefined as unknown as Promise<UnpluginBuild> };
       created.build = start(() => created.context, input);
-      states.set(environment, created);
+      states.set(key, created);
       state = created;
     }
     return state.build;
@@ -80,7 +83,11 @@ export function viteHooks(options: UnpluginOptions) {
       entries: command === "build" ? entries : [],
       // Code for browsers has no tasks, wherever it is entered.
       hasHiddenEntries: hasHiddenEntries === true && current.consumer !== "client",
-      identity: [context().environment?.name ?? "", portableRelative(packageRoot(root), path.resolve(root, current.build.outDir))],
+      identity: [
+        context().environment?.name ?? "",
+        portableRelative(packageRoot(root), path.resolve(root, current.build.outDir)),
+        formatOf(context().outputOptions),
+      ],
       location: command === "build" ? "import.meta.url" : undefined,
       settings: settingsOf(current),
       resolve: (specifier, fromFile, kind) => resolveBy(context(), specifier, fromFile, kind, undefined),
@@ -109,7 +116,7 @@ export function viteHooks(options: UnpluginOptions) {
       async buildStart(this: unknown, input?: { input?: unknown }): Promise<void> {
         const context = this as ViteContext;
         if (config?.command !== "build") return;
-        const isFirst = !states.has(context.environment?.name ?? "");
+        const isFirst = !states.has(keyOf(context));
         const build = await enter(context, input?.input);
         if (!isFirst) build.nextBuild();
       },
@@ -118,20 +125,20 @@ export function viteHooks(options: UnpluginOptions) {
         order: "post" as const,
         async handler(this: unknown, output: Output): Promise<void> {
           const context = this as ViteContext;
-          const name = context.environment?.name ?? "";
-          const state = states.get(name);
+          const key = keyOf(context);
+          const state = states.get(key);
           if (!state) return;
           state.context = context;
           const build = await state.build;
           const outcome = await emitChunks(context, build, hostOutput(output));
           const before = outcome && readManifestFile(outcome.folder, build.key);
-          if (before) stale.set(name, () => removeStale(outcome.folder, before, outcome.bundle));
+          if (before) stale.set(key, () => removeStale(outcome.folder, before, outcome.bundle));
         },
       },
       writeBundle(this: unknown): void {
-        const name = (this as ViteContext).environment?.name ?? "";
-        stale.get(name)?.();
-        stale.delete(name);
+        const key = keyOf(this as ViteContext);
+        stale.get(key)?.();
+        stale.delete(key);
       },
     },
   };

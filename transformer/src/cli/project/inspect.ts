@@ -82,7 +82,8 @@ export async function inspectProject({ cwd, node, self }: Surroundings): Promise
   const others = nest ? [nest.config] : [];
   // Nothing says how it is built: then it is built by a plain `tsc`. So it is where the transformer stands in the configuration already.
   const standard = path.join(folder, "tsconfig.json");
-  const hasOtherBuild = esbuild.calls.length + esbuild.files.length > 0;
+  const hasOtherBuild =
+    esbuild.calls.length + esbuild.files.length > 0 || hosts.some(({ kind, isSupported }) => kind === "bundler" && isSupported);
   if (outputs.every(({ configs }) => configs.length === 0) && !nest && (!hasOtherBuild || mentionsPlugin(standard))) others.push(standard);
 
   return {
