@@ -103,6 +103,22 @@ test("what is not enumerable comes along as far as it can", () => {
   expect(partly).not.toHaveProperty("refused");
 });
 
+test("of what an error holds, the parts that cannot cross stay behind, and nothing else", () => {
+  class Socket {
+    readonly write = (): void => {};
+  }
+  const request: Record<string, unknown> = { url: "/a", transform: [() => 1], agent: new Socket() };
+  request.self = request;
+  const issues = [
+    { message: "too big", requirement: (n: number) => n < 10 },
+    { message: "no text", path: ["a"] },
+  ];
+  const copy = roundTripError(Object.assign(new Error("bad"), { issues, request, socket: new Socket(), hooks: { end: () => 1 } }));
+  expect(copy.issues).toEqual([{ message: "too big" }, { message: "no text", path: ["a"] }]);
+  expect(copy.request).toEqual({ url: "/a" });
+  expect(Object.keys(copy)).toEqual(["issues", "request"]);
+});
+
 test("an unregistered subclass becomes the nearest built-in and keeps its name", () => {
   class HttpError extends RangeError {
     override name = "HttpError";

@@ -61,6 +61,26 @@ test("what only has the name of such a class is a plain object", () => {
   expect(roundTripCall([{ [Symbol.toStringTag]: "Headers", a: 1 }])).toEqual([{ a: 1 }]);
 });
 
+test("a function inside of an instance is refused as a part of it, since nobody who passes a package's object knows its insides", () => {
+  class Rule {
+    constructor(readonly apply: unknown) {}
+  }
+  class Renderer {
+    readonly rules: unknown[];
+    constructor(apply: unknown) {
+      this.rules = [new Rule(apply)];
+    }
+  }
+  const message = (value: unknown): string => refusal(() => encodeCall(newWriter(), NO_RECEIVER, undefined, undefined, [value])).message;
+  const wayOut = "Pass what the task needs of it, and make the instance in the task";
+  expect(message({ own: new Renderer(f) })).toBe(
+    `args[0].own.rules[0].apply cannot be sent to another thread: it is a function (f) that belongs to a Renderer. ${wayOut}`,
+  );
+  expect(message(new Rule(Rule))).toBe(
+    `args[0].apply cannot be sent to another thread: it is a class (Rule) that belongs to a Rule. ${wayOut}`,
+  );
+});
+
 test("a deep list of proxies is no graph without end", () => {
   let list: object | null = null;
   for (let i = 0; i < 20_000; i++) list = new Proxy({ next: list }, {});

@@ -11,8 +11,9 @@ import { encodeDOMException, encodeError } from "./encode-error";
 import { encodeHost } from "./encode-host";
 import { encodeInstance } from "./encode-instance";
 import type { Encoder } from "./encoder";
+import { WAY_OUT } from "./foreign-state";
 import { Kind, article, className, classify, directKind } from "./kinds";
-import { Refusal, located, mapValueSegment } from "./refusal";
+import { FunctionRefusal, Refusal, located, mapValueSegment } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
 
 const { entries: mapEntries } = Map.prototype;
@@ -36,7 +37,14 @@ export function encodeObject(e: Encoder, value: object, prototype: object | null
   const kind = classify(value, prototype);
   if (kind !== Kind.Ordinary) return encodeKind(e, kind, value);
   if (value instanceof EventEmitter) return encodeEmitter(e, value);
-  e.plain(value as Record<string, unknown>);
+  if (prototype === null) return e.plain(value as Record<string, unknown>);
+  try {
+    e.plain(value as Record<string, unknown>);
+  } catch (error) {
+    // An instance of a class that is not the project's: what is inside of it is of no use to who has to mend the call.
+    if (error instanceof FunctionRefusal) error.within(article(className(value)), WAY_OUT);
+    throw error;
+  }
 }
 
 function encodeKind(e: Encoder, kind: Kind, value: object): void {
@@ -187,7 +195,7 @@ function encodeEmitter(e: Encoder, emitter: EventEmitter): void {
 
 export function encodeFunction(e: Encoder, value: Function): void {
   const reference = (value as unknown as Record<symbol, unknown>)[PARALLEL_BRAND] as ParallelFunctionReference | undefined;
-  if (reference === undefined) throw new Refusal(functionReason(value));
+  if (reference === undefined) throw functionRefusal(value);
   if (e.isKnown(value)) return;
   e.tag(Tag.ParallelFunction);
   e.string(reference.manifest);
@@ -199,8 +207,9 @@ export function encodeFunction(e: Encoder, value: Function): void {
   e.value(reference.options);
 }
 
-function functionReason(value: Function): string {
+function functionRefusal(value: Function): Refusal {
   const text = Function.prototype.toString.call(value);
-  if (/^class\b/.test(text)) return `it is a class (${value.name || "anonymous"}); code is not sent, only data`;
-  return `it is a function (${value.name || "anonymous"}), and what it captures cannot be sent; mark it with parallel() to pass it`;
+  const name = value.name || "anonymous";
+  if (/^class\b/.test(text)) return new FunctionRefusal(`it is a class (${name})`, "; code is not sent, only data");
+  return new FunctionRefusal(`it is a function (${name})`, ", and what it captures cannot be sent; mark it with parallel() to pass it");
 }

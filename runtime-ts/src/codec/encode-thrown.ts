@@ -1,5 +1,5 @@
 /**
- * Thrown values that cannot cross as they are. An error object loses the properties that can't; anything else becomes an Error that describes it.
+ * Thrown values that cannot cross as they are. An error object loses what can't of its properties; anything else becomes an Error that describes it.
  */
 import { readStack } from "./encode-error";
 import { Kind, article, className, hasKind } from "./kinds";
@@ -64,6 +64,7 @@ function degrade(thrown: unknown, why: unknown, depth: number): unknown {
       text(() => error.name),
     );
   }
+  const parts = new Map<object, unknown>();
   for (const key of Object.getOwnPropertyNames(error)) {
     if (key === "stack" || key === "message") continue;
     const descriptor = Object.getOwnPropertyDescriptor(error, key)!;
@@ -71,11 +72,53 @@ function degrade(thrown: unknown, why: unknown, depth: number): unknown {
     const value: unknown = descriptor.value;
     if (key === "cause" || key === "errors") {
       Object.defineProperty(copy, key, { ...descriptor, value: carried(value, depth), writable: true, configurable: true });
-    } else if (crosses(value)) {
-      Object.defineProperty(copy, key, { ...descriptor, writable: true, configurable: true });
+    } else {
+      // What is not enumerable may be a library's internals: it comes whole or not at all.
+      const left = descriptor.enumerable ? partOf(value, MAX_LEVELS, parts) : crosses(value) ? value : undefined;
+      if (left !== undefined || value === undefined)
+        Object.defineProperty(copy, key, { ...descriptor, value: left, writable: true, configurable: true });
     }
   }
   return copy;
+}
+
+/** Levels of an error's property that are looked through. */
+const MAX_LEVELS = 8;
+
+/**
+ * What can cross of arrays and plain objects: an issue that a validator reports without the function that found it.
+ *
+ * @param known what has come of the objects that were looked at before; a circle ends there
+ * @returns undefined when nothing is left
+ */
+function partOf(value: unknown, levels: number, known: Map<object, unknown>): unknown {
+  if (crosses(value)) return value;
+  if (typeof value !== "object" || value === null || levels === 0) return undefined;
+  if (known.has(value)) return known.get(value);
+  known.set(value, undefined);
+  let part: unknown;
+  try {
+    if (Array.isArray(value)) {
+      const elements = value.map((element: unknown) => partOf(element, levels - 1, known));
+      if (elements.some((element) => element !== undefined)) part = elements;
+    } else if (isPlain(value)) {
+      const entries = Object.entries(Object.getOwnPropertyDescriptors(value)).flatMap(([key, descriptor]): [string, unknown][] => {
+        const left: unknown = descriptor.enumerable && "value" in descriptor ? partOf(descriptor.value, levels - 1, known) : undefined;
+        return left === undefined ? [] : [[key, left]];
+      });
+      if (entries.length > 0) part = Object.fromEntries(entries);
+    }
+  } catch {
+    // A proxy that can't be read.
+  }
+  known.set(value, part);
+  return part;
+}
+
+/** Of this realm or another. */
+function isPlain(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** The value, or what is left of it. */

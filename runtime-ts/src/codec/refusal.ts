@@ -18,6 +18,21 @@ export class Refusal {
   ) {}
 }
 
+/** Of a function. What it belongs to says more about it to somebody who has not written it. */
+export class FunctionRefusal extends Refusal {
+  constructor(
+    private readonly what: string,
+    wayOut: string,
+  ) {
+    super(`${what}${wayOut}`);
+  }
+
+  /** @param holder `a MarkdownIt`: an object around the function, the outermost last */
+  within(holder: string, wayOut: string): void {
+    this.reason = `${this.what} that belongs to ${holder}. ${wayOut}`;
+  }
+}
+
 /** @returns a Refusal on its way up, which has got one more segment; anything else (an error of a getter) stays as it is */
 export function located(thrown: unknown, segment: string): unknown {
   const error = unreadable(thrown);
