@@ -12,6 +12,7 @@ import { ChunkError } from "../errors";
 import type { Manifest, ManifestChunk, ManifestTask } from "../manifest";
 import type { ChunkStore } from "../worker/chunks";
 import { ExternalModules } from "./external-modules";
+import { loadHint } from "./load-hints";
 import { manifestFile, readManifest, refreshManifest } from "./manifest";
 import { resolveImport } from "./resolve-import";
 
@@ -187,7 +188,7 @@ export class ChunkLoader {
     const failed = (error: unknown): never => {
       if (error instanceof ChunkError) throw error;
       const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      throw new ChunkError(`The chunk ${name} failed while it was loaded for ${user}: ${message}${missingFileHint(error)}`, {
+      throw new ChunkError(`The chunk ${name} failed while it was loaded for ${user}: ${message}${loadHint(error)}`, {
         cause: error,
       });
     };
@@ -281,11 +282,4 @@ function inOrder<T>(items: readonly T[], each: (item: T) => unknown): void | Pro
     const result = each(items[i]);
     if (result instanceof Promise) return result.then(() => inOrder(items.slice(i + 1), each));
   }
-}
-
-/** What helps where bundled code has looked for files that lie beside it in its package. */
-function missingFileHint(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (code !== "ENOENT" && code !== "MODULE_NOT_FOUND") return "";
-  return " (A bundled package that looks for files of its own finds those that lie beside the program's output. Copy them there, or make the package `external`.)";
 }

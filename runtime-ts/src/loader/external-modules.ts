@@ -12,6 +12,7 @@ import { ChunkError } from "../errors";
 import type { ManifestExternal } from "../manifest";
 import { OWN_FOLDER } from "../own-folder";
 import { resolveImport } from "./resolve-import";
+import { effectHint } from "./load-hints";
 
 /**
  * `require` of absolute paths. It claims to stand in a `node_modules` folder because Node warns of `require` of ES modules, as an experimental
@@ -119,7 +120,7 @@ function failure(error: unknown, external: ManifestExternal, user: string): unkn
   return new ChunkError(
     missing
       ? `${user} needs ${external.specifier}, which is not to be found: ${message}. Install it where the program runs, or bundle it into the chunks.`
-      : `${external.specifier}, which ${user} needs, failed while it was loaded: ${message}`,
+      : `${external.specifier}, which ${user} needs, failed while it was loaded: ${message}${effectHint(error)}`,
     { cause: error },
   );
 }

@@ -100,6 +100,12 @@ export const starting: FaultGroup = {
         chunkPrologue: 'throw new RangeError("at load");',
       },
     ),
+    "a chunk that needs what only the program has set up": chunkError(
+      /TypeError: Reflect\.getMetadata is not a function \(What the program imports for its effect, .* with `\/\/ @parallel-include` above it\.\)$/,
+      {
+        chunkPrologue: 'Reflect.getMetadata("a");',
+      },
+    ),
     "a chunk that requires a package that is not installed": chunkError(
       /tasks-\w+\.js failed while it was loaded for the task add: .*Cannot find module 'no-such-package'/,
       {
