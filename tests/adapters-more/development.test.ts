@@ -52,6 +52,21 @@ process.exit();
   }
 });
 
+test("vite: who asks for a module with an error in a task, in development, gets an Error", async () => {
+  const app = makeApp("vite-dev-error", {
+    "src/entry.ts": `import { parallel } from "makeparallel";\nlet total = 0;\nexport const add = parallel((n: number) => (total += n));\n`,
+  });
+  const text = `import { createServer } from "vite";
+import makeparallel from "makeparallel/vite";
+const server = await createServer({ configFile: false, logLevel: "silent", appType: "custom", server: { middlewareMode: true, ws: false, watch: null }, optimizeDeps: { noDiscovery: true }, plugins: [makeparallel()] });
+await server.transformRequest("/src/entry.ts", { ssr: true }).catch((error) => console.log(error instanceof Error, /MP\\d+/.exec(error.message)?.[0]));
+await server.close();
+process.exit();
+`;
+  app.write("dev.mjs", text);
+  expect((await node(app, "dev.mjs", "typescript")).stdout.trim()).toBe("true MP1010");
+});
+
 /** Starts a watch build, edits what only a chunk holds, and gives what the program prints after each build. */
 async function watchBuild(app: Workspace, text: string, output: string): Promise<void> {
   app.write("watch.mjs", text);

@@ -276,6 +276,24 @@ describe("setup", () => {
           "config.plugins.push(makeparallel()); return config; } }; Call `next dev --webpack` and `next build --webpack`: Turbopack runs no plugins. " +
           "docs/adapters.md says what to do there.",
       ],
+      // A script may name the configuration, which may be made of several files.
+      [
+        {
+          ...unbuilt({ build: "webpack --config config/server.js" }),
+          "config/server.js": `module.exports = require("./base")({ entry: "./src/main" });`,
+          "config/base.js": `const { makeparallel } = require("makeparallel/webpack");\nmodule.exports = (own) => ({ ...own, plugins: [makeparallel()] });`,
+        },
+        [],
+      ],
+      [
+        {
+          ...unbuilt({ build: "webpack --config=config/server.js" }),
+          "config/server.js": "module.exports = {};",
+          "webpack.config.js": `require("makeparallel/webpack");`,
+        },
+        ["MP4031"],
+        'Add to its configuration: const { makeparallel } = require("makeparallel/webpack"); and plugins: [makeparallel()]',
+      ],
       // What compiles by itself needs no transformer in the tsconfig.json, nor ts-patch.
       [{ ...unbuilt({ test: "jest" }), "jest.config.js": 'module.exports = { preset: "makeparallel" };' }, []],
       [unbuilt({ start: "node --import makeparallel/register src/main.ts" }), []],

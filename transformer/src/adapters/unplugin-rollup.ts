@@ -183,7 +183,7 @@ export async function transformIn(context: RollupContext, build: UnpluginBuild, 
   const transformed = await build.transform(path.normalize(id), code);
   if (!transformed) return undefined;
   for (const file of [...transformed.watch, ...transformed.missing]) context.addWatchFile(file);
-  if (refuse !== undefined && transformed.hasTasks) context.error({ message: refuse, id });
+  if (refuse !== undefined && transformed.hasTasks) context.error(asError({ message: refuse, id }));
   report(context, transformed.messages);
   const { edited } = transformed;
   return edited && { code: edited.text, map: edited.map };
@@ -193,10 +193,15 @@ export async function transformIn(context: RollupContext, build: UnpluginBuild, 
 export function report(context: RollupContext, messages: readonly HostMessage[]): void {
   for (const message of messages) if (message.severity !== "error") context.warn(asLog(message, message.text));
   const errors = messages.filter(({ severity }) => severity === "error");
-  if (errors.length > 0) context.error(asLog(errors[0], errors.map(({ text }) => text).join("\n\n")));
+  if (errors.length > 0) context.error(asError(asLog(errors[0], errors.map(({ text }) => text).join("\n\n"))));
 }
 
-function asLog({ code, file, line, column }: HostMessage, message: string): object {
+/** Vite's development throws what it is given as it is, and who imports a file has to get an error. */
+function asError(log: Record<string, unknown> & { message: string }): Error {
+  return Object.assign(new Error(log.message), log);
+}
+
+function asLog({ code, file, line, column }: HostMessage, message: string): Record<string, unknown> & { message: string } {
   return { message, pluginCode: code, id: file, loc: { file, line, column } };
 }
 

@@ -40,7 +40,7 @@ interface Known {
 }
 
 const KNOWN: Known[] = [
-  { name: "Vite", files: ["vite.config"], programs: ["vite"], subpath: "./vite", kind: "bundler" },
+  { name: "Vite", files: ["vite.config"], programs: ["vite", "vite-node"], subpath: "./vite", kind: "bundler" },
   { name: "webpack", files: ["webpack.config"], programs: ["webpack"], subpath: "./webpack", kind: "bundler" },
   { name: "Rspack", files: ["rspack.config"], programs: ["rspack"], subpath: "./rspack", kind: "bundler" },
   { name: "Rollup", files: ["rollup.config"], programs: ["rollup"], subpath: "./rollup", kind: "bundler" },
@@ -146,7 +146,7 @@ export function findHosts(project: PackageFile, calls: readonly ScriptCall[], ex
       kind: known.kind,
       isSetUp: known.kind !== "runner" && isSupported && namesMakeparallel(evidence, project),
       also: isSupported ? known.also : undefined,
-      advice: isSupported ? adapterAdvice(known) : otherAdvice(known),
+      advice: isSupported ? adapterAdvice(known, isCommonJs(evidence, project)) : otherAdvice(known),
       create:
         isFile(path.join(project.folder, evidence)) || (known.name === "Jest" && project.json.jest !== undefined)
           ? undefined
@@ -157,7 +157,8 @@ export function findHosts(project: PackageFile, calls: readonly ScriptCall[], ex
 }
 
 function evidenceOf(known: Known, project: PackageFile, calls: readonly ScriptCall[]): string | undefined {
-  const config = configOf(known.files, project);
+  const named = known.files.length > 0 ? namedConfig(known, project, calls) : undefined;
+  const config = named ?? configOf(known.files, project);
   if (config !== undefined) return config;
   if (known.name === "Jest" && project.json.jest !== undefined) return '"jest" in package.json';
   const call = calls.find(({ program, args }) =>
@@ -170,6 +171,19 @@ function evidenceOf(known: Known, project: PackageFile, calls: readonly ScriptCa
   return known.kind === "tests" && known.programs.some((name) => declared(project.json, name)) ? "package.json" : undefined;
 }
 
+/** The configuration file that a script names: `webpack --config config/server.js`. */
+function namedConfig({ programs }: Known, { folder }: PackageFile, calls: readonly ScriptCall[]): string | undefined {
+  for (const { program, args } of calls) {
+    if (!programs.includes(program)) continue;
+    for (const [index, arg] of args.entries()) {
+      const flag = /^(?:-c|--config)(?:=(.+))?$/.exec(arg);
+      const file = flag && path.resolve(folder, flag[1] ?? args[index + 1] ?? "");
+      if (file && isFile(file)) return shown(file, folder);
+    }
+  }
+  return undefined;
+}
+
 function configOf(names: readonly string[], project: PackageFile): string | undefined {
   const files = names.flatMap((name) => EXTENSIONS.map((extension) => path.join(project.folder, name + extension)));
   const found = files.find(isFile);
@@ -180,15 +194,36 @@ function namesMakeparallel(evidence: string, project: PackageFile): boolean {
   // Among the dependencies both stand in any case.
   if (evidence === "package.json") return false;
   const file = path.join(project.folder, evidence);
-  const text = (isFile(file) ? readText(file) : undefined) ?? JSON.stringify([project.json.scripts ?? {}, project.json.jest ?? {}]);
+  const text = (isFile(file) ? textWithParts(file) : undefined) ?? JSON.stringify([project.json.scripts ?? {}, project.json.jest ?? {}]);
   return /["'\s]makeparallel\b/.test(text);
 }
 
-function adapterAdvice(known: Known): string[] {
+/** The text of a configuration, with that of the files beside it that it is made of. */
+function textWithParts(file: string, seen = new Set<string>()): string {
+  seen.add(file);
+  const text = readText(file) ?? "";
+  const parts = [...text.matchAll(/(?:from\s*|import\s*\(?\s*|require\s*\(\s*)["'](\.{1,2}\/[^"']+)["']/g)].map(([, specifier]) => {
+    const part = path.resolve(path.dirname(file), specifier as string);
+    return [...EXTENSIONS.map((extension) => part + extension), part.replace(/js$/, "ts")].find(isFile);
+  });
+  return [text, ...parts.map((part) => (part === undefined || seen.has(part) || seen.size > 20 ? "" : textWithParts(part, seen)))].join(
+    "\n",
+  );
+}
+
+/** Whether a configuration file is written with `require`. */
+function isCommonJs(evidence: string, { folder }: PackageFile): boolean {
+  const file = path.join(folder, evidence);
+  return isFile(file) && /\bmodule\.exports\b/.test(readText(file) ?? "");
+}
+
+function adapterAdvice(known: Known, isCommonJs: boolean): string[] {
   const subpath = `makeparallel${(known.subpath as string).slice(1)}`;
   return [
     `${known.name} is served by ${subpath}. Add:`,
-    ...(known.use ?? [`import makeparallel from "${subpath}";`, "plugins: [makeparallel()]"]).map((line) => `    ${line}`),
+    ...(known.use ?? [`import makeparallel from "${subpath}";`, "plugins: [makeparallel()]"]).map(
+      (line) => `    ${isCommonJs ? line.replace(/^import makeparallel from (.+);$/, "const { makeparallel } = require($1);") : line}`,
+    ),
     ...(known.also === undefined ? [] : [known.also]),
   ];
 }
