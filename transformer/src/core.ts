@@ -26,12 +26,24 @@ export interface Host {
   /** `typescript`: it compiles TC39 decorators, of the program and of classes in slices, by the standard's order. Default: another, or none. */
   readonly standardDecorators?: "typescript";
   /**
+   * What the host's compiler writes in the place of a member of a `const enum` that only declarations tell of (`Flags.A` of a package's typings): there is no such object
+   * when the program runs. `[start, end)` is the name that the access begins with. Without: there are none, as where each file is compiled by itself.
+   */
+  constantAt?(file: string, start: number, end: number): Constant | undefined;
+  /**
    * Files of the program that may import the given one: a class there may extend one that tasks get, code there may change what they read. Absolute paths;
    * too many do no harm. Without: only what tasks reach is looked through.
    */
   importersOf?(file: string): Iterable<string>;
   /** `classes`: no warnings about changes, because the files are not one program (a test runner's are many). */
   readonly importersFor?: "classes";
+}
+
+/** A constant, as it is written, and the range of the access that it stands for. */
+export interface Constant {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
 }
 
 /** What a type is at run time, for `emitDecoratorMetadata`: the class itself, one of the language's own, or nothing. */

@@ -4,10 +4,39 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
-import type { Resolution, RuntimeType, TypeScript } from "../core";
+import type { Constant, Resolution, RuntimeType, TypeScript } from "../core";
 import type { HostBuildOptions, SourceFormat } from "../emit/options";
 import { resolutionKey } from "../emit/options";
 import { packageRoot } from "./project-files";
+
+/** The node with exactly this range. */
+function nodeAt<N extends ts.Node>(
+  ts: TypeScript,
+  source: ts.SourceFile,
+  start: number,
+  end: number,
+  is: (node: ts.Node) => node is N,
+): N | undefined {
+  const find = (node: ts.Node): N | undefined => {
+    if (node.end < end || node.getStart(source) > start) return undefined;
+    if (is(node) && node.getStart(source) === start && node.end === end) return node;
+    return ts.forEachChild(node, find);
+  };
+  return find(source);
+}
+
+/** Whether only its types are there: in a file of declarations, or under `declare`. */
+function isAmbient(ts: TypeScript, declaration: ts.Node): boolean {
+  if (declaration.getSourceFile().isDeclarationFile) return true;
+  for (let node = declaration; !ts.isSourceFile(node); node = node.parent) {
+    if (ts.canHaveModifiers(node) && ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword)) return true;
+  }
+  return false;
+}
+
+function isMemberAccess(ts: TypeScript, node: ts.Node): node is ts.PropertyAccessExpression | ts.ElementAccessExpression {
+  return ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node);
+}
 
 export class ProgramFacts {
   readonly options: ts.CompilerOptions;
@@ -76,13 +105,38 @@ export class ProgramFacts {
     const { ts } = this;
     const source = this.program.getSourceFile(fileName);
     if (!source) return undefined;
-    const find = (node: ts.Node): ts.EntityName | undefined => {
-      if (node.end < end || node.getStart(source) > start) return undefined;
-      if (ts.isEntityName(node) && node.getStart(source) === start && node.end === end) return node;
-      return ts.forEachChild(node, find);
-    };
-    const name = find(source);
+    const name = nodeAt(ts, source, start, end, ts.isEntityName);
     return name && runtimeTypeOf(ts, this.program.getTypeChecker(), name);
+  }
+
+  /** Whether the compiler looks beyond a file for what it writes in it. */
+  get writesConstants(): boolean {
+    const { isolatedModules, verbatimModuleSyntax } = this.options;
+    return isolatedModules !== true && verbatimModuleSyntax !== true;
+  }
+
+  /** As `Host.constantAt`. Enums in sources are left as they are: slices have them. */
+  constantAt(fileName: string, start: number, end: number): Constant | undefined {
+    const { ts } = this;
+    const source = this.program.getSourceFile(fileName);
+    let node: ts.Node | undefined = source && nodeAt(ts, source, start, end, ts.isIdentifier);
+    if (!source || !node) return undefined;
+    const checker = this.program.getTypeChecker();
+    // Through namespaces: `library.Flags.A`.
+    while (isMemberAccess(ts, node.parent) && node.parent.expression === node) {
+      let symbol = checker.getSymbolAtLocation(ts.isPropertyAccessExpression(node) ? node.name : node);
+      if (symbol && symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
+      node = node.parent;
+      if (!symbol) return undefined;
+      if (symbol.flags & ts.SymbolFlags.ConstEnum) {
+        if (!symbol.declarations?.every((declaration) => isAmbient(ts, declaration))) return undefined;
+        const value = checker.getConstantValue(node as ts.PropertyAccessExpression | ts.ElementAccessExpression);
+        const text = typeof value === "number" ? `(${value})` : value === undefined ? undefined : JSON.stringify(value);
+        return text === undefined ? undefined : { start: node.getStart(source), end: node.end, text };
+      }
+      if (!(symbol.flags & ts.SymbolFlags.Namespace)) return undefined;
+    }
+    return undefined;
   }
 
   format(fileName: string): SourceFormat {

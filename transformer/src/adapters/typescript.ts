@@ -215,7 +215,7 @@ class ProgramBuild {
     const decoratorMetadata = decoratorMetadataIn(facts.options);
     const names = [
       ...sources.map((file) => file.fileName),
-      JSON.stringify([jsxFactories, decoratorMetadata, facts.standardDecorators]),
+      JSON.stringify([jsxFactories, decoratorMetadata, facts.standardDecorators, facts.writesConstants]),
     ].join("\n");
     let watch = watches.get(id);
     if (watch?.names !== names) {
@@ -238,6 +238,7 @@ class ProgramBuild {
           ...decoratorMetadata,
           typeAt: (file, start, end) => created.facts.typeAt(file, start, end),
         },
+        constantAt: facts.writesConstants ? (file, start, end) => created.facts.constantAt(file, start, end) : undefined,
         resolve: (specifier, fromFile, kind) => created.facts.resolve(specifier, fromFile, kind),
         read: (file) => created.facts.program.getSourceFile(file)?.text ?? ts.sys.readFile(file),
         importersOf: (file) => created.importers.of(file),

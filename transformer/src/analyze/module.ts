@@ -6,13 +6,25 @@
  */
 import * as path from "node:path";
 import type * as ts from "typescript";
-import type { TypeScript } from "../core";
+import type { Constant, TypeScript } from "../core";
 import { type Binding, referencesWithin, type Reference, type ScopeTree } from "./bindings";
 import type { DecoratedElement } from "./decorator-metadata";
+import { remembered } from "./remembered";
 import { buildScopes } from "./scopes";
 import { methodCallOn, setUpCall, type SetUpCall } from "./set-up-calls";
 import type { TaskSite } from "./sites";
-import { changedGlobal, commentsBefore, contains, hasModifier, isContainer, isFrozen, runsWith, subjectOf, useOf } from "./syntax";
+import {
+  changedGlobal,
+  commentsBefore,
+  contains,
+  hasModifier,
+  isAccess,
+  isContainer,
+  isFrozen,
+  runsWith,
+  subjectOf,
+  useOf,
+} from "./syntax";
 
 export interface ImportRecord {
   specifier: string;
@@ -88,6 +100,9 @@ export class Module {
   sites: TaskSite[] = [];
   /** What `emitDecoratorMetadata` tells of its declarations; absent where nothing does. */
   decorated?: () => readonly DecoratedElement[];
+  /** Set where the host has them. */
+  constantAt: ((start: number, end: number) => Constant | undefined) | undefined;
+  private readonly constants = new Map<ts.Node, Constant | undefined>();
   private readonly reexports = new Map<string, Unit>();
 
   constructor(
@@ -146,9 +161,19 @@ export class Module {
     return [...found.values()];
   }
 
+  /** What the compiler writes in the place of the access that begins with a name, if that is a constant. */
+  constantOf({ node, name, binding, erased }: Reference): Constant | undefined {
+    const { constantAt } = this;
+    if (!constantAt || erased || !isAccess(this.ts, node.parent) || node.parent.expression !== node) return undefined;
+    const isFromElsewhere = binding && !binding.ambient ? this.imports.has(binding) : !(name in globalThis);
+    return isFromElsewhere ? remembered(this.constants, node, () => constantAt(node.getStart(this.source), node.end)) : undefined;
+  }
+
   /** References in a node's range that are emitted, in source order. */
   references(node: ts.Node): Reference[] {
-    const plain = referencesWithin(this.scopes, node.getStart(this.source), node.end).filter((reference) => !reference.erased);
+    const plain = referencesWithin(this.scopes, node.getStart(this.source), node.end).filter(
+      (reference) => !reference.erased && !this.constantOf(reference),
+    );
     const inMetadata = this.metadata((element) => contains(node, element)).flatMap(({ references }) => references);
     return inMetadata.length === 0 ? plain : [...plain, ...inMetadata].sort((a, b) => a.node.end - b.node.end);
   }

@@ -65,6 +65,8 @@ export class Modules {
     if (this.parsed.has(file)) this.version++;
     const module = new Module(this.host.ts, file, text, this.host.root, this.packageName(), this.host.jsxFactories);
     if (this.host.decoratorMetadata && /@/.test(text)) module.decorated = () => this.decoratedIn(module);
+    const { constantAt } = this.host;
+    if (constantAt) module.constantAt = (start, end) => constantAt(file, start, end);
     this.parsed.set(file, module);
     return module;
   }

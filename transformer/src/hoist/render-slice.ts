@@ -18,7 +18,7 @@ import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { renamed, sliceSpecifier } from "./module-names";
 import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
-import { placeEdits, rename, renameEdits } from "./rewrites";
+import { constantEdits, placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
 import {
   INTERNAL_IMPORT,
@@ -128,6 +128,7 @@ class SliceWriter {
     const { edits } = this;
 
     edits.push(...placeEdits(module).filter((edit) => parts.some((part) => part.pos <= edit.start && edit.end <= part.end)));
+    edits.push(...constantEdits(module, within));
     const renames = new Map(tasks.flatMap((unit) => [...(input.hoisted(unit.site as TaskSite) as Hoisted).renames]));
     const nameOf = (binding: { name: string }): string => renames.get(binding as never) ?? binding.name;
     for (const site of shown) {

@@ -27,6 +27,15 @@ export function placeEdits(module: Module): Edit[] {
   return edits;
 }
 
+/** Constants in the place of members of enums that do not exist at run time. */
+export function constantEdits(module: Module, within: (node: ts.Node) => boolean): Edit[] {
+  if (!module.constantAt) return [];
+  return module.scopes.references.flatMap((reference) => {
+    const constant = within(reference.node) ? module.constantOf(reference) : undefined;
+    return constant ? [{ start: constant.start, end: constant.end, kind: "expression", parts: [constant.text] }] : [];
+  });
+}
+
 /** Gives a reference another text; `{ x }` becomes `{ x: text }`. */
 export function rename(module: Module, node: ts.Identifier, text: string): Edit {
   const { ts } = module;
@@ -41,7 +50,7 @@ export function renameEdits(module: Module, parts: readonly ts.Node[], names: Re
   const inside = (node: ts.Node): boolean => parts.some((part) => contains(part, node));
   for (const [binding, name] of names) {
     for (const reference of binding.references)
-      if (!reference.erased && inside(reference.node)) edits.push(rename(module, reference.node, name));
+      if (!reference.erased && inside(reference.node) && !module.constantOf(reference)) edits.push(rename(module, reference.node, name));
     for (const declaration of binding.declarations) {
       const own = (declaration as ts.NamedDeclaration).name;
       if (own && ts.isIdentifier(own) && inside(own)) edits.push(replace(own, "expression", [name]));
