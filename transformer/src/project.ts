@@ -265,9 +265,15 @@ export class Project {
     const classes = found.map((info) => ({ ...info }));
     for (const reach of reaches) isolation.check(reach);
     if (sites.length > 0) {
-      for (const { bareImports, globalChanges } of new Set([module, ...[...reached].map((unit) => unit.module)])) {
-        const isKept = bareImports === module.bareImports && sites.every(keepsSideEffects);
-        for (const { specifier, node, included } of isKept ? [] : bareImports) if (!included) report.add("MP3001", node, { specifier });
+      const areKept = sites.every(keepsSideEffects);
+      const fileOf = (from: Module, specifier: string): string => this.modules.follow(from, specifier, "import")?.file ?? specifier;
+      // A task has code of its own file always, so that what is kept there has run before code of others.
+      const kept = new Set(module.bareImports.flatMap((each) => (each.included || areKept ? fileOf(module, each.specifier) : [])));
+      for (const other of new Set([module, ...[...reached].map((unit) => unit.module)])) {
+        const { bareImports, globalChanges } = other;
+        for (const { specifier, node, included } of bareImports) {
+          if (!included && (kept.size === 0 || !kept.has(fileOf(other, specifier)))) report.add("MP3001", node, { specifier });
+        }
         for (const { node, units } of globalChanges) {
           if (!units.some((unit) => reached.has(unit))) report.add("MP3002", node, { target: writtenAccess(module.ts, node) });
         }
