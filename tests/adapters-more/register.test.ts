@@ -1,4 +1,6 @@
 /** `makeparallel/register`: programs that run from their sources. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { threaded } from "../support/backends";
 import { expectApp, makeApp, node } from "./support/app";
 
@@ -28,6 +30,30 @@ test("an edit is seen by the next run; what did not change is taken from the cac
   await expectApp(app, "src/main.ts", HOOK);
   app.write("src/lib/table.json", `{ "factor": 1000 }`);
   for (const backend of threaded) expect((await node(app, "src/main.ts", backend, HOOK)).stdout).toContain('"wrapper":1142');
+});
+
+test.each(["module", "commonjs"] as const)("node --watch is told of files that only chunks hold (%s)", async (type) => {
+  const app = makeApp(
+    `register-watch-${type}`,
+    {
+      "src/main.ts": `import { parallel } from "makeparallel";
+import { factor } from "./factor.js";
+const scale = parallel((n: number) => n * factor);
+void scale(2).then(() => process.exit());
+`,
+      "src/factor.ts": "export const factor = 10;\n",
+    },
+    type,
+  );
+  const files: string[] = [];
+  const child = fork(app.file("src/main.ts"), [], {
+    cwd: app.root,
+    execArgv: HOOK,
+    env: { ...process.env, MAKEPARALLEL_BACKEND: "typescript", WATCH_REPORT_DEPENDENCIES: "1" },
+  });
+  child.on("message", (message: Record<string, string[]>) => files.push(...(message["watch:require"] ?? [])));
+  expect(await once(child, "close")).toEqual([0, null]);
+  expect(files).toContain(app.file("src/factor.ts"));
 });
 
 test("an uncaught error of the program shows its place in the source", async () => {

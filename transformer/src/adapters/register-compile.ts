@@ -7,6 +7,7 @@ import type * as esbuild from "esbuild";
 import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
 import { isNodeModule, packageRoot, probeSource, specifiersIn } from "./project-files";
+import type { Report } from "./register-watch";
 import { editTextSync } from "./text-edits";
 import { compilerOptionsFor, readTsconfig, settingsFor } from "./tsconfig-settings";
 import type { UnbuiltProject } from "./unbuilt-project";
@@ -33,9 +34,13 @@ export interface Compiled {
 
 let compiler: SourceCompiler | undefined;
 
-/** The compiler of this thread. @param entry the program's first file, from which marks are looked for */
-export function compilerFor(entry: string | undefined): SourceCompiler {
-  return (compiler ??= new SourceCompiler(entry));
+/**
+ * The compiler of this thread.
+ * @param entry the program's first file, from which marks are looked for
+ * @param report is given the files that are in chunks
+ */
+export function compilerFor(entry: string | undefined, report: Report | undefined): SourceCompiler {
+  return (compiler ??= new SourceCompiler(entry, report));
 }
 
 class SourceCompiler {
@@ -48,7 +53,10 @@ class SourceCompiler {
   #project: UnbuiltProject | undefined;
   #esbuild: typeof esbuild | undefined;
 
-  constructor(entry: string | undefined) {
+  constructor(
+    entry: string | undefined,
+    private readonly report: Report | undefined,
+  ) {
     this.#entry = entry === undefined ? undefined : path.resolve(entry);
   }
 
@@ -125,6 +133,7 @@ class SourceCompiler {
     if (!mayContainMark(text) && !/\bclass\b/.test(text)) return text;
     const found = this.#unbuilt().file(file, text);
     if (!found) return text;
+    this.report?.(found.dependencies);
     if (found.warnings !== undefined && !this.#warned.has(file)) {
       this.#warned.add(file);
       process.stderr.write(`${found.warnings}\n`);

@@ -6,6 +6,7 @@
  */
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { compilerFor, isForeign, isTypeScript } from "./register-compile";
+import type { Report } from "./register-watch";
 
 interface ResolveContext {
   parentURL?: string;
@@ -15,11 +16,14 @@ interface ResolveContext {
 type Next = (...args: unknown[]) => unknown;
 
 /** `resolve` and `load` as `registerHooks` takes them; what `next` gives may be a promise in the hooks thread, and is passed on. */
-export function hooks(entry: string | undefined): {
+export function hooks(
+  entry: string | undefined,
+  report: Report | undefined,
+): {
   resolve(specifier: string, context: object, next: Next): unknown;
   load(url: string, context: object, next: Next): unknown;
 } {
-  const compiler = compilerFor(entry);
+  const compiler = compilerFor(entry, report);
   const entries = new Set<string>();
   return {
     resolve(specifier, context, next) {

@@ -2,6 +2,7 @@
 import * as nodeModule from "node:module";
 import * as path from "node:path";
 import { compilerFor, isForeign, isTypeScript, TYPESCRIPT_EXTENSIONS } from "./register-compile";
+import type { Report } from "./register-watch";
 
 interface CommonJsModule {
   filename?: string;
@@ -15,8 +16,8 @@ interface ModuleInternals {
   _resolveFilename(request: string, parent: CommonJsModule | undefined, ...rest: unknown[]): string;
 }
 
-export function installRequire(entry: string | undefined): void {
-  const compiler = compilerFor(entry);
+export function installRequire(entry: string | undefined, report: Report | undefined): void {
+  const compiler = compilerFor(entry, report);
   const internals = nodeModule as unknown as ModuleInternals & { default?: ModuleInternals; Module?: ModuleInternals };
   const Module = internals.Module ?? internals.default ?? internals;
   const plain = Module._extensions[".js"];

@@ -10,10 +10,11 @@ import { pathToFileURL } from "node:url";
 import { isMainThread, workerData } from "node:worker_threads";
 import { hooks } from "./register-hooks";
 import { installRequire } from "./register-require";
+import { reportFromThread, watchReport } from "./register-watch";
 
 interface NodeModuleApi {
   registerHooks?(hooks: object): unknown;
-  register(specifier: string, options: { parentURL: string; data: unknown }): void;
+  register(specifier: string, options: { parentURL: string; data: unknown; transferList?: readonly unknown[] }): void;
 }
 
 /** Pool workers inherit node's flags, but run chunks, which are compiled already. */
@@ -31,13 +32,18 @@ function install(): void {
   process.setSourceMapsEnabled(true);
   const entry = process.argv[1];
   const { register, registerHooks } = nodeModule as unknown as NodeModuleApi;
-  if (registerHooks) registerHooks(hooks(entry));
-  else
+  const report = watchReport();
+  if (registerHooks) registerHooks(hooks(entry, report));
+  else {
+    const watched = report && reportFromThread(report);
     register(pathToFileURL(path.join(__dirname, "register-thread.js")).href, {
       parentURL: pathToFileURL(__filename).href,
-      data: { entry },
+      data: { entry, watched },
+      // Under `--require`, Node 20 ends without a word where there is an empty list.
+      ...(watched && { transferList: [watched] }),
     });
-  installRequire(entry);
+  }
+  installRequire(entry, report);
 }
 
 install();
