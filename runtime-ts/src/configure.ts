@@ -10,7 +10,7 @@ import type { SHARE_ENV } from "node:worker_threads";
 import { ParallelError } from "./errors";
 import type { Initializer } from "./initializer";
 import { insidePendingTask } from "./inside";
-import { addonsAreDenied, requireWorkers } from "./permissions";
+import { requireWorkers } from "./permissions";
 import { checkKeys, checkMs } from "./options";
 import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
 import { ensureStack, ROOM_FOR_POOL } from "./stack-room";
@@ -207,8 +207,7 @@ function createBackend(kind: BackendKind | undefined, options: BackendOptions): 
   const found = native.nativeAvailable();
   if ("path" in found) return native.createNativeBackend(options);
   if (kind === "native") {
-    // What is denied is there: the reason says which flag allows it.
-    const remedy = addonsAreDenied() ? "" : ", or install makeparallel on this platform (in a checkout of it: `npm run build`)";
+    const remedy = found.forbidden ? "" : ", or install makeparallel on this platform (in a checkout of it: `npm run build`)";
     throw new ParallelError(
       `The native backend was asked for, but its binary can't be used: ${found.reason.replace(/\.$/, "")}. Use backend: "typescript"${remedy}.`,
     );

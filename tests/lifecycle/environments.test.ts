@@ -1,6 +1,6 @@
 /** Places to use the package from, other than the main thread of a program of its own. */
 import path from "node:path";
-import { threaded } from "../support/backends";
+import { hasNative, threaded } from "../support/backends";
 import { removeTemporaryFolders, runNode, temporaryFolder, type Ended } from "../support/children";
 import { writeProgram } from "../support/chunks";
 
@@ -12,7 +12,10 @@ const tasks = {
     for (;;);
   },
   exit: (code: number) => process.exit(code),
+  /** Blocks for a task that was called before, while the one that this thread runs meanwhile has turns of the event loop. */
+  tree: async (depth: number): Promise<number> => (depth === 0 ? 1 : (await T.tree!(depth - 1)) + T.tree!(depth - 1).get()),
 };
+declare const T: Record<string, (...args: unknown[]) => Promise<number> & { get(): number }>;
 
 function run(main: string, backend: string, execArgv: string[] = []): Promise<Ended> {
   const program = writeProgram(path.join(temporaryFolder(), "program"), { tasks, main });
@@ -26,6 +29,17 @@ const USE = `
   await assert.rejects(T.exit(3), mp.WorkerCrashedError);
   assert.deepStrictEqual(await Promise.all(Array.from({ length: 100 }, (_, i) => T.add(i, 1))), Array.from({ length: 100 }, (_, i) => i + 1));
 `;
+
+(hasNative ? test : test.skip)("without addons, the TypeScript backend steps in, and nobody is told to install one", async () => {
+  const { main } = writeProgram(path.join(temporaryFolder(), "program"), {
+    tasks,
+    main: `console.log(await T.add(1, 2), mp.stats().backend);`,
+  });
+  const env = { MAKEPARALLEL_THREADS: "2" };
+  expect(await runNode(main, [], { env, execArgv: ["--no-addons"] })).toMatchObject({ code: 0, stdout: "3 typescript\n" });
+  const asked = await runNode(main, [], { env: { ...env, MAKEPARALLEL_BACKEND: "native" }, execArgv: ["--no-addons"] });
+  expect(asked.stderr).toMatch(/ParallelError: .*loading addons is disabled\. Use backend: "typescript"\.\n/);
+});
 
 describe.each(threaded)("on the %s backend", (backend) => {
   test("a Worker has a pool of its own beside the main thread's", async () => {
@@ -55,6 +69,14 @@ describe.each(threaded)("on the %s backend", (backend) => {
       backend,
       ["--frozen-intrinsics", "--no-warnings"],
     );
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
+  });
+
+  test("deprecations that throw", async () => {
+    const ended = await run(`${USE} assert.strictEqual(await T.tree(4), 16); console.log("used");`, backend, [
+      "--pending-deprecation",
+      "--throw-deprecation",
+    ]);
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
   });
 

@@ -18,12 +18,20 @@ function targets(): string[] {
   return process.platform === "linux" ? [`${target}-gnu`, `${target}-musl`] : [target];
 }
 
-let found: { path: string; binding: NativeBinding } | { reason: string } | undefined;
+export interface Missing {
+  /** Why it can't be used. */
+  readonly reason: string;
+  /** It is there, and Node has been told not to load it. */
+  readonly forbidden?: boolean;
+}
 
-function load(folder: string): { path: string; binding: NativeBinding } | { reason: string } {
+let found: { path: string; binding: NativeBinding } | Missing | undefined;
+
+function load(folder: string): { path: string; binding: NativeBinding } | Missing {
   // It ends the process at the first call of a libuv function that it does not have.
   if (process.versions["bun"] !== undefined) return { reason: "Bun does not have the libuv functions that the native backend calls" };
   const failures: string[] = [];
+  let forbidden = false;
   for (const target of targets()) {
     const path = join(folder, `makeparallel.${target}.node`);
     if (!existsSync(path)) continue;
@@ -31,12 +39,13 @@ function load(folder: string): { path: string; binding: NativeBinding } | { reas
       return { path, binding: require(path) as NativeBinding };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
+      forbidden ||= addonsAreDenied() || (error as NodeJS.ErrnoException | undefined)?.code === "ERR_DLOPEN_DISABLED";
       failures.push(
         addonsAreDenied() ? `${message.replace(/\.$/, "")}; Node's permission model is on, start the program with --allow-addons` : message,
       );
     }
   }
-  if (failures.length > 0) return { reason: `its binary does not load: ${failures.join("; ")}` };
+  if (failures.length > 0) return { reason: `its binary does not load: ${failures.join("; ")}`, forbidden };
   return { reason: `there is no binary for ${targets().join(" or ")} in ${folder}` };
 }
 
@@ -44,7 +53,7 @@ function load(folder: string): { path: string; binding: NativeBinding } | { reas
  * Whether the addon is there and loads; the answer of the first call is kept.
  * @param folder that it is in, for code that is bundled elsewhere
  */
-export function findBinding(folder: string = FOLDER): { path: string; binding: NativeBinding } | { reason: string } {
+export function findBinding(folder: string = FOLDER): { path: string; binding: NativeBinding } | Missing {
   return (found ??= load(folder));
 }
 

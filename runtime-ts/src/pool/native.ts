@@ -10,7 +10,7 @@ import type { NativeWorkerStart } from "../worker/native-start";
 import type { Backend, BackendOptions, Encoded, ShutdownOptions, TaskSink, Ticket } from "./backend";
 import { Settlement } from "./backend";
 import { endThread, type WatchedWorker, workerStarted } from "../worker-watch";
-import { engineIsV8, findBinding, loadBinding } from "./native-binding";
+import { engineIsV8, findBinding, loadBinding, type Missing } from "./native-binding";
 import { LoopPatience } from "./loop-patience";
 import { startFailure } from "./start-failure";
 import { hasHungUp } from "./thread-end";
@@ -31,7 +31,7 @@ const FAREWELL = 250;
 const START_CHECK = 50;
 
 /** Whether the native backend can be used here. */
-export function nativeAvailable(): { path: string } | { reason: string } {
+export function nativeAvailable(): { path: string } | Missing {
   const found = findBinding();
   return "path" in found ? { path: found.path } : found;
 }

@@ -105,7 +105,27 @@ function guarded(call: () => void): void {
   }
 }
 
+/** What Node says of `process._tickCallback` with `--pending-deprecation`. */
+const DEPRECATION = "DEP0134";
+let isDeprecationSaid = false;
+
 /** Lets microtasks and ticks run, from within a call that came from the event loop. */
 export function tick(): void {
+  if (isDeprecationSaid) return tickCallback();
+  isDeprecationSaid = true;
+  // It is said at the first call, and is no concern of the program's, which may have deprecations throw.
+  const { emitWarning } = process;
+  const others = (...warning: unknown[]): void => {
+    if (warning[2] !== DEPRECATION) Reflect.apply(emitWarning, process, warning);
+  };
+  process.emitWarning = others as typeof emitWarning;
+  try {
+    tickCallback();
+  } finally {
+    if (process.emitWarning === others) process.emitWarning = emitWarning;
+  }
+}
+
+function tickCallback(): void {
   (process as unknown as { _tickCallback(): void })._tickCallback();
 }
