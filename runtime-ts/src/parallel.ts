@@ -8,7 +8,7 @@ function notTransformed(name: string): never {
   throw new NotTransformedError(
     `${name === "" ? "This function" : name} is marked as parallel, but this program was built without the makeparallel transformer, so there is no code for a worker to run. ` +
       `Add { "plugins": [{ "transform": "makeparallel/transformer" }] } to the compilerOptions of tsconfig.json and build with "tspc" (npm i -D ts-patch), ` +
-      `or use the plugin from "makeparallel/esbuild", or start it with "node --import makeparallel/register" (the same with tsx). ` +
+      `or use the plugin of what bundles it ("makeparallel/esbuild", "makeparallel/vite", "makeparallel/webpack", …), or start it with "node --import makeparallel/register" (the same with tsx). ` +
       "`npx makeparallel doctor` says what is missing.",
     name === "" ? {} : { task: name },
   );

@@ -258,7 +258,8 @@ describe("setup", () => {
         ["MP4031"],
         "Run it by `node --import makeparallel/register <file>`.",
       ],
-      [scripts({ dev: "node --watch src/main.ts" }), ["MP4031"]],
+      [scripts({ dev: "node --watch src/main.ts" }), ["MP4031"], "Run it by `node --watch --import makeparallel/register <file>`."],
+      [scripts({ dev: "tsx watch src/main.ts" }), ["MP4031"], "Run it by `node --watch --import makeparallel/register <file>`."],
       [scripts({ dev: "node --import makeparallel/register src/main.ts" }), []],
       [scripts({ start: "node dist/main.js", generate: "tsx scripts/generate.ts" }), []],
       // Vite beside another build may be for the browser; alone it is what has to be set up.

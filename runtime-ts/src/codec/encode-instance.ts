@@ -207,7 +207,7 @@ export function standInFor(receiver: object): ClassEntry | undefined {
     if (known === undefined) return undefined;
     const name = (p.constructor as Function | undefined)?.name || "a class without a name";
     throw new Refusal(
-      `its class, ${name}, extends ${known.constructor_.name} and is made inside a function or an expression, where other threads can't get it. ${WAY_OUT}, or declare the class at its module's top level`,
+      `its class, ${name}, extends ${known.constructor_.name} and is made inside a function or an expression, or in a file that makeparallel has not built, where other threads can't get it. ${WAY_OUT}, or declare the class at its module's top level`,
     );
   }
   return undefined;

@@ -146,7 +146,7 @@ export function findHosts(project: PackageFile, calls: readonly ScriptCall[], ex
       kind: known.kind,
       isSetUp: known.kind !== "runner" && isSupported && namesMakeparallel(evidence, project),
       also: isSupported ? known.also : undefined,
-      advice: isSupported ? adapterAdvice(known, isCommonJs(evidence, project)) : otherAdvice(known),
+      advice: isSupported ? adapterAdvice(known, isCommonJs(evidence, project), watches(evidence, own)) : otherAdvice(known),
       create:
         isFile(path.join(project.folder, evidence)) || (known.name === "Jest" && project.json.jest !== undefined)
           ? undefined
@@ -217,13 +217,24 @@ function isCommonJs(evidence: string, { folder }: PackageFile): boolean {
   return isFile(file) && /\bmodule\.exports\b/.test(readText(file) ?? "");
 }
 
-function adapterAdvice(known: Known, isCommonJs: boolean): string[] {
+/** Whether a script starts what it runs anew after an edit. */
+function watches(evidence: string, calls: readonly ScriptCall[]): boolean {
+  return calls.some(
+    ({ script, program, args }) =>
+      evidence === `scripts.${script}` && [program, ...args].some((arg) => /^(?:watch|--watch|-w|ts-node-dev|tsnd)$/.test(arg)),
+  );
+}
+
+function adapterAdvice(known: Known, isCommonJs: boolean, isWatching: boolean): string[] {
   const subpath = `makeparallel${(known.subpath as string).slice(1)}`;
+  const lines = known.use ?? [`import makeparallel from "${subpath}";`, "plugins: [makeparallel()]"];
+  const fitting = (line: string): string => {
+    if (isWatching) return line.replace(/^node /, "node --watch ");
+    return isCommonJs ? line.replace(/^import makeparallel from (.+);$/, "const { makeparallel } = require($1);") : line;
+  };
   return [
     `${known.name} is served by ${subpath}. Add:`,
-    ...(known.use ?? [`import makeparallel from "${subpath}";`, "plugins: [makeparallel()]"]).map(
-      (line) => `    ${isCommonJs ? line.replace(/^import makeparallel from (.+);$/, "const { makeparallel } = require($1);") : line}`,
-    ),
+    ...lines.map((line) => `    ${fitting(line)}`),
     ...(known.also === undefined ? [] : [known.also]),
   ];
 }
