@@ -1,6 +1,30 @@
 /** Whatever structured clone carries comes out of a payload as it comes out of structured clone. */
 import { runInNewContext } from "node:vm";
+import { takeFlattened } from "../../dist/runtime-ts/src/codec";
 import { expectSameGraph, roundTrip, roundTripCall } from "./support";
+
+class Foreign {
+  inner: unknown;
+  constructor(public a: number) {}
+  method(): void {}
+}
+class OtherForeign extends Foreign {}
+
+test("a call tells which classes have lost their methods, each once", () => {
+  const one = new Foreign(1);
+  one.inner = [new OtherForeign(2), new OtherForeign(3), one];
+  const [list] = roundTripCall([[one, new Foreign(4), Object.assign(Object.create({ a: 1 }) as object, { b: 1 })]]) as [Foreign[]];
+  expect(takeFlattened()).toEqual(["Foreign", "OtherForeign"]);
+  expect(takeFlattened()).toBeUndefined();
+  expect(list).toEqual([{ a: 1, inner: [{ a: 2 }, { a: 3 }, list[0]] }, { a: 4 }, { b: 1 }]);
+  roundTripCall([{ plain: 1 }, new Point(1, 2)]);
+  expect(takeFlattened()).toBeUndefined();
+  let deep: object = new Foreign(0);
+  for (let i = 0; i < 2000; i++) deep = Object.assign(new OtherForeign(i), { inner: deep });
+  let depth = 0;
+  for (let at = roundTripCall([deep])[0] as Foreign; at.inner; at = at.inner as Foreign) depth++;
+  expect([depth, takeFlattened()]).toEqual([2000, ["OtherForeign", "Foreign"]]);
+});
 
 const cyclic: Record<string, unknown> = { name: "root" };
 cyclic.self = cyclic;

@@ -5,6 +5,7 @@ import type { Encoded } from "../pool/backend";
 import { decodeFor, type Side } from "./classes";
 import { decodeInto } from "./decode-array";
 import { acquire, explain, release } from "./decoder";
+import { tellFlattened } from "./flattened";
 import { SHORT_STRING, SMALL_INT, Tag } from "./tags";
 
 /**
@@ -21,6 +22,7 @@ export function decodeCall(payload: Encoded, inputs: readonly Encoded[] | null):
     const values: unknown[] = [];
     for (let i = 0; i < count; i++) values.push(d.value());
     d.finish();
+    if (d.flattened !== undefined) tellFlattened(d.flattened);
     return values;
   } catch (error) {
     throw explain(error, d);

@@ -58,6 +58,9 @@ export class Decoder {
   referenceCount = 0;
   readonly classes: ClassEntry[] = [];
 
+  /** Classes whose instances have become plain objects. */
+  flattened: string[] | undefined;
+
   private lazyView: DataView | null = null;
   private doubles = 0;
   private readonly shapes: DecodedShape[] = [];
@@ -98,6 +101,7 @@ export class Decoder {
       if (this.shapes.length > KEPT_REFERENCES) this.shapes.length = 0;
       if (this.deferred.length !== 0) this.deferred.length = 0;
       if (this.classes.length !== 0) this.classes.length = 0;
+      this.flattened = undefined;
     }
     if (this.textEnd !== 0) {
       this.text = "";
@@ -320,6 +324,9 @@ export class Decoder {
         return this.defer(new Set());
       case Tag.DeferredInstance:
         return this.defer(shellOf(this));
+      case Tag.Flattened:
+        (this.flattened ??= []).push(this.string());
+        return this.value();
       default:
         return this.corrupt(`unknown tag ${tag}`);
     }

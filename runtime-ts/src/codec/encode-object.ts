@@ -12,6 +12,7 @@ import { encodeHost } from "./encode-host";
 import { encodeInstance } from "./encode-instance";
 import type { Encoder } from "./encoder";
 import { WAY_OUT } from "./foreign-state";
+import { lostClass } from "./flattened";
 import { Kind, article, className, classify, directKind } from "./kinds";
 import { FunctionRefusal, Refusal, located, mapValueSegment } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
@@ -37,6 +38,7 @@ export function encodeObject(e: Encoder, value: object, prototype: object | null
   const kind = classify(value, prototype);
   if (kind !== Kind.Ordinary) return encodeKind(e, kind, value);
   if (value instanceof EventEmitter) return encodeEmitter(e, value);
+  if (prototype !== null) e.flattens(lostClass(value, prototype));
   if (prototype === null) return e.plain(value as Record<string, unknown>);
   try {
     e.plain(value as Record<string, unknown>);

@@ -65,6 +65,8 @@ export class Encoder {
   standIn: ClassEntry | undefined;
   /** Of the next instance, the fields that travel; undefined: all. */
   fields: readonly string[] | undefined;
+  /** Classes that this payload has said of. */
+  private flattened: string[] | undefined;
   /** Number of the object of which not all is sent, if there is one. */
   private partial = -1;
   /** True: every ArrayBuffer is moved. */
@@ -163,6 +165,7 @@ export class Encoder {
       this.onDemand = 0;
       this.shapeCount = 0;
       this.epoch = 0;
+      this.flattened = undefined;
     }
     this.depth = 0;
     this.root = 0;
@@ -321,6 +324,14 @@ export class Encoder {
     if (prototype === objectPrototype) this.plain(value as Record<string, unknown>);
     else if (Array.isArray(value) && prototype === Array.prototype) encodeArray(this, value);
     else encodeObject(this, value, prototype as object | null);
+  }
+
+  /** Says once what class the object is no instance of any more. @param name empty: nothing to say */
+  flattens(name: string): void {
+    if (name === "" || this.flattened?.includes(name) === true) return;
+    (this.flattened ??= []).push(name);
+    this.tag(Tag.Flattened);
+    this.string(name);
   }
 
   /** Takes the next reference number for an object that the decoder counts and nothing can refer to. */

@@ -19,5 +19,6 @@ export { decodeCall, decodeCallFor, decodeItems, decodeValue } from "./decode";
 export { lackedStack } from "./decoder";
 export { NO_RECEIVER, encodeCall, encodeItemsCall, encodeValue, type CallEncoding } from "./encode";
 export { encodeError } from "./encode-thrown";
+export { explainFlattened, takeFlattened } from "./flattened";
 export { move, share, sharedArray } from "./markers";
 export type { Writer } from "./writer";

@@ -84,6 +84,9 @@ export const enum Tag {
   DeferredMap,
   DeferredSet,
   DeferredInstance,
+
+  /** Name of a class, before a value that is its instance no more. */
+  Flattened,
 }
 
 export const SMALL_INT = 0x40;

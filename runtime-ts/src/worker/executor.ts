@@ -1,7 +1,7 @@
 /**
  * Runs jobs: finds the function behind an index, decodes the arguments, calls it, encodes what comes back. The same for every backend.
  */
-import { HANDLE_BRAND, decodeCallFor, encodeError, encodeValue, loadingBehind } from "../codec";
+import { HANDLE_BRAND, decodeCallFor, encodeError, encodeValue, explainFlattened, loadingBehind, takeFlattened } from "../codec";
 import { arrayFor } from "../array-room";
 import { carriesValues, runCarrying, type Carried } from "../carry";
 import { concerning } from "../errors";
@@ -99,13 +99,15 @@ export class Executor implements JobExecutor {
       const [kept, keptInputs] = [own(payload), inputs && inputs.map(own)];
       return loading.then(() => this.start(runnable, job, kept, keptInputs));
     }
+    const flattened = takeFlattened();
     // A task that carries nothing must not see what another one carries that it runs in the middle of.
-    if (!runnable.carries && !carriesValues()) return this.invoke(runnable, job, values);
+    if (!runnable.carries && !carriesValues()) return this.invoke(runnable, job, values, flattened);
     const carried = runnable.carries ? (values.shift() as Carried) : undefined;
-    return runCarrying(carried, () => this.invoke(runnable, job, values));
+    return runCarrying(carried, () => this.invoke(runnable, job, values, flattened));
   }
 
-  private invoke(runnable: Runnable, job: number, values: unknown[]): unknown {
+  /** @param flattened classes of which an instance is among the values as a plain object */
+  private invoke(runnable: Runnable, job: number, values: unknown[], flattened: readonly string[] | undefined): unknown {
     const { task, fn } = runnable.loaded!;
     const context = new RunningJob(this.host, job, runnable);
     const outer = enterTask(context);
@@ -116,6 +118,7 @@ export class Executor implements JobExecutor {
       else result = runContinued(context, () => (plain ? (fn(...values) as unknown) : call(runnable, values, context)));
     } catch (error) {
       context.ended = true;
+      if (flattened !== undefined) explainFlattened(error, flattened);
       throw error;
     } finally {
       enterTask(outer);
@@ -127,7 +130,10 @@ export class Executor implements JobExecutor {
     // The `then` of anything else may do the work (a query that has not been sent), and promises nothing of how often it answers: it is called once.
     const promise = result instanceof Promise ? result : Promise.resolve(result);
     const end = (): void => void (context.ended = true);
-    promise.then(end, end);
+    promise.then(end, (error: unknown) => {
+      end();
+      if (flattened !== undefined) explainFlattened(error, flattened);
+    });
     return promise;
   }
 

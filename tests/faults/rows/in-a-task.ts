@@ -45,6 +45,10 @@ export const inATask: FaultGroup = {
     throwsUnsendable: () => {
       throw Object.assign(new RangeError("with a socket"), { status: 503, socket: () => 1 });
     },
+    asksForMethods: async (list: { parse?: (n: number) => number }[]) => {
+      await sleep(1);
+      return list.map((item) => item.parse!(1));
+    },
     throwsFunction: () => {
       throw () => 1;
     },
@@ -263,6 +267,13 @@ export const inATask: FaultGroup = {
       error: "RangeError",
       message: "with a socket",
       check: `assert.strictEqual(error.status, 503); assert.ok(!("socket" in error));`,
+    },
+    "an instance of a package's class is asked for a method": {
+      task: "asksForMethods",
+      args: `[[new (class ZodNumber { checks = [1]; parse(n) { return n; } })()]]`,
+      ...THROWN,
+      error: "TypeError",
+      message: "item.parse is not a function. (An instance of ZodNumber has arrived here without methods: …)",
     },
     "the task returns a thenable that rejects": { task: "rejectsThenable", ...THROWN, error: "the value", message: "from a thenable" },
     "the task returns an object whose then throws": { task: "throwsInThen", ...THROWN, error: "RangeError", message: "from then" },
