@@ -79,6 +79,50 @@ test("what a field or an assignment has made enumerable stays so", () => {
   expect(described(roundTrip(source))).toEqual(described(source));
 });
 
+test("an enumerable message stays so, and what has no message of its own gets none", () => {
+  class Fielded extends Error {
+    override message = "field";
+  }
+  class Described extends Error {
+    readonly code: number = 5;
+    override get message(): string {
+      return `described ${this.code}`;
+    }
+  }
+  class Silent extends Error {
+    readonly tag: string = "Silent";
+  }
+  class KnownFielded extends Fielded {}
+  class KnownDescribed extends Described {}
+  class KnownSilent extends Silent {}
+  for (const known of [KnownFielded, KnownDescribed, KnownSilent]) registerClass(known, `errors#${known.name}`);
+  const declared = (error: Error): unknown => {
+    const own = Object.getOwnPropertyDescriptor(error, "message");
+    return own && [own.value, own.enumerable];
+  };
+  const refused = { refused: () => 1 };
+  const sourcesOf = (make: () => Error): [Error, Error][] => {
+    const [plain, partly] = [make(), Object.assign(make(), refused)];
+    return [
+      [plain, roundTrip(plain)],
+      [plain, roundTripError(plain) as Error],
+      [partly, roundTripError(partly) as Error],
+    ];
+  };
+  const assigned = (): Error => Object.assign(new Error(), { message: "assigned" });
+  for (const make of [assigned, () => new Fielded(), () => new KnownFielded(), () => new Error("usual"), () => new Error()]) {
+    for (const [source, copy] of sourcesOf(make)) {
+      expect(declared(copy)).toEqual(declared(source));
+      expect(Object.keys(copy)).toEqual(Object.keys(source).filter((key) => key !== "refused"));
+    }
+  }
+  for (const make of [() => new Silent(), () => new KnownSilent(), () => new KnownDescribed()])
+    for (const [, copy] of sourcesOf(make)) expect(declared(copy)).toBeUndefined();
+  for (const [, copy] of sourcesOf(() => new KnownDescribed())) expect(copy.message).toBe("described 5");
+  // The class that describes it stays behind: its message comes along, as its name would.
+  for (const [, copy] of sourcesOf(() => new Described())) expect(declared(copy)).toEqual(["described 5", false]);
+});
+
 test("what is not enumerable comes along as far as it can", () => {
   const hide = (error: Error, values: Record<string, unknown>): Error => {
     for (const [key, value] of Object.entries(values)) Object.defineProperty(error, key, { value, configurable: true, writable: true });

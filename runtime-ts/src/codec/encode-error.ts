@@ -21,14 +21,16 @@ export function encodeError(e: Encoder, error: object): void {
   e.tag(Tag.Error);
   const number = errorNumber(error);
   e.uint(number);
-  encodeErrorParts(e, error as Error, ERROR_CLASSES[number]!.prototype.name);
+  const revived = ERROR_CLASSES[number]!.prototype;
+  encodeErrorParts(e, error as Error, revived.name, inheritedMessage(error as Error, revived));
 }
 
 /**
- * @param name what the revived error's prototype says its name is
+ * @param inheritedName what the revived error's prototype says its name is
+ * @param described the message of an error that has none of its own, where the revived error's prototype does not give it
  */
-export function encodeErrorParts(e: Encoder, error: Error & { errors?: unknown }, inheritedName: string): void {
-  const message: unknown = hasPart(error, "message") ? error.message : undefined;
+export function encodeErrorParts(e: Encoder, error: Error & { errors?: unknown }, inheritedName: string, described?: string): void {
+  const message: unknown = hasPart(error, "message") ? error.message : described;
   const stack = readStack(error);
   const keys = Object.keys(error).filter((key) => key !== "stack");
   const name: unknown = keys.includes("name") ? inheritedName : error.name;
@@ -51,6 +53,17 @@ export function encodeErrorParts(e: Encoder, error: Error & { errors?: unknown }
   if (flags & ErrorPart.Properties) e.namedValues(error as unknown as Record<string, unknown>, keys);
   if (flags & ErrorPart.Hidden) e.namedValues(error as unknown as Record<string, unknown>, hidden);
   e.depth--;
+}
+
+/** What a class that stays behind says as the message of its errors: a getter, usually. */
+function inheritedMessage(error: Error, revived: Error): string | undefined {
+  if (hasOwn.call(error, "message")) return undefined;
+  try {
+    const { message }: { message: unknown } = error;
+    return typeof message === "string" && message !== revived.message ? message : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Own properties that have a part of their own. */

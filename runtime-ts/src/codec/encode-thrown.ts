@@ -51,8 +51,9 @@ function degrade(thrown: unknown, why: unknown, depth: number): unknown {
   if (typeof thrown !== "object" || thrown === null || !hasKind(thrown, Kind.Error)) return replacement(thrown, why);
   const error = thrown as Error & { errors?: unknown };
   // Same prototype, so that it is encoded as the same class; only the properties are chosen. Private fields it has none, though.
-  const copy = new Error(text(() => error.message)) as Error & Record<string, unknown>;
-  copy.stack = readStack(error) ?? `${text(() => error.name)}: ${copy.message}`;
+  const copy = new Error() as Error & Record<string, unknown>;
+  const message = text(() => error.message);
+  copy.stack = readStack(error) ?? `${text(() => error.name)}: ${message}`;
   const prototype: object | null = Object.getPrototypeOf(error);
   Object.setPrototypeOf(copy, prototype);
   if (!crosses(copy)) {
@@ -63,11 +64,16 @@ function degrade(thrown: unknown, why: unknown, depth: number): unknown {
       "name",
       text(() => error.name),
     );
+    if (message !== "") hidden(copy, "message", message);
   }
   const parts = new Map<object, unknown>();
   for (const key of Object.getOwnPropertyNames(error)) {
-    if (key === "stack" || key === "message") continue;
+    if (key === "stack") continue;
     const descriptor = Object.getOwnPropertyDescriptor(error, key)!;
+    if (key === "message") {
+      Object.defineProperty(copy, key, { value: message, enumerable: descriptor.enumerable === true, writable: true, configurable: true });
+      continue;
+    }
     if (!("value" in descriptor)) continue;
     const value: unknown = descriptor.value;
     if (key === "cause" || key === "errors") {
