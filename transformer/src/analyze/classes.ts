@@ -109,9 +109,10 @@ export class ClassFinder {
         modules.add(module);
         this.ofModule(module);
       }
-      for (const module of new Set(this.expected.values())) derivations.enterImporters(module);
       for (const [binding, module] of this.expected) {
         if (!add(expected, binding)) continue;
+        // Also those that have come while this went on: subclasses of subclasses, each in a file of its own.
+        derivations.enterImporters(module);
         const info = this.names.infoOf(module, binding);
         const derivers = [...(info ? derivations.extendersOf(info.id) : []), ...derivations.implementersOf(binding)];
         for (const next of derivers) if (derivations.isNear(from, next.module)) this.take(next, true);
