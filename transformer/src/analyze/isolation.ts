@@ -17,6 +17,7 @@ import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
 import { changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
+import { assignedStaticFields, isReached, membersUsed, namesUsed, type StaticField } from "./static-fields";
 import {
   accessedName,
   contains,
@@ -46,6 +47,8 @@ export class Isolation {
   readonly consulted = new Set<Module>();
   private readonly reported = new Set<unknown>();
   private readonly slices = new Map<ReadonlySet<Unit>, Slice>();
+  private readonly staticFields = new Map<Binding, StaticField[]>();
+  private readonly names = new Map<ts.Node, Set<string>>();
 
   constructor(
     private readonly graph: Graph,
@@ -92,6 +95,7 @@ export class Isolation {
           this.checkBinding(site, unit, units, { kind: "declared", module: unit.module, binding }, reference);
       }
     }
+    this.checkStaticFields(site, units);
     for (const module of new Set([...units].map((unit) => unit.module))) this.checkCalls(site, module, units);
   }
 
@@ -166,6 +170,41 @@ export class Isolation {
         ...declarationOf(binding),
       ]);
     }
+  }
+
+  /** Static fields that code of the slice assigns when it is called, as it might a variable of the module. */
+  private checkStaticFields(site: TaskSite, units: ReadonlySet<Unit>): void {
+    for (const { module, bindings } of units) {
+      const { ts } = module;
+      for (const binding of bindings) {
+        // That the class is changed elsewhere has been said of it whole.
+        if (this.reported.has(binding)) continue;
+        for (const field of remembered(this.staticFields, binding, () => assignedStaticFields(module, binding))) {
+          const { declaration, owner, accesses, writes, name } = field;
+          const helper = writes.find((write) => isIn(units, write) && !isInAnyTask(module, write));
+          if (!helper || this.reported.has(declaration)) continue;
+          const members = membersUsed(ts, field, this.namesUsedAround(owner, units), site.fn);
+          if (!accesses.some((access) => isIn(units, access) && isReached(field, access, members))) continue;
+          this.reported.add(declaration);
+          this.report.add("MP2004", helper, { task: `\`${site.name}\``, name: `${binding.name}.${name}` }, [
+            { node: declaration.name, message: `\`${binding.name}.${name}\` is declared here` },
+          ]);
+        }
+      }
+    }
+  }
+
+  /** Names of members that a slice's code uses outside of a class. */
+  private namesUsedAround(owner: ts.Node, units: ReadonlySet<Unit>): Set<string> {
+    const source = owner.getSourceFile();
+    const used = new Set<string>();
+    for (const { module, nodes } of units) {
+      for (const node of nodes) {
+        if (module.source === source && contains(node, owner)) continue;
+        for (const name of remembered(this.names, node, () => namesUsed(module.ts, node))) used.add(name);
+      }
+    }
+    return used;
   }
 
   /** The modules of a slice, and what they do to what others of the project declare, by what is changed. */
