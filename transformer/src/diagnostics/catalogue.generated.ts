@@ -49,7 +49,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     severity: "error",
     title: "Not a function that can be hoisted",
     message: "`parallel` needs a function, but {reason}",
-    fix: "Pass a function expression, an arrow function, or the name of a function that this module declares or imports.",
+    fix: "Pass a function expression, an arrow function, or the name of a function that this module declares or imports. What a call returns gets a name at the top level first: `const inner = make(); const f = parallel((x) => inner(x));`.",
     why: "The function's code is moved into a worker chunk when the program is built, so the transformer must see which function it is.",
     example: "const run = (callback: () => number) => parallel(callback); // which function is only known when it runs\n",
   },
