@@ -14,7 +14,7 @@ import { isContainer, MUTATING, unwrap } from "./syntax";
 /** With and without `from`: what was imported may be exported by a statement of its own. */
 const PASSES_ON = /\bexport\s*(?:(?:type\s*)?[*{]|default\s+[\w$]+\s*;?\s*$)/m;
 
-const DERIVES = /\bclass\b[^{;]*\b(?:extends|implements)\b/;
+const DERIVES = /\b(?:class|interface)\b[^{;]*\b(?:extends|implements)\b/;
 
 /** What a text looks like, whatever is looked for. */
 interface Look {
@@ -50,7 +50,7 @@ export function possibleChangersOf(modules: Modules, module: Module): Module[] {
       });
 }
 
-/** The same, whose text looks as if a class in it extended or implemented something of it. */
+/** The same, whose text looks as if a class or interface in it extended or implemented something of it. */
 export function possibleDeriversOf(modules: Modules, module: Module): Module[] {
   const names = [...module.exports.keys()].filter((name) => /^(?:[\w$]+|export=)$/.test(name));
   if (names.length === 0) return [];
