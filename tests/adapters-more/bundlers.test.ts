@@ -15,37 +15,49 @@ test.each([
   await expectApp(app, output);
 });
 
-test("rolldown: builds of one plugin for two formats at a time have a manifest each", async () => {
-  const app = makeApp("rolldown-two-formats", {
+const TWO_FORMATS = {
+  rolldown: `import { build } from "rolldown";
+const one = (output) => build({ input: "src/main.ts", platform: "node", external: ["dual"], plugins, output });
+await Promise.all(outputs.map(one));
+`,
+  rollup: `import { rollup } from "rollup";
+const bundle = await rollup({ input: "src/main.ts", external: [/^[a-z]/], plugins });
+await Promise.all(outputs.map((output) => bundle.write(output)));
+`,
+};
+
+test.each(["rolldown", "rollup"] as const)("%s: outputs of two formats in one folder have a manifest each", async (host) => {
+  const app = makeApp(`${host}-two-formats`, {
     "src/main.ts": `import { parallel } from "makeparallel";
 import kind from "dual";
-const run = parallel(() => kind);
-void run().then((inTask) => console.log(JSON.stringify([kind, inTask])), (error) => console.log(error));
+import mode from "sloppy";
+const run = parallel(() => [kind, (0, mode)()]);
+const nested = parallel(() => run());
+const print = async () => console.log(JSON.stringify([kind, await run(), await nested()]));
+print().catch((error) => console.log(error));
 `,
-    "src/dual.d.ts": "declare module 'dual';\n",
+    "tsconfig.json": {},
     "node_modules/dual/package.json": { name: "dual", version: "1.0.0", exports: { import: "./dual.mjs", require: "./dual.cjs" } },
     "node_modules/dual/dual.mjs": `export default "imported";\n`,
     "node_modules/dual/dual.cjs": `module.exports = "required";\n`,
+    "node_modules/sloppy/package.json": { name: "sloppy", version: "1.0.0" },
+    "node_modules/sloppy/index.js": `module.exports = function () { return this === undefined ? "strict" : "sloppy"; };\n`,
   });
-  const text = `import { build } from "rolldown";
-import makeparallel from "makeparallel/rolldown";
-const plugins = [makeparallel()];
-const one = (format, extension) => build({
-  input: "src/main.ts", platform: "node", external: ["dual"], plugins,
-  output: { dir: "out", format, entryFileNames: "[name]." + extension },
-});
-await Promise.all([one("esm", "mjs"), one("cjs", "cjs")]);
-`;
+  const text = `import makeparallel from "makeparallel/${host}";
+const plugins = [makeparallel({ packages: "bundle", external: ["dual"] })];
+const outputs = [["es", "mjs"], ["cjs", "cjs"]].map(([format, extension]) => ({ dir: "out", format, entryFileNames: "[name]." + extension }));
+${TWO_FORMATS[host]}`;
   for (let builds = 0; builds < 2; builds++) {
     await script(app, "build.mjs", text);
     expect([(await node(app, "out/main.mjs", "typescript")).stdout, (await node(app, "out/main.cjs", "typescript")).stdout]).toEqual([
-      '["imported","imported"]\n',
-      '["required","required"]\n',
+      '["imported",["imported","strict"],["imported","strict"]]\n',
+      '["required",["required","sloppy"],["required","sloppy"]]\n',
     ]);
     expect(listFiles(app, "out/parallel-chunks").filter((file) => file.endsWith(".json"))).toHaveLength(2);
     // The next build finds chunks that it has to take away.
     app.write("src/main.ts", app.read("src/main.ts").replace(/\brun\b/g, "again"));
   }
+  expect(listFiles(app, "out/parallel-chunks").filter((file) => file.startsWith("run-"))).toEqual([]);
 });
 
 test("vite, build for servers", async () => {

@@ -160,7 +160,7 @@ export class UnpluginBuild {
         ([file, key]) => this.#files.results.has(file) && key !== editsKey(this.#files.results.get(file)),
       );
       if (loaded && this.host.hasHiddenEntries) await this.#narrow([...loaded].filter((file) => isProjectSource(file)));
-      let plan = await this.#sliceAll();
+      let plan = await this.#sliceAll(output);
       const messages = [...this.#messages(plan.diagnostics), ...early.map(([file]) => this.#tooEarly(file))];
       this.#sayRest(messages);
       if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
@@ -168,14 +168,14 @@ export class UnpluginBuild {
         let bundle: Bundle;
         for (;;) {
           this.#inChunks.clear();
-          bundle = await bundleChunks(plan, { ...this.#bundleOptions(plan, output), folder, key: this.key }, () =>
+          bundle = await bundleChunks(plan, { ...this.#bundleOptions(plan, output), folder, key: output.key ?? this.key }, () =>
             findTypeScript(this.root),
           );
           // A task may import a file by `import()`.
           const others = [...this.#inChunks].filter((file) => !this.#files.marked.has(file));
           if (others.length === 0) break;
           await this.#files.analyzeAsking(others, () => this.#modules.settle());
-          plan = await this.#sliceAll();
+          plan = await this.#sliceAll(output);
           this.#sayRest(messages);
           if (messages.some(({ severity }) => severity === "error")) return { bundle: undefined, folder, messages, watch: [] };
         }
@@ -198,14 +198,21 @@ export class UnpluginBuild {
   }
 
   /** The slices of all tasks. A file that only chunks have is none of the host's modules, but its tasks are the program's all the same. */
-  async #sliceAll(): Promise<SlicePlan> {
+  async #sliceAll(output: HostOutput): Promise<SlicePlan> {
     for (;;) {
-      const plan = this.#files.slice();
+      const plan = this.#withKeyOf(output, this.#files.slice());
       const files = new Set([...plan.modules.values()].map(({ file }) => file));
       const others = [...files].filter((file) => !this.#files.marked.has(file) && this.#isMarked(file));
       if (others.length === 0) return plan;
       await this.#files.analyzeAsking(others, () => this.#modules.settle());
     }
+  }
+
+  /** Tasks of tasks are looked up in the output's own manifest. */
+  #withKeyOf({ key }: HostOutput, plan: SlicePlan): SlicePlan {
+    if (key === undefined || key === this.key) return plan;
+    const modules = [...plan.modules].map(([id, each]) => [id, { ...each, contents: each.contents.replaceAll(this.key, key) }] as const);
+    return { ...plan, modules: new Map(modules) };
   }
 
   /** Adds what is to be said about files that the host has not handed over again since it became true, or hands over to nobody. */
@@ -327,7 +334,7 @@ export class UnpluginBuild {
         if (!found) return undefined;
         return found.external ? { external: true, path: found.specifier ?? specifier } : { path: found.file };
       },
-      load: (file) => this.#loadForChunk(file),
+      load: (file) => this.#loadForChunk(file, output?.key ?? this.key),
     };
   }
 
@@ -351,7 +358,7 @@ export class UnpluginBuild {
   }
 
   /** A project module that a chunk has whole: its own marks become stubs there too. */
-  async #loadForChunk(file: string): Promise<esbuild.OnLoadResult | undefined> {
+  async #loadForChunk(file: string, key: string): Promise<esbuild.OnLoadResult | undefined> {
     const text = this.#modules.read(file);
     if (isProjectSource(file) && this.#isMarked(file)) this.#inChunks.add(file);
     const result = this.#files.results.get(file);
@@ -359,7 +366,8 @@ export class UnpluginBuild {
     const edited = await this.#edit(file, text, result.edits);
     // What the host makes of its own output's place (webpack replaces a name) it makes nowhere else.
     const { location } = this.host;
-    const contents = location === undefined ? edited.text : edited.text.replaceAll(location, "import.meta.url");
+    const placed = location === undefined ? edited.text : edited.text.replaceAll(location, "import.meta.url");
+    const contents = placed.replaceAll(this.key, key);
     const extension = path.extname(file);
     const loader = extension.endsWith("x") ? (extension.slice(1) as "tsx" | "jsx") : extension.endsWith("ts") ? "ts" : "js";
     return { contents: `${contents}\n//# sourceMappingURL=${edited.map.toUrl()}\n`, loader, resolveDir: path.dirname(file) };

@@ -39,6 +39,8 @@ export interface HostOutput {
   module: "esm" | "cjs";
   /** Whether the emitted files see CommonJS packages as Node's ES modules do. */
   nodeInterop: boolean;
+  /** Key of its manifest, as long as the build's, where one build has several outputs. Default: the build's. */
+  key?: string;
 }
 
 /** A diagnostic as bundlers take it. */

@@ -3,6 +3,7 @@
  */
 import * as path from "node:path";
 import { type Manifest, CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
+import { manifestKey } from "../emit/manifest-key";
 import { manifestText, readManifestFile, removeStale } from "../emit/write-output";
 import { builtLibrary } from "./built-library";
 import { UnpluginBuild } from "./unplugin-build";
@@ -30,7 +31,7 @@ interface InputOptions {
   plugins?: readonly { name?: string }[] | unknown;
 }
 
-interface OutputOptions {
+export interface OutputOptions {
   dir?: string;
   file?: string;
   format?: string;
@@ -50,8 +51,8 @@ interface State {
   build: Promise<UnpluginBuild> | undefined;
   /** The hooks' context of the moment, which resolves. */
   context: RollupContext;
-  /** What was there before the bundle that is being written. */
-  previous: Previous | undefined;
+  /** What was there before the bundles that are being written, by their keys: Rollup may write all outputs at a time. */
+  previous: Map<string, Previous>;
 }
 
 export function rollupHooks(options: UnpluginOptions, framework: string) {
@@ -67,7 +68,7 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
     const context = self as RollupContext;
     const { outputOptions } = context;
     const known = outputOptions ? states.get(outputOptions) : last;
-    const state = known ?? (begins || !last ? { build: undefined, context, previous: undefined } : last);
+    const state = known ?? (begins || !last ? { build: undefined, context, previous: new Map() } : last);
     if (outputOptions && !known) states.set(outputOptions, state);
     last = state;
     state.context = context;
@@ -100,7 +101,16 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
       const build = await (state.build ??= start(state, {}));
       return transformIn(this as RollupContext, build, code, id);
     },
-    rollup: outputHooks(),
+    rollup: {
+      ...outputHooks(),
+      renderChunk: {
+        order: "pre" as const,
+        async handler(this: unknown, code: string, _chunk: unknown, output: OutputOptions) {
+          const build = await enter(this, false).build;
+          return build && withOutputKey(this as RollupContext, build, code, output);
+        },
+      },
+    },
     rolldown: outputHooks(),
   };
 
@@ -111,16 +121,20 @@ export function rollupHooks(options: UnpluginOptions, framework: string) {
         const state = enter(this, false);
         const build = await state.build;
         if (!build) return;
-        const outcome = await emitChunks(this as RollupContext, build, hostOutput(output));
-        if (outcome)
-          state.previous = { folder: outcome.folder, manifest: readManifestFile(outcome.folder, build.key), bundle: outcome.bundle };
+        const outcome = await emitChunks(this as RollupContext, build, output);
+        if (!outcome) return;
+        const { folder, bundle } = outcome;
+        state.previous.set(bundle.manifest.key, { folder, manifest: readManifestFile(folder, bundle.manifest.key), bundle });
       },
-      writeBundle(this: unknown): void {
+      async writeBundle(this: unknown, output: OutputOptions): Promise<void> {
         const state = enter(this, false);
+        const build = await state.build;
+        if (!build) return;
+        const key = outputKey(this as RollupContext, build, output);
         // Rollup itself removes nothing.
-        const { previous } = state;
+        const previous = state.previous.get(key);
         if (previous?.manifest) removeStale(previous.folder, previous.manifest, previous.bundle);
-        state.previous = undefined;
+        state.previous.delete(key);
       },
     };
   }
@@ -148,7 +162,7 @@ export async function externalSelf(
   return { id: source, external: true };
 }
 
-export function hostOutput({ dir, file, format = "es", interop }: OutputOptions): HostOutput {
+function hostOutput({ dir, file, format = "es", interop }: OutputOptions): HostOutput {
   const folder = path.resolve(dir ?? (file === undefined ? "dist" : path.dirname(file)));
   if (!isEsm(format) && format !== "cjs" && format !== "commonjs") {
     throw new Error(`makeparallel: output of format "${format}" can't start Node's worker threads. Set the format to "es" or "cjs".`);
@@ -167,14 +181,29 @@ function isEsm(format: string): boolean {
   return format === "es" || format === "esm" || format === "module";
 }
 
+/**
+ * Rollup transforms files once for outputs of both formats. These may go into one folder, but their tasks import packages in different ways, so that each format
+ * has a manifest of its own.
+ */
+export function outputKey(context: RollupContext, build: UnpluginBuild, output: OutputOptions): string {
+  const format = formatOf(output);
+  return context.outputOptions || format === "esm" ? build.key : manifestKey(build.key, format);
+}
+
+/** A chunk of the program with the key of its output. Keys have one length, so that its source map stays as it is. */
+export function withOutputKey(context: RollupContext, build: UnpluginBuild, code: string, output: OutputOptions) {
+  const key = outputKey(context, build, output);
+  return key === build.key || !code.includes(build.key) ? null : { code: code.replaceAll(build.key, key), map: null };
+}
+
 /** Bundles and emits the chunks; reports what is wrong. */
-export async function emitChunks(context: RollupContext, build: UnpluginBuild, output: HostOutput) {
+export async function emitChunks(context: RollupContext, build: UnpluginBuild, output: OutputOptions) {
   const loaded = [...context.getModuleIds()].map((id) => id.replace(/\?.*$/, ""));
-  const { bundle, folder, messages } = await build.bundle(output, loaded);
+  const { bundle, folder, messages } = await build.bundle({ ...hostOutput(output), key: outputKey(context, build, output) }, loaded);
   report(context, messages);
   if (!bundle || bundle.files.size === 0) return undefined;
   const files = new Map<string, Uint8Array | string>(bundle.files);
-  files.set(`${build.key}.json`, manifestText(bundle.manifest));
+  files.set(`${bundle.manifest.key}.json`, manifestText(bundle.manifest));
   for (const [name, source] of files) context.emitFile({ type: "asset", fileName: `${CHUNK_FOLDER}/${name}`, source });
   return { folder, bundle };
 }

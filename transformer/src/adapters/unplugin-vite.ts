@@ -15,11 +15,13 @@ import {
   entryFiles,
   externalSelf,
   formatOf,
-  hostOutput,
+  outputKey,
+  type OutputOptions,
   OWN_FILTER,
   resolveBy,
   type RollupContext,
   transformIn,
+  withOutputKey,
 } from "./unplugin-rollup";
 
 /** What is used of Vite's resolved configuration, or of an environment's. */
@@ -41,8 +43,6 @@ interface ViteContext extends RollupContext {
 const BROWSER =
   "makeparallel: this file has parallel functions, but is built for browsers, which have none of Node's worker threads. " +
   "Build it for the server (`build.ssr`, or an environment whose consumer is `server`), or import it from server code only.";
-
-type Output = Parameters<typeof hostOutput>[0];
 
 interface State {
   build: Promise<UnpluginBuild>;
@@ -120,23 +120,38 @@ export function viteHooks(options: UnpluginOptions) {
         const build = await enter(context, input?.input);
         if (!isFirst) build.nextBuild();
       },
+      renderChunk: {
+        order: "pre" as const,
+        // Vite with Rolldown, which builds for each output, has nothing to do here.
+        filter: { code: /\bmakeparallel\b/ },
+        async handler(this: unknown, code: string, _chunk: unknown, output: OutputOptions) {
+          const context = this as ViteContext;
+          const build = await states.get(keyOf(context))?.build;
+          return build && withOutputKey(context, build, code, output);
+        },
+      },
       generateBundle: {
         // Vite drops what was emitted before from builds for servers.
         order: "post" as const,
-        async handler(this: unknown, output: Output): Promise<void> {
+        async handler(this: unknown, output: OutputOptions): Promise<void> {
           const context = this as ViteContext;
           const key = keyOf(context);
           const state = states.get(key);
           if (!state) return;
           state.context = context;
           const build = await state.build;
-          const outcome = await emitChunks(context, build, hostOutput(output));
-          const before = outcome && readManifestFile(outcome.folder, build.key);
-          if (before) stale.set(key, () => removeStale(outcome.folder, before, outcome.bundle));
+          const outcome = await emitChunks(context, build, output);
+          if (!outcome) return;
+          const { folder, bundle } = outcome;
+          const before = readManifestFile(folder, bundle.manifest.key);
+          if (before) stale.set(bundle.manifest.key, () => removeStale(folder, before, bundle));
         },
       },
-      writeBundle(this: unknown): void {
-        const key = keyOf(this as ViteContext);
+      async writeBundle(this: unknown, output: OutputOptions): Promise<void> {
+        const context = this as ViteContext;
+        const build = await states.get(keyOf(context))?.build;
+        if (!build) return;
+        const key = outputKey(context, build, output);
         stale.get(key)?.();
         stale.delete(key);
       },

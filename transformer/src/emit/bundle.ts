@@ -24,7 +24,7 @@ import { withoutFailingClasses } from "./optional-classes";
 import { ChunkOrder } from "./chunk-order";
 import { CLASS_PREFIX, EFFECT_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
 import { addWayOut, isImportOfSlice, locateInSource } from "./messages";
-import { sloppyInputs } from "./sloppy-modules";
+import { sloppyInputs, withSloppyNames } from "./sloppy-modules";
 import { type FinishedMap, finishMap, type SourceOrigin, SourceTexts } from "./source-maps";
 
 export interface Bundle {
@@ -111,14 +111,14 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
 
   // A host's ES module bundle makes strict code of everything itself.
   const sloppy: ReadonlySet<string> = options.defaultFormat.module === "cjs" ? sloppyInputs(result.metafile, options.root) : new Set();
-  const outputs = new Map(result.outputFiles.map((file) => [path.basename(file.path), file]));
-  const meta = new Map(Object.entries(result.metafile.outputs).map((output) => [path.posix.basename(output[0]), output]));
-  const order = new ChunkOrder(result.metafile);
+  const { files: outputs, outputs: described } = withSloppyNames(result.outputFiles, result.metafile.outputs, sloppy);
+  const meta = new Map(Object.entries(described).map((output) => [path.posix.basename(output[0]), output]));
+  const order = new ChunkOrder({ ...result.metafile, outputs: described });
   const chunkOfEntry = new Map<string, string>();
   const names = [...outputs.keys()].filter((name) => name.endsWith(".cjs")).sort();
   for (const name of [...outputs.keys()].sort()) {
     // Files that esbuild's `file` and `copy` loaders put beside the chunks.
-    if (!name.endsWith(".cjs") && !name.endsWith(".cjs.map")) files.set(name, (outputs.get(name) as esbuild.OutputFile).contents);
+    if (!name.endsWith(".cjs") && !name.endsWith(".cjs.map")) files.set(name, outputs.get(name)!.contents);
   }
   const texts = new SourceTexts();
   const maps: KeptMaps["maps"] = new Map();
@@ -134,11 +134,11 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     if (entry?.startsWith(EFFECT_PREFIX)) continue;
     const { chunk, dynamicImports } = describe(output, externals);
     chunk.imports = inOrder(chunk, order.of(nameInMetafile));
-    const map = JSON.parse((outputs.get(`${name}.map`) as esbuild.OutputFile).text) as RawSourceMap;
+    const map = JSON.parse(outputs.get(`${name}.map`)!.text) as RawSourceMap;
     const own = new Set(Object.keys(output.inputs).filter((input) => sloppy.has(input)));
     const made = await convert(ts, {
       name,
-      code: (outputs.get(name) as esbuild.OutputFile).text,
+      code: outputs.get(name)!.text,
       map,
       dynamicImports,
       target,

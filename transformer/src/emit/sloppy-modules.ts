@@ -7,6 +7,7 @@
  *
  * Not handled: what esbuild refuses in ES modules (`with`, a variable named `let`), and chunks with top-level await.
  */
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
@@ -32,6 +33,51 @@ export function sloppyInputs(metafile: esbuild.Metafile, root: string): Readonly
   }
   return found.size > 0 ? found : NONE;
 }
+
+/**
+ * Gives chunks with sloppy modules, and those that import them, names of their own: another build into the same folder may have the same modules as strict code,
+ * and esbuild names outputs by what it printed, which is the same then.
+ * @returns the files by their names, and what the metafile says of them
+ */
+export function withSloppyNames(
+  files: readonly esbuild.OutputFile[],
+  outputs: esbuild.Metafile["outputs"],
+  sloppy: ReadonlySet<string>,
+): { files: Map<string, NamedFile>; outputs: esbuild.Metafile["outputs"] } {
+  const renamed = new Set<string>();
+  for (let before = -1; before !== renamed.size;) {
+    before = renamed.size;
+    for (const [name, { inputs, imports }] of Object.entries(outputs)) {
+      if (Object.keys(inputs).some((input) => sloppy.has(input)) || imports.some((each) => renamed.has(each.path))) renamed.add(name);
+    }
+  }
+  const hashes = new Map<string, string>();
+  for (const name of renamed) {
+    const hash = HASH.exec(name)?.[1];
+    if (hash !== undefined) hashes.set(hash, createHash("sha256").update(hash).digest("hex").slice(0, hash.length).toUpperCase());
+  }
+  const pattern = new RegExp(`-(${[...hashes.keys()].join("|")})(?=\\.cjs\\b)`, "g");
+  const replaced = (text: string): string => (hashes.size > 0 ? text.replace(pattern, (_, hash: string) => `-${hashes.get(hash)}`) : text);
+  return {
+    files: new Map(
+      files.map((file) => [
+        replaced(path.basename(file.path)),
+        {
+          contents: file.contents,
+          get text() {
+            return replaced(file.text);
+          },
+        },
+      ]),
+    ),
+    outputs: hashes.size > 0 ? (JSON.parse(replaced(JSON.stringify(outputs))) as esbuild.Metafile["outputs"]) : outputs,
+  };
+}
+
+/** Of an output's name, as esbuild makes it. */
+const HASH = /-([A-Z0-9]{8})\.cjs$/;
+
+type NamedFile = Pick<esbuild.OutputFile, "contents" | "text">;
 
 interface SloppyModule {
   statement: ts.Statement;
