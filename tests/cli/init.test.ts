@@ -246,6 +246,24 @@ describe("package managers", () => {
     const [major] = process.versions.node.split(".");
     expect((await project.makeparallel(["init", "--dry-run"])).stdout).toContain(`run npm i -D @types/node@^${major}`);
   });
+
+  test("a project that esbuild alone builds gets no compiler: the plugin has what it needs", async () => {
+    const project = inlineProject(
+      {
+        "package.json": {
+          name: "bundled",
+          scripts: { build: "node build.mjs" },
+          dependencies: { makeparallel: "^0.1.0" },
+          devDependencies: { esbuild: "*" },
+        },
+        "build.mjs": `import { build } from "esbuild";\nawait build({ entryPoints: ["src/main.ts"], bundle: true, platform: "node" });\n`,
+      },
+      { installed: ["makeparallel", "esbuild"] },
+    );
+    const { code, stdout } = await project.makeparallel(["init"]);
+    expect([code, project.asked()]).toEqual([0, []]);
+    expect(stdout).toContain("makeparallel() first in plugins");
+  });
 });
 
 describe("scripts", () => {

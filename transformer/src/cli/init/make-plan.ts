@@ -84,7 +84,7 @@ export function makePlan(project: Project, own: OwnPackage): Plan {
       plan,
       project,
       {
-        typescript: transforms,
+        typescript: compiles,
         compiler: compiles && hasApi,
         esbuild: compiles && !hasApi,
       },

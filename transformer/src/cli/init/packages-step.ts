@@ -6,7 +6,7 @@ import { tsPatchFor, TYPESCRIPT_RANGE } from "../requirements";
 import type { Plan } from "./plan";
 
 export interface PackageNeeds {
-  /** The project's own TypeScript has a part in its build; a bundler's plugin brings a parser along. */
+  /** The project's own TypeScript has a part in its build; the plugins of bundlers bring a compiler API along. */
   typescript: boolean;
   /** The compiler builds, so that ts-patch is needed. */
   compiler: boolean;
