@@ -36,7 +36,6 @@ const nested = parallel(() => run());
 const print = async () => console.log(JSON.stringify([kind, await run(), await nested()]));
 print().catch((error) => console.log(error));
 `,
-    "tsconfig.json": {},
     "node_modules/dual/package.json": { name: "dual", version: "1.0.0", exports: { import: "./dual.mjs", require: "./dual.cjs" } },
     "node_modules/dual/dual.mjs": `export default "imported";\n`,
     "node_modules/dual/dual.cjs": `module.exports = "required";\n`,

@@ -122,6 +122,8 @@ test("write: false adds the chunks and the manifest to outputFiles and writes no
 
 test("packages that are no strict code run in chunks as in the host's CommonJS bundle; tasks stay strict, positions right", async () => {
   const workspace = project("sloppy", {
+    // Theirs it is not.
+    "tsconfig.json": { compilerOptions: { strict: true } },
     "node_modules/sloppy/package.json": { name: "sloppy", version: "1.0.0", main: "index.js" },
     "node_modules/sloppy/index.js": `var helper = require("./helper");
 exports.implicit = function () { for (i = 0; i < 3; i++) leaked = i; return helper.twice(leaked); };

@@ -234,6 +234,7 @@ export class HostBuild {
       external: [...(settings.options.external ?? []), ...(this.options.external ?? [])],
       dynamicProjectImports: settings.options.bundle ? "bundle" : "external",
       host: settings.chunkOptions(),
+      tsconfigIsForAll: settings.options.tsconfig !== undefined || settings.options.tsconfigRaw !== undefined,
       load: async (file) => this.#loadForChunk(file),
       resolve: async (specifier) => (this.#modules.isLeftOutside(specifier) ? { path: specifier, external: true } : undefined),
     };

@@ -143,6 +143,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
       dynamicImports,
       target,
       sloppy: own,
+      keepsDirectives: options.tsconfigIsForAll === true,
     });
     const code = Buffer.from(made.code);
     files.set(name, code);
@@ -206,7 +207,7 @@ async function convert(ts: () => TypeScript, input: Parameters<typeof toChunk>[1
     .update(input.name)
     .update(input.code)
     .update(input.map.mappings)
-    .update(JSON.stringify([input.target, [...input.sloppy]]))
+    .update(JSON.stringify([input.target, [...input.sloppy], input.keepsDirectives]))
     .digest("hex");
   let made = converted.get(key);
   if (!made) {

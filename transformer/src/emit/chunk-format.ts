@@ -30,6 +30,8 @@ export interface ChunkInput {
   target: string | string[];
   /** Modules of packages in it that are no strict code, by their names in esbuild's metafile. */
   sloppy: ReadonlySet<string>;
+  /** A `"use strict"` that esbuild has given such a module, by the project's tsconfig, is the host's as well. */
+  keepsDirectives: boolean;
 }
 
 export interface ChunkOutput {
@@ -51,7 +53,7 @@ export async function toChunk(ts: () => TypeScript, input: ChunkInput): Promise<
   const map: RawSourceMap = { ...input.map, mappings: encoded(edited.mappings) };
 
   const body = (await toCommonJs(edited.text, map, input.target)) ?? toAsyncCommonJs(ts(), edited.text, map);
-  const split = body.async ? undefined : takeOutSloppy(ts, body.code.trimEnd(), decoded(body.map), input.sloppy);
+  const split = body.async ? undefined : takeOutSloppy(ts, body.code.trimEnd(), decoded(body.map), input);
   const text = split?.code ?? body.code.trimEnd();
   const mappings = split ? encoded(split.mappings) : body.map.mappings;
   const strict = split ? "" : ' "use strict";';

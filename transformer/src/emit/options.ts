@@ -63,6 +63,8 @@ export interface BundleOptions {
   /** What becomes of `import("./module")` of a project module: left to the emitted program, or bundled whole. */
   dynamicProjectImports: "external" | "bundle";
   host: HostBuildOptions;
+  /** The host's own bundle has these tsconfig settings for every file. Default: not for files of packages, to which esbuild applies what it is given here as well. */
+  tsconfigIsForAll?: boolean;
   /** `typescript`: it compiles the program's TC39 decorators, and those of classes in slices then. Default: esbuild. */
   standardDecorators?: "typescript";
   /**

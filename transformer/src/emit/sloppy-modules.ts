@@ -94,7 +94,7 @@ export function takeOutSloppy(
   compiler: () => TypeScript,
   code: string,
   mappings: readonly Segment[][],
-  sloppy: ReadonlySet<string>,
+  { sloppy, keepsDirectives }: { sloppy: ReadonlySet<string>; keepsDirectives: boolean },
 ): { code: string; mappings: Segment[][] } | undefined {
   if (sloppy.size === 0) return undefined;
   const ts = compiler();
@@ -108,6 +108,16 @@ export function takeOutSloppy(
   const kept = modules.filter(({ method }) => {
     const outer = referencesWithin(scopes, method.getStart(source), method.end).filter(({ binding }) => binding?.scope === scopes.module);
     if (outer.some(({ node }) => useOf(ts, node) === "write")) return false;
+    const [first] = method.body?.statements ?? [];
+    // Its source has none. (`alwaysStrict`, which `strict` implies, of the project's tsconfig)
+    if (
+      !keepsDirectives &&
+      first &&
+      ts.isExpressionStatement(first) &&
+      ts.isStringLiteral(first.expression) &&
+      first.expression.text === "use strict"
+    )
+      edits.push({ start: first.getStart(source), end: first.end, text: "" });
     for (const { node, name } of outer) {
       names.add(name);
       const isShorthand = ts.isShorthandPropertyAssignment(node.parent);
