@@ -25,6 +25,8 @@ interface Waiter {
 const waiters: Waiter[] = [];
 /** Places that have been given to waiters who have not made their calls yet. Forgotten in the next turn: a waiter may do something else with it. */
 let granted = 0;
+/** Whose places they are: a pool may be shut down, and another one be full, within the same turn. */
+let grantedBy: Backend | undefined;
 let forgetting = false;
 let looking = false;
 let looks = 0;
@@ -41,7 +43,7 @@ export function roomInQueue(backend: Backend): number {
 export function refuseWhenFull(backend: Backend, name: string): void {
   if (queueLimit === Infinity) return;
   // A place that has been given is one, although another thread's numbers may have changed since.
-  if (granted > 0) {
+  if (grantedOf(backend) > 0) {
     granted--;
     return;
   }
@@ -64,23 +66,34 @@ export async function queueRoom(count = 1): Promise<void> {
   if (queueLimit === Infinity) return;
   const most = queueLimit + threadCount();
   if (count > most) throw new RangeError(`queueRoom(${count}) would wait for ever: the pool holds ${most} tasks at most.`);
-  if (waiters.length === 0 && roomInQueue(currentBackend()) - granted >= count) {
-    grant(count);
-    return;
-  }
+  if (waiters.length === 0 && waitsForNobody(count)) return;
   await new Promise<void>((resolve, reject) => {
     waiters.push({ count, resolve, reject });
     if (!looking) lookSoon(true);
   });
 }
 
-function grant(count: number): void {
-  granted += count;
+/** Gives the places that there are at once. */
+function waitsForNobody(count: number): boolean {
+  const backend = currentBackend();
+  if (roomInQueue(backend) - grantedOf(backend) < count) return false;
+  grant(backend, count);
+  return true;
+}
+
+function grantedOf(backend: Backend): number {
+  return grantedBy === backend ? granted : 0;
+}
+
+function grant(backend: Backend, count: number): void {
+  granted = grantedOf(backend) + count;
+  grantedBy = backend;
   if (forgetting) return;
   forgetting = true;
   setImmediate(() => {
     forgetting = false;
     granted = 0;
+    grantedBy = undefined;
   });
 }
 
@@ -98,11 +111,11 @@ function look(): void {
     const backend = currentBackend();
     // On the inline backend this also is what runs tasks.
     backend.poll();
-    let room = roomInQueue(backend) - granted;
+    let room = roomInQueue(backend) - grantedOf(backend);
     for (let first = waiters[0]; first !== undefined && first.count <= room; first = waiters[0]) {
       waiters.shift();
       room -= first.count;
-      grant(first.count);
+      grant(backend, first.count);
       woken = true;
       first.resolve();
     }

@@ -334,6 +334,19 @@ conformance(
         void backend;
       },
     },
+    "room that was given is forgotten with its pool": {
+      threads: 1,
+      pool: { maxQueue: 1 },
+      run: async ({ T, mp, assert, backend }) => {
+        await mp.queueRoom(2);
+        // On the inline backend it takes no turn of the event loop.
+        await mp.shutdown();
+        mp.configure({ backend, threads: 1, maxQueue: 0 });
+        const first = T["spin"](1);
+        assert.throws(() => T["add"](1, 1), mp.QueueFullError);
+        await first;
+      },
+    },
     "maxQueue 0 takes what free workers can run": {
       on: WITH_WORKERS,
       threads: 2,
