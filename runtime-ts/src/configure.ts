@@ -173,7 +173,7 @@ function startBackend(): Backend {
     env: configured.env,
     initializer,
   };
-  const kind = configured.backend ?? kindFromEnvironment();
+  const kind = wantedKind();
   if (kind !== "inline") {
     requireWorkers(PACKAGE);
     // Before anything is said of the backends: it throws where the package's files are not around this one.
@@ -185,7 +185,9 @@ function startBackend(): Backend {
   return backend;
 }
 
-function kindFromEnvironment(): BackendKind | undefined {
+/** Undefined: whatever there is. */
+function wantedKind(): BackendKind | undefined {
+  if (configured.backend !== undefined) return configured.backend;
   const value = process.env["MAKEPARALLEL_BACKEND"];
   if (value === undefined || value === "") return undefined;
   checkKind(value, "MAKEPARALLEL_BACKEND");
@@ -194,7 +196,7 @@ function kindFromEnvironment(): BackendKind | undefined {
 
 /** What the first task will start. */
 export function chosenKind(): BackendKind {
-  const kind = configured.backend ?? kindFromEnvironment();
+  const kind = wantedKind();
   if (kind !== undefined) return kind;
   return "path" in (require("./pool/native") as typeof import("./pool/native")).nativeAvailable() ? "native" : "typescript";
 }

@@ -98,16 +98,21 @@ export function isParallelError(value: unknown): value is ParallelError {
   return types.isNativeError(value) && value instanceof ParallelError;
 }
 
+/** Gives an error another message, in its stack as well, whose header V8 has written already. */
+export function reword(error: Error, text: string): void {
+  const { message, stack } = error;
+  error.message = text;
+  if (typeof stack === "string") error.stack = stack.replace(message, () => text);
+}
+
 /**
  * Makes an error of this package's, raised where the function was not known, name it: in `task` and at the beginning of its message.
  * @returns the error; anything else as it is
  */
 export function concerning(error: unknown, task: string): unknown {
   if (!isParallelError(error) || error.task !== undefined) return error;
-  const { message, stack } = error;
-  error.message = message.startsWith(task) || message.includes(`task ${task}`) ? message : `${task}: ${message}`;
-  // V8 has written the header of the stack already.
-  if (typeof stack === "string") error.stack = stack.replace(message, () => error.message);
+  const { message } = error;
+  reword(error, message.startsWith(task) || message.includes(`task ${task}`) ? message : `${task}: ${message}`);
   (error as { task: string | undefined }).task = task;
   return error;
 }

@@ -22,7 +22,7 @@ export function decodeCall(payload: Encoded, inputs: readonly Encoded[] | null):
     const values: unknown[] = [];
     for (let i = 0; i < count; i++) values.push(d.value());
     d.finish();
-    if (d.flattened !== undefined) tellFlattened(d.flattened);
+    tellFlattened(d.flattened);
     return values;
   } catch (error) {
     throw explain(error, d);

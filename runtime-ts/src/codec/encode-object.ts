@@ -38,8 +38,8 @@ export function encodeObject(e: Encoder, value: object, prototype: object | null
   const kind = classify(value, prototype);
   if (kind !== Kind.Ordinary) return encodeKind(e, kind, value);
   if (value instanceof EventEmitter) return encodeEmitter(e, value);
-  if (prototype !== null) e.flattens(lostClass(value, prototype));
   if (prototype === null) return e.plain(value as Record<string, unknown>);
+  e.flattens(lostClass(value, prototype));
   try {
     e.plain(value as Record<string, unknown>);
   } catch (error) {

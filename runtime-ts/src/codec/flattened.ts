@@ -2,6 +2,7 @@
  * Instances that arrive as plain objects: those of a package's classes, which other threads may not have. Structured clone makes nothing else of them, and says nothing; here the name of
  * the class goes along, so that "is not a function" can say why.
  */
+import { reword } from "../errors";
 import { className } from "./kinds";
 
 /** By prototype: the name of the class, where it has methods that are lost. */
@@ -13,8 +14,12 @@ const names = new WeakMap<object, string>();
  */
 export function lostClass(value: object, prototype: object): string {
   let name = names.get(prototype);
-  if (name === undefined) names.set(prototype, (name = hasMethods(prototype) ? className(value) : ""));
-  return name === "object" || name === "Object" ? "" : name;
+  if (name === undefined) {
+    name = hasMethods(prototype) ? className(value) : "";
+    if (name === "object" || name === "Object") name = "";
+    names.set(prototype, name);
+  }
+  return name;
 }
 
 function hasMethods(prototype: object): boolean {
@@ -27,7 +32,7 @@ function hasMethods(prototype: object): boolean {
 
 let arrived: readonly string[] | undefined;
 
-/** For the decoder: what has come with a call. */
+/** For the decoder: what has come with a call; it takes the place of what has come with one before, which not everybody asks for. */
 export function tellFlattened(classes: readonly string[] | undefined): void {
   arrived = classes;
 }
@@ -44,15 +49,12 @@ const MISSED = /is not a function|is not iterable/;
 /** An error that may come of it says so. */
 export function explainFlattened(error: unknown, classes: readonly string[]): void {
   if (!(error instanceof TypeError) || !MISSED.test(error.message)) return;
-  const { message, stack } = error;
   const what = classes.length === 1 ? `An instance of ${classes[0]} has` : `Instances of ${classes.slice(0, 3).join(", ")} have`;
   const text =
-    `${message}. (${what} arrived here without methods: only classes of the project keep them on the way to a task, those of packages do not. ` +
+    `${error.message}. (${what} arrived here without methods: only classes of the project keep them on the way to a task, those of packages do not. ` +
     "Make the instance in the task, or at the top level of a module.)";
   try {
-    error.message = text;
-    // V8 has written the header of the stack already.
-    if (typeof stack === "string") error.stack = stack.replace(message, () => text);
+    reword(error, text);
   } catch {
     // It is frozen.
   }

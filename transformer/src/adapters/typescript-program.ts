@@ -4,6 +4,7 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import { CHUNK_FOLDER } from "../../../runtime-ts/src/manifest";
+import { isAccess } from "../analyze/syntax";
 import type { Constant, Resolution, RuntimeType, TypeScript } from "../core";
 import type { HostBuildOptions, SourceFormat } from "../emit/options";
 import { resolutionKey } from "../emit/options";
@@ -32,10 +33,6 @@ function isAmbient(ts: TypeScript, declaration: ts.Node): boolean {
     if (ts.canHaveModifiers(node) && ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword)) return true;
   }
   return false;
-}
-
-function isMemberAccess(ts: TypeScript, node: ts.Node): node is ts.PropertyAccessExpression | ts.ElementAccessExpression {
-  return ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node);
 }
 
 export class ProgramFacts {
@@ -123,7 +120,7 @@ export class ProgramFacts {
     if (!source || !node) return undefined;
     const checker = this.program.getTypeChecker();
     // Through namespaces: `library.Flags.A`.
-    while (isMemberAccess(ts, node.parent) && node.parent.expression === node) {
+    while (isAccess(ts, node.parent) && node.parent.expression === node) {
       let symbol = checker.getSymbolAtLocation(ts.isPropertyAccessExpression(node) ? node.name : node);
       if (symbol && symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
       node = node.parent;
