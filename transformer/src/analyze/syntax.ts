@@ -199,9 +199,11 @@ function isPattern(ts: TypeScript, literal: ts.Node): boolean {
 
 const CONTAINERS = /^(?:Array|ReadonlyArray|Map|Set|WeakMap|WeakSet|Date|URLSearchParams|(?:Big)?(?:Int|Uint|Float)\d+(?:Clamped)?Array)$/;
 
-/** Whether a variable, parameter or field is declared as one of the language's own containers, by its type or its initialiser. */
+/** Whether a variable, parameter or field is declared as one of the language's own containers, by its type or its initialiser, or as the rest of an array. */
 export function isContainer(ts: TypeScript, declaration: ts.Node | undefined): boolean {
   if (!declaration) return false;
+  if (ts.isParameter(declaration) && declaration.dotDotDotToken) return true;
+  if (ts.isBindingElement(declaration) && declaration.dotDotDotToken) return ts.isArrayBindingPattern(declaration.parent);
   const { type, initializer } = declaration as ts.VariableDeclaration;
   if (type) return isContainerType(ts, type);
   if (!initializer) return false;
@@ -260,6 +262,20 @@ export function runsWith(ts: TypeScript, node: ts.Node, statement: ts.Node): boo
     if (delays(ts, current, node)) return false;
     if (current === statement) return true;
   }
+}
+
+/** Whether code at `node` may run when the part of a top-level statement does that it stands in: at once, or since a function that holds it is given to a call. */
+export function mayRunWith(ts: TypeScript, node: ts.Node, part: ts.Node): boolean {
+  let isDelayed = false;
+  for (let current = node; ; current = current.parent) {
+    if (delays(ts, current, node)) isDelayed = true;
+    else if (isCalling(ts, current)) isDelayed = false;
+    if (current === part) return !isDelayed;
+  }
+}
+
+function isCalling(ts: TypeScript, node: ts.Node): boolean {
+  return ts.isCallExpression(node) || ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node) || ts.isDecorator(node);
 }
 
 /** Every `this` of a function's own: not those of functions and classes in it. */

@@ -2,13 +2,14 @@
  * Groups units into slice modules.
  *
  * Takes roots (tasks and classes) and the graph. Gives groups: units of one file that the same roots reach, so that loading a task evaluates exactly what it
- * names. A binding and the code that assigns it share a group. Where groups of several files would import each other in a circle, they are cut finer,
- * down to units that really need each other, so that no circle remains that the program does not have itself.
+ * names. A binding and the code that assigns it share a group, and so does code that sees what it is before (`snapshots.ts`). Where groups of several files would
+ * import each other in a circle, they are cut finer, down to units that really need each other, so that no circle remains that the program does not have itself.
  */
 import { components } from "../analyze/components";
 import type { Graph } from "../analyze/graph";
 import type { Unit } from "../analyze/module";
 import { hashOf } from "./ids";
+import { snapshotsIn } from "./snapshots";
 
 export interface Root {
   /** `task:<id>` or `class:<id>`. */
@@ -33,6 +34,7 @@ export function groupUnits(graph: Graph, roots: readonly Root[]): Grouping {
   for (const unit of reachedBy.keys()) {
     for (const other of graph.assigns(unit)) if (reachedBy.has(other)) clusters.join(unit, other);
   }
+  for (const [before, change] of snapshotsIn(graph, new Set(reachedBy.keys()))) clusters.join(before, change);
   propagate(graph, clusters, reachedBy);
 
   const rootNames = roots.map((root) => root.key);
