@@ -32,7 +32,27 @@ const tasks = {
   },
   callsLater: (value: unknown): unknown => T.later(1, value).get(),
   nestedForever: (): unknown => T.forever().get(),
+  /** Says so, then sleeps. */
+  hold: (gate: Int32Array) => {
+    Atomics.add(gate, 1, 1);
+    Atomics.notify(gate, 1);
+    Atomics.wait(gate, 0, 0);
+  },
+  /** Waits, as soon as it may, for a task on another worker, and when that wait fails goes on until that worker is gone. */
+  outlive: (ready: Int32Array, gate: Int32Array, threads: number) => {
+    Atomics.store(ready, 1, 1);
+    Atomics.wait(ready, 0, 0);
+    const handle = T.hold(gate);
+    for (let seen; (seen = Atomics.load(gate, 1)) === 0;) Atomics.wait(gate, 1, seen);
+    try {
+      handle.get();
+    } finally {
+      while (mp.stats().threads === threads);
+    }
+  },
+  callsOutlive: (ready: Int32Array, gate: Int32Array, threads: number): unknown => T.outlive(ready, gate, threads).get(),
 };
+declare const mp: Tools["mp"];
 declare const T: Tools["T"];
 
 /** Busy in every way: loops, async tasks, nested waits, and a queue behind them. */
@@ -300,4 +320,23 @@ describe.each(threaded)("on the %s backend", (backend) => {
     );
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "true\n" });
   });
+});
+
+test("a worker that sees others end with the program reports nothing", async () => {
+  // Node ends one worker after the other, the youngest ones usually first: the one that is waited for, then those that only hold, and last the one that waits.
+  const ended = await run(
+    `const threads = 10;
+    mp.configure({ threads });
+    const [ready, gate, ...gates] = Array.from({ length: threads }, () => mp.sharedArray(Int32Array, 2));
+    const begun = async (array) => { while (Atomics.load(array, 1) === 0) await sleep(1); };
+    void T.callsOutlive(ready, gate, threads);
+    await begun(ready);
+    for (const other of gates) { void T.hold(other); await begun(other); }
+    Atomics.store(ready, 0, 1);
+    Atomics.notify(ready, 0);
+    await begun(gate);
+    process.exit(5);`,
+    "native",
+  );
+  expect(ended).toMatchObject({ hung: false, code: 5, stdout: "", stderr: "" });
 });

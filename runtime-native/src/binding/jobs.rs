@@ -491,7 +491,8 @@ pub unsafe extern "C" fn is_cancelled(env: sys::napi_env, info: sys::napi_callba
     }
 }
 
-/// `crash(bytes | null, length)`: the environment is about to end; its open jobs have crashed with this payload. → how many there were.
+/// `crash(bytes | null, length)`: the environment is about to end; its open jobs have crashed with this payload. → how many there were; -1 for none, in a pool that is
+/// being closed.
 ///
 /// # Safety
 /// A callback for `value::function`.
@@ -522,7 +523,12 @@ pub unsafe extern "C" fn crash(env: sys::napi_env, info: sys::napi_callback_info
             // From here on it takes no more jobs.
             side.worker.doom();
             side.crash_open_jobs(&port.pool, || Payload::copy_of(&copy));
-            from_int(env, count as i32)
+            let told = if count == 0 && port.pool.is_closing() {
+                -1
+            } else {
+                count as i32
+            };
+            from_int(env, told)
         })
     }
 }

@@ -52,6 +52,9 @@ const IDLE = 3;
 const DELIVER = 5;
 const LEAVE = 6;
 
+/** From `crash`: there was no job to tell of it, and the pool is being closed. */
+const CLOSING = -1;
+
 /** What nested tasks are pushed through: the pool is the one that this worker belongs to. */
 class NestedEnvironment extends NativeEnvironment<BindingWorker> {
   constructor(
@@ -338,7 +341,9 @@ class NativeWorker implements WorkerHost {
       const writer = new ByteWriter(new Uint8Array(1024));
       encodeError(writer, error);
       const told = this.port.crash(writer.bytes, writer.length);
-      if (told === 0) console.error("makeparallel: an error in a worker, left behind by a task that had ended:", error);
+      // That others have ended with the program, or the pool, is no news. Node ends one worker after the other, and those that it comes to last may see it.
+      const expected = told === CLOSING && error instanceof WorkerCrashedError;
+      if (told <= 0 && !expected) console.error("makeparallel: an error in a worker, left behind by a task that had ended:", error);
     } catch {
       // What a task has broken was needed to tell of it.
       this.port.crash(null, 0);
