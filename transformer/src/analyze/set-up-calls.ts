@@ -158,17 +158,18 @@ export function isObject({ ts }: Module, binding: Binding): boolean {
 
 function changesArgument(modules: Modules, module: Module, callee: ts.Expression, index: number, seen: Set<ts.Node>): boolean {
   const { ts } = module;
-  const root = ts.isPropertyAccessExpression(callee) ? callee.expression : callee;
+  const root = ts.isPropertyAccessExpression(callee) ? unwrap(ts, callee.expression) : callee;
   const binding = module.scopes.byNode.get(root)?.binding;
   if (!binding || binding.ambient) return false;
   if (binding.scope.kind !== "module") return root === callee && bodyChanges(modules, module, binding, index, seen);
   const target = modules.target(module, binding);
   if (root !== callee) {
     // `lib.f(x)` is f's call when `lib` is the module. Of other objects it is a method's, which changes the object rather than what it is given.
-    if (module.imports.get(binding)?.name !== "*") return false;
+    // So it is where types ask for `lib.default(x)`, of a CommonJS package that Node gives whole.
+    const name = (callee as ts.PropertyAccessExpression).name.text;
+    if (module.imports.get(binding)?.name !== "*" && name !== "default") return false;
     if (target?.kind === "external") return isUnknown(target);
-    const member =
-      target?.kind === "namespace" ? modules.exported(target.module, (callee as ts.PropertyAccessExpression).name.text) : undefined;
+    const member = target?.kind === "namespace" ? modules.exported(target.module, name) : undefined;
     return member !== undefined && targetChanges(modules, member, index, seen);
   }
   return target !== undefined && targetChanges(modules, target, index, seen);
@@ -176,7 +177,23 @@ function changesArgument(modules: Modules, module: Module, callee: ts.Expression
 
 function targetChanges(modules: Modules, target: Target, index: number, seen: Set<ts.Node>): boolean {
   if (target.kind === "external") return isUnknown(target);
-  return target.kind === "declared" && bodyChanges(modules, target.module, target.binding, index, seen);
+  if (target.kind !== "declared") return false;
+  const { module, binding } = target;
+  return (
+    bodyChanges(modules, module, binding, index, seen) ||
+    otherNamesOf(module, binding, seen).some((callee) => changesArgument(modules, module, callee, index, seen))
+  );
+}
+
+/** What a `const` is another name for: `f as unknown as F`, `f.default ?? f`, as ES modules do with the default export of a CommonJS package. */
+function otherNamesOf({ ts }: Module, { kind, declarations }: Binding, seen: Set<ts.Node>): ts.Expression[] {
+  const [declaration] = declarations;
+  if (kind !== "const" || !declaration || !ts.isVariableDeclaration(declaration) || !declaration.initializer || seen.has(declaration))
+    return [];
+  seen.add(declaration);
+  const value = unwrap(ts, declaration.initializer);
+  const isChoice = ts.isBinaryExpression(value) && ["??", "||"].includes(ts.tokenToString(value.operatorToken.kind) ?? "");
+  return isChoice ? [value.left, value.right].map((side) => unwrap(ts, side)) : [value];
 }
 
 /** Functions of Node and of makeparallel leave their arguments as they are. */
