@@ -12,12 +12,13 @@ import type { Hoisted } from "./captures";
 import type { ForeignChange } from "./foreign-changes";
 import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
+import { assignedNamespaceVariables, namespaceMembersUsed, type NamespaceVariable } from "./namespace-variables";
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
 import { changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
-import { assignedStaticFields, isReached, membersUsed, namesUsed, type StaticField } from "./static-fields";
+import { assignedStaticFields, isReached, membersUsed, namesUsed, type NamesUsed, type StaticField } from "./static-fields";
 import {
   accessedName,
   contains,
@@ -48,7 +49,8 @@ export class Isolation {
   private readonly reported = new Set<unknown>();
   private readonly slices = new Map<ReadonlySet<Unit>, Slice>();
   private readonly staticFields = new Map<Binding, StaticField[]>();
-  private readonly names = new Map<ts.Node, Set<string>>();
+  private readonly namespaceVariables = new Map<Binding, NamespaceVariable[]>();
+  private readonly names = new Map<ts.Node, NamesUsed>();
 
   constructor(
     private readonly graph: Graph,
@@ -96,6 +98,7 @@ export class Isolation {
       }
     }
     this.checkStaticFields(site, units);
+    this.checkNamespaceVariables(site, units);
     for (const module of new Set([...units].map((unit) => unit.module))) this.checkCalls(site, module, units);
   }
 
@@ -194,14 +197,37 @@ export class Isolation {
     }
   }
 
-  /** Names of members that a slice's code uses outside of a class. */
-  private namesUsedAround(owner: ts.Node, units: ReadonlySet<Unit>): Set<string> {
+  /** Variables of namespaces that code of the slice assigns when it is called: the program's calls of that code change none of the workers' copies. */
+  private checkNamespaceVariables(site: TaskSite, units: ReadonlySet<Unit>): void {
+    for (const { module, bindings } of units) {
+      for (const namespace of bindings) {
+        if (namespace.kind !== "namespace" || this.reported.has(namespace)) continue;
+        const variables = remembered(this.namespaceVariables, namespace, () => assignedNamespaceVariables(module, namespace));
+        if (variables.length === 0) continue;
+        const [declaration] = namespace.declarations;
+        const used = namespaceMembersUsed(module, namespace, this.namesUsedAround(declaration as ts.Node, units), site.fn);
+        for (const { binding, path, writes } of variables) {
+          const helper = writes.find((write) => !isInAnyTask(module, write));
+          if (!helper || !used.has(binding) || this.reported.has(binding)) continue;
+          this.reported.add(binding);
+          this.report.add("MP2004", helper, { task: `\`${site.name}\``, name: path }, [
+            { node: (binding.declarations[0] as ts.NamedDeclaration).name as ts.Node, message: `\`${path}\` is declared here` },
+          ]);
+        }
+      }
+    }
+  }
+
+  /** What a slice's code uses outside of a class or namespace. */
+  private namesUsedAround(owner: ts.Node, units: ReadonlySet<Unit>): NamesUsed {
     const source = owner.getSourceFile();
-    const used = new Set<string>();
+    const used: NamesUsed = { members: new Set(), made: new Set() };
     for (const { module, nodes } of units) {
       for (const node of nodes) {
         if (module.source === source && contains(node, owner)) continue;
-        for (const name of remembered(this.names, node, () => namesUsed(module.ts, node))) used.add(name);
+        const { members, made } = remembered(this.names, node, () => namesUsed(module.ts, node));
+        for (const name of members) used.members.add(name);
+        for (const name of made) used.made.add(name);
       }
     }
     return used;

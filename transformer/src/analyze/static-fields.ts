@@ -48,22 +48,26 @@ export function assignedStaticFields(module: Module, binding: Binding): StaticFi
   });
 }
 
-/** What code that makes instances of a class uses, beside names of members. */
-const making = (name: string): string => `new ${name}`;
+/** What code uses, by the names that it has for it. */
+export interface NamesUsed {
+  /** Members that it reads, calls or takes apart. */
+  readonly members: Set<string>;
+  /** Classes of which it makes instances. */
+  readonly made: Set<string>;
+}
 
-/** Names of members that code reads, calls or takes apart, and classes of which it makes instances, by the names that it has for them. */
-export function namesUsed(ts: TypeScript, root: ts.Node, names = new Set<string>()): Set<string> {
+/** @param into what is found is added to this */
+export function namesUsed(ts: TypeScript, root: ts.Node, into: NamesUsed = { members: new Set(), made: new Set() }): NamesUsed {
   const visit = (node: ts.Node): void => {
     const name = isAccess(ts, node) ? accessedName(ts, node) : undefined;
-    if (name !== undefined) names.add(name);
-    if (ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)) names.add((node.propertyName ?? node.name).getText());
+    if (name !== undefined) into.members.add(name);
+    if (ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)) into.members.add((node.propertyName ?? node.name).getText());
     // A subclass makes them too.
-    if (ts.isNewExpression(node) || ts.isExpressionWithTypeArguments(node))
-      names.add(making(node.expression.getText().replace(/^.*\./, "")));
+    if (ts.isNewExpression(node) || ts.isExpressionWithTypeArguments(node)) into.made.add(node.expression.getText().replace(/^.*\./, ""));
     ts.forEachChild(node, visit);
   };
   visit(root);
-  return names;
+  return into;
 }
 
 /**
@@ -73,21 +77,16 @@ export function namesUsed(ts: TypeScript, root: ts.Node, names = new Set<string>
  * @param names that the code outside uses
  * @param entry a member that is called in any case
  */
-export function membersUsed(
-  ts: TypeScript,
-  { owner, className }: StaticField,
-  names: ReadonlySet<string>,
-  entry: ts.Node,
-): Set<ts.ClassElement> {
-  const known = new Set(names);
-  known.delete(making("this"));
+export function membersUsed(ts: TypeScript, { owner, className }: StaticField, names: NamesUsed, entry: ts.Node): Set<ts.ClassElement> {
+  const { members: known, made } = { members: new Set(names.members), made: new Set(names.made) };
+  made.delete("this");
   const used = new Set<ts.ClassElement>();
   const isUsed = (member: ts.ClassElement): boolean => {
     if (member === entry || ts.isClassStaticBlockDeclaration(member)) return true;
     if (member.name && known.has(member.name.getText())) return true;
     const isField = ts.isPropertyDeclaration(member);
     if (ts.isConstructorDeclaration(member) || (isField && !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)))
-      return known.has(making(className)) || known.has(making("this"));
+      return made.has(className) || made.has("this");
     return isField ? !holdsFunction(ts, member) : member.name !== undefined && ts.isComputedPropertyName(member.name);
   };
   for (let before = -1; before !== used.size;) {
@@ -95,7 +94,7 @@ export function membersUsed(
     for (const member of owner.members) {
       if (used.has(member) || !isUsed(member)) continue;
       used.add(member);
-      namesUsed(ts, member, known);
+      namesUsed(ts, member, { members: known, made });
     }
   }
   return used;
