@@ -226,7 +226,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     title: "Helper assigns a module's variable",
     message: "`{name}` is assigned in code that {task} uses; each worker has its own copy",
     fix: "If it is a cache, this is fine: silence it with `// @parallel-ignore MP2004`. If the program reads it, return the value instead.",
-    why: "A static field that a method of its class assigns is such a variable too: a singleton there is one for each worker.",
+    why: "A static field that a method of its class assigns is such a variable too (a singleton there is one for each worker), and so is a variable of a namespace that a function of the namespace assigns.",
     example: "let cache: Data | undefined;\nconst load = () => (cache ??= read());\nexport const run = parallel(() => load().size);\n",
   },
   MP2005: {
