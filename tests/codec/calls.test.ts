@@ -13,6 +13,7 @@ import {
   onParallelFunction,
   registerClass,
   revival,
+  takeFlattened,
 } from "../../dist/runtime-ts/src/codec";
 import { newWriter, payloadOf, type Payload } from "./support";
 
@@ -55,6 +56,20 @@ test("an arguments object is a list of arguments", () => {
     encodeCall(writer, NO_RECEIVER, undefined, undefined, arguments);
   })(1, "two");
   expect(decodeCall(payloadOf(writer), null)).toEqual([1, "two"]);
+});
+
+test("what a handle's value has lost on its way is told with what the arguments have", () => {
+  class One {
+    f(): void {}
+  }
+  class Two {
+    f(): void {}
+  }
+  const writer = newWriter();
+  const handles = [new Handle(), new Handle()];
+  encodeCall(writer, NO_RECEIVER, undefined, undefined, [...handles, new One()]);
+  decodeCall(payloadOf(writer), [encoded([new Two(), new One()]), encoded([1, new Two()])]);
+  expect(takeFlattened()).toEqual(["Two", "One"]);
 });
 
 test("handles become placeholders, the same handle the same value", () => {

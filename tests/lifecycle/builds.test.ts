@@ -106,6 +106,7 @@ describe.each(threaded)("on the %s backend", (backend) => {
         fail: () => {
           throw new RangeError("no");
         },
+        norm: (point: { norm(): number }) => point.norm(),
       },
       main: `
         const copy = ${JSON.stringify(path.join(copy, "runtime-ts", "src"))};
@@ -119,6 +120,9 @@ describe.each(threaded)("on the %s backend", (backend) => {
           assert.deepStrictEqual(await Promise.all([T.add(i, 3), add2(i, 4)]), [i + 3, i + 4]);
         }
         await assert.rejects(T.fail(), RangeError);
+        class Point { norm() { return 1; } }
+        require(copy + "/stub.js").module(${JSON.stringify(one.main)}, "test").class(Point, "test.ts#Point");
+        await assert.rejects(T.norm(new Point()), /An instance of Point \\(of another copy of makeparallel\\) has arrived here without methods: they would keep them/);
         await mp.shutdown();
         assert.strictEqual(await add2(1, 1), 2);
         await mp2.shutdown();

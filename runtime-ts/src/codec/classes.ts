@@ -83,6 +83,10 @@ export class ClassEntry {
   }
 }
 
+/** Prototypes of the classes that any copy of the package in this process has registered. */
+const registeredAnywhere = ((process as unknown as Record<symbol, WeakSet<object> | undefined>)[Symbol.for("makeparallel.classes")] ??=
+  new WeakSet());
+
 const byPrototype = new Map<object, ClassEntry>();
 /**
  * Whose code a class or a value belongs to: the program's, or that of the chunks of one manifest (named by its path). One thread may have a class several
@@ -147,6 +151,7 @@ function keep(constructor: Function, id: string, side: Side): void {
 function register(entry: ClassEntry): void {
   const { id, side } = entry;
   byPrototype.set(entry.prototype, entry);
+  registeredAnywhere.add(entry.prototype);
   const known = registered.get(side);
   if (known) known.set(id, entry);
   else registered.set(side, new Map([[id, entry]]));
@@ -168,6 +173,11 @@ function writtenBeneath(constructor: Function, parent: Function | null): Functio
 
 export function classByPrototype(prototype: object): ClassEntry | undefined {
   return byPrototype.get(prototype);
+}
+
+/** Whether instances would keep their class, had they been given to the copy of the package that has registered it (a linked library's own). */
+export function isOfAnotherCopy(prototype: object): boolean {
+  return registeredAnywhere.has(prototype) && !byPrototype.has(prototype);
 }
 
 /** The class registered under `id`, asking the hook when there is none. */

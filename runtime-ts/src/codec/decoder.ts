@@ -325,7 +325,7 @@ export class Decoder {
       case Tag.DeferredInstance:
         return this.defer(shellOf(this));
       case Tag.Flattened:
-        (this.flattened ??= []).push(this.string());
+        this.flattens(this.string());
         return this.value();
       default:
         return this.corrupt(`unknown tag ${tag}`);
@@ -464,12 +464,17 @@ export class Decoder {
     return this.register(Object(primitive) as unknown);
   }
 
+  /** Notes once that an instance of the class has come as a plain object. */
+  flattens(name: string): void {
+    if (this.flattened?.includes(name) !== true) (this.flattened ??= []).push(name);
+  }
+
   private dependency(): unknown {
     const index = this.uint();
     const { inputs } = this;
     if (inputs === null || index >= inputs.length) this.corrupt("an input is missing");
     const slot = this.open();
-    return (this.references[slot] = decodeInput(inputs![index]!));
+    return (this.references[slot] = decodeInput(inputs![index]!, this));
   }
 
   private parallelFunction(): unknown {
@@ -511,13 +516,14 @@ function define(object: object, key: string, value: unknown): void {
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** An input is a payload of its own, with a decoder of its own. */
-function decodeInput(payload: Encoded): unknown {
+/** An input is a payload of its own, with a decoder of its own, which tells that of the call what has come flattened. */
+function decodeInput(payload: Encoded, call: Decoder): unknown {
   const decoder = acquire();
   try {
     decoder.begin(payload, null);
     const value = decoder.value();
     decoder.finish();
+    for (const name of decoder.flattened ?? []) call.flattens(name);
     return value;
   } catch (error) {
     throw explain(error, decoder);

@@ -3,7 +3,11 @@
  * the class goes along, so that "is not a function" can say why.
  */
 import { reword } from "../errors";
+import { isOfAnotherCopy } from "./classes";
 import { className } from "./kinds";
+
+/** Comes after the name of a class that keeps its methods in the tasks of another copy of the package. */
+const OF_ANOTHER_COPY = " (of another copy of makeparallel)";
 
 /** By prototype: the name of the class, where it has methods that are lost. */
 const names = new WeakMap<object, string>();
@@ -17,6 +21,7 @@ export function lostClass(value: object, prototype: object): string {
   if (name === undefined) {
     name = hasMethods(prototype) ? className(value) : "";
     if (name === "object" || name === "Object") name = "";
+    if (name !== "" && isOfAnotherCopy(prototype)) name += OF_ANOTHER_COPY;
     names.set(prototype, name);
   }
   return name;
@@ -50,9 +55,10 @@ const MISSED = /is not a function|is not iterable/;
 export function explainFlattened(error: unknown, classes: readonly string[]): void {
   if (!(error instanceof TypeError) || !MISSED.test(error.message)) return;
   const what = classes.length === 1 ? `An instance of ${classes[0]} has` : `Instances of ${classes.slice(0, 3).join(", ")} have`;
-  const text =
-    `${error.message}. (${what} arrived here without methods: only classes of the project keep them on the way to a task, those of packages do not. ` +
-    "Make the instance in the task, or at the top level of a module.)";
+  const why = classes.some((name) => name.endsWith(OF_ANOTHER_COPY))
+    ? "they would keep them if the package that the class is from, and the caller, shared one copy of makeparallel. `npx makeparallel doctor` lists the copies."
+    : "only classes of the project keep them on the way to a task, those of packages do not. Make the instance in the task, or at the top level of a module.";
+  const text = `${error.message}. (${what} arrived here without methods: ${why})`;
   try {
     reword(error, text);
   } catch {
