@@ -3,12 +3,16 @@
  */
 import { hrtime, performance } from "./own-clock";
 
+let offset: number | undefined;
+
 /** From `performance.now()` of this thread to the clock of the process, in ms. */
-export const processOffset = offsetTo(() => Number(hrtime.bigint()) / 1e6);
+export function processOffset(): number {
+  return (offset ??= offsetTo(() => Number(hrtime.bigint()) / 1e6));
+}
 
 /** ms on the process's monotonic clock: comparable between threads. */
 export function processNow(): number {
-  return performance.now() + processOffset;
+  return performance.now() + processOffset();
 }
 
 /**

@@ -29,11 +29,29 @@ export const queueMicrotask = genuine(globalThis, "queueMicrotask");
 export const nextTick = genuine(process, "nextTick");
 export const hrtime = genuine(process, "hrtime");
 
-const clock = genuine(globalThis, "performance");
-// Fakes of `node:perf_hooks` are put on the object, beside its prototype's own.
-const { now = clock.now } = Object.getPrototypeOf(clock) as Partial<typeof clock>;
+type Clock = typeof globalThis.performance;
+let clock: Clock | undefined;
+let now: Clock["now"];
+
+/** Looked for at the first use: a new worker has not loaded it, which takes a millisecond and a quarter of a megabyte, and most workers never ask. */
+function genuineClock(): Clock {
+  const { performance } = require("node:perf_hooks") as typeof import("node:perf_hooks");
+  clock = genuine({ performance }, "performance");
+  // Fakes of `node:perf_hooks` are put on the object, beside its prototype's own.
+  now = (Object.getPrototypeOf(clock) as Partial<Clock>).now ?? clock.now;
+  return clock;
+}
+
 /** What is used of the global one. */
-export const performance = { timeOrigin: clock.timeOrigin, now: (): number => Reflect.apply(now, clock, []) };
+export const performance = {
+  get timeOrigin(): number {
+    return (clock ?? genuineClock()).timeOrigin;
+  },
+  now(): number {
+    clock ??= genuineClock();
+    return Reflect.apply(now, clock, []);
+  },
+};
 
 /** For a worker whose own ones are to be used: see worker/immediates.ts. */
 export function replaceImmediates(set: typeof setImmediate, clear: typeof clearImmediate): void {

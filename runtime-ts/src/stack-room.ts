@@ -6,8 +6,14 @@
  */
 
 /** So many words of stack, for as many arguments. */
-export function stackRoom(words: number): undefined[] {
-  return new Array<undefined>(words).fill(undefined);
+export interface StackRoom {
+  readonly words: number;
+  /** Made at the first question: most threads never ask, and these would be half a megabyte of each. */
+  args?: undefined[];
+}
+
+export function stackRoom(words: number): StackRoom {
+  return { words };
 }
 
 /** For starting a thread. Less than what a wait wants, so that no wait begins for a thread that it has no room to start. */
@@ -25,12 +31,12 @@ export const ROOM_FOR_POOL = stackRoom(12_288 + 16_384 + 1024);
  * Some 0.6 ns a word.
  * @throws RangeError
  */
-export function ensureStack(room: undefined[]): void {
-  noop(...room);
+export function ensureStack(room: StackRoom): void {
+  noop(...(room.args ??= new Array<undefined>(room.words).fill(undefined)));
 }
 
 /** Whether there is as much room. */
-export function hasStack(room: undefined[]): boolean {
+export function hasStack(room: StackRoom): boolean {
   try {
     ensureStack(room);
     return true;
@@ -54,7 +60,7 @@ let near = false;
  * all of the room is asked for, until the event loop turns.
  * @throws RangeError
  */
-export function mindStack(frames: number, room: undefined[]): void {
+export function mindStack(frames: number, room: StackRoom): void {
   if (near) {
     ensureStack(room);
     return;
@@ -68,7 +74,7 @@ export function mindStack(frames: number, room: undefined[]): void {
 }
 
 /** {@link mindStack} for who can do without. */
-export function mayGoOn(frames: number, room: undefined[]): boolean {
+export function mayGoOn(frames: number, room: StackRoom): boolean {
   try {
     mindStack(frames, room);
     return true;

@@ -109,12 +109,11 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
     private readonly grace: number,
   ) {
     this.home = new ByteWriter(new Uint8Array(port.out));
-    this.clockOffset = processOffset - offsetTo(() => binding.clock());
   }
 
   private readonly run: Run = { waited: 0, started: 0, worker: -1 };
-  /** From the addon's clock to the process's. */
-  private readonly clockOffset: number;
+  /** From the addon's clock to the process's, once somebody has asked. */
+  private clockOffset: number | undefined;
 
   // ---- what the root and a worker do differently
 
@@ -357,7 +356,7 @@ export abstract class NativeEnvironment<Port extends BindingPort> implements Bac
       const worker = words[word + 10]!;
       if (worker >= 0) {
         run.waited = numbers[(at >> 3) + 3]!;
-        run.started = numbers[(at >> 3) + 4]! + this.clockOffset;
+        run.started = numbers[(at >> 3) + 4]! + (this.clockOffset ??= processOffset() - offsetTo(() => this.binding.clock()));
         run.worker = this.seatOf(worker);
       }
       payload.start = at + RECORD_HEADER;
