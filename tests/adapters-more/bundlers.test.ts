@@ -65,6 +65,32 @@ test("vite, build for servers", async () => {
   await expectApp(app, "out/main.js");
 });
 
+test.each(["", "await Promise.resolve();"])(
+  "vite: import.meta.env and what else is defined mean in tasks what they mean in the program. %s",
+  async (wait) => {
+    const app = makeApp(`vite-env${wait.length}`, {
+      ".env.production": "VITE_KEY=abc\n",
+      "src/main.ts": `import { parallel } from "makeparallel";
+import { settings } from "./settings.js";
+const read = parallel(() => settings());
+console.log(JSON.stringify([settings(), await read()]));
+`,
+      "src/settings.ts": `declare const VERSION: string;
+${wait}
+export function settings() {
+  const { MODE, SSR } = import.meta.env;
+  const place = import.meta.url.split("/").at(-2);
+  return [VERSION, import.meta.env.VITE_KEY, MODE, SSR, import.meta.release, import.meta.other?.key ?? "none", place];
+}
+`,
+    });
+    const text = hosts.vite.replace("plugins: [", `define: { VERSION: '"1.2"', "import.meta.release": "7" }, plugins: [`);
+    await script(app, "build.mjs", text, "server");
+    const expected = ["1.2", "abc", "production", true, 7, "none", "out"];
+    expect(JSON.parse((await node(app, "out/main.js", "typescript")).stdout)).toEqual([expected, expected]);
+  },
+);
+
 test.each([
   ["webpack", "production", "cjs"],
   ["webpack", "development", "cjs"],

@@ -126,10 +126,16 @@ function toAsyncCommonJs(ts: TypeScript, code: string, map: RawSourceMap): Chunk
 function importMeta(ts: TypeScript): import("typescript").TransformerFactory<import("typescript").SourceFile> {
   const names = new Set(["url", "filename", "dirname"]);
   return (context) => (file) => {
-    const visit = (node: import("typescript").Node): import("typescript").Node =>
-      ts.isPropertyAccessExpression(node) && ts.isMetaProperty(node.expression) && names.has(node.name.text)
-        ? context.factory.createPropertyAccessExpression(context.factory.createIdentifier("__mp_chunk"), node.name)
-        : ts.visitEachChild(node, visit, context);
+    const { factory } = context;
+    const isImportMeta = (node: import("typescript").Node): boolean =>
+      ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword;
+    const visit = (node: import("typescript").Node): import("typescript").Node => {
+      if (ts.isPropertyAccessExpression(node) && isImportMeta(node.expression) && names.has(node.name.text))
+        return factory.createPropertyAccessExpression(factory.createIdentifier("__mp_chunk"), node.name);
+      // A script has none.
+      if (isImportMeta(node)) return factory.createParenthesizedExpression(factory.createObjectLiteralExpression());
+      return ts.visitEachChild(node, visit, context);
+    };
     return ts.visitEachChild(file, visit, context);
   };
 }

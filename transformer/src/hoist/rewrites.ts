@@ -8,6 +8,9 @@ import type { Binding } from "../analyze/bindings";
 import { contains } from "../analyze/syntax";
 import { replace } from "./stubs";
 
+/** What a chunk's `import.meta` has. Of other properties the host may know something: what it defines (`import.meta.env.MODE`), it defines in chunks too. */
+const OF_THE_PLACE: ReadonlySet<string> = new Set(["url", "filename", "dirname", "resolve"]);
+
 /** `import.meta`, `__filename` and `__dirname` mean the original module's emitted file. */
 export function placeEdits(module: Module): Edit[] {
   const { ts } = module;
@@ -15,7 +18,10 @@ export function placeEdits(module: Module): Edit[] {
   const meta = `__mp_chunk.meta(${JSON.stringify(module.path)})`;
   const edits: Edit[] = [];
   const visit = (node: ts.Node): void => {
-    if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) edits.push(replace(node, "expression", [meta]));
+    if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
+      const { parent } = node;
+      if (!ts.isPropertyAccessExpression(parent) || OF_THE_PLACE.has(parent.name.text)) edits.push(replace(node, "expression", [meta]));
+    }
     ts.forEachChild(node, visit);
   };
   visit(module.source);
