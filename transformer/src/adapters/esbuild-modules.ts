@@ -13,7 +13,8 @@ import { mayContainMark } from "../analyze/marks";
 import { remembered } from "../analyze/remembered";
 import type { Resolution } from "../core";
 import { resolutionKey } from "../emit/options";
-import { EXTENSIONS, PlainImports, RELATIVE } from "./plain-imports";
+import { EXTENSIONS, RELATIVE } from "../emit/plain-files";
+import { PlainImports } from "./plain-imports";
 import { specifiersIn } from "./project-files";
 import { SourceProbe } from "./source-probe";
 

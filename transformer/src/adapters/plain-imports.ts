@@ -7,13 +7,8 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as esbuild from "esbuild";
+import { EXTENSIONS, mayNameFile } from "../emit/plain-files";
 import { SourceProbe } from "./source-probe";
-
-/** A specifier that names a file or folder from where it stands. */
-export const RELATIVE = /^\.\.?\//;
-
-/** What esbuild looks for where an import leaves the extension out. */
-export const EXTENSIONS = [".tsx", ".ts", ".jsx", ".js", ".css", ".json"];
 
 export class PlainImports {
   readonly #real = new Map<string, boolean>();
@@ -33,7 +28,7 @@ export class PlainImports {
 
   /** @returns the file's absolute path; undefined when esbuild has to be asked */
   find(specifier: string, fromFile: string): string | undefined {
-    if (!RELATIVE.test(specifier) || /[?#\\]|\/\.{0,2}$/.test(specifier)) return undefined;
+    if (!mayNameFile(specifier)) return undefined;
     const file = path.resolve(path.dirname(fromFile), specifier);
     const folder = path.dirname(file);
     const names = this.probe.list(folder);

@@ -1,18 +1,18 @@
 /**
  * Which sources the paths in imports mean, for many paths in few folders.
  *
- * A folder is listed once, which takes less time than asking for two of its files, and each path is looked up once. Files that come later are not seen: this is
- * for one walk through a project. On file systems that take no notice of case, names are told apart all the same.
+ * Each path is looked up once, in lists of the folders. On file systems that take no notice of case, names are told apart all the same.
  */
-import * as fs from "node:fs";
+import type * as fs from "node:fs";
 import * as path from "node:path";
+import { FolderLists } from "../emit/folder-lists";
 import { entryAt } from "./file-entry";
 
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
 const SOURCE = /\.[cm]?[jt]sx?$/;
 
 export class SourceProbe {
-  readonly #folders = new Map<string, ReadonlyMap<string, fs.Dirent>>();
+  readonly #folders = new FolderLists();
   readonly #found = new Map<string, string | undefined>();
 
   /**
@@ -42,20 +42,7 @@ export class SourceProbe {
 
   /** What is in a folder, by name. Nothing where there is no such folder. */
   list(folder: string): ReadonlyMap<string, fs.Dirent> {
-    let entries = this.#folders.get(folder);
-    if (!entries) {
-      entries = new Map(entriesOf(folder).map((entry) => [entry.name, entry]));
-      this.#folders.set(folder, entries);
-    }
-    return entries;
-  }
-}
-
-function entriesOf(folder: string): fs.Dirent[] {
-  try {
-    return fs.readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
+    return this.#folders.list(folder);
   }
 }
 
