@@ -80,7 +80,7 @@ ${wait}
 export function settings() {
   const { MODE, SSR } = import.meta.env;
   const place = import.meta.url.split("/").at(-2);
-  return [VERSION, import.meta.env.VITE_KEY, MODE, SSR, import.meta.release, import.meta.other?.key ?? "none", place];
+  return [VERSION, import.meta.env.VITE_KEY, MODE, SSR, (import.meta as any).release, import.meta.other?.key ?? "none", place];
 }
 `,
     });

@@ -226,6 +226,30 @@ void all().then((value) => console.log(value.join()));
   expect(await run(workspace, "out/app.cjs")).toBe("paths,alias,text,defined,special,b,,bold");
 });
 
+test("what stands for import.meta.url in CommonJS output, and what is injected, are there in tasks", async () => {
+  const workspace = project("injected", {
+    "node_modules/esm-only/package.json": { name: "esm-only", type: "module", exports: "./index.js" },
+    "node_modules/esm-only/index.js": `import { createRequire } from "node:module";
+export const places = () => [typeof createRequire(import.meta.url), typeof import.meta.dirname, import.meta.url.startsWith("file:")];\n`,
+    "src/shim.ts": `export const SHIM = { mode: "shim" };\nexport { default as Events } from "node:events";\nexport class Point { norm = () => 5; }\n`,
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { places } from "esm-only";
+import { both } from "./both";
+const all = parallel((n: number) => [...places(), both(n)]);
+const shared = parallel((n: number) => both(n));
+void Promise.all([all(1), shared(2)]).then((values) => console.log([...values, both(3)].flat().join()), (error) => console.log(error));
+`,
+    "src/both.ts": `declare const SHIM: { mode: string }, MODE: string, Events: unknown;
+export const both = (n: number): string => SHIM.mode + MODE + n + typeof Events;
+`,
+  });
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", outfile: "out/app.cjs", inject: ["src/shim.ts"], define: { "import.meta.url": "import_meta_url", "import.meta.dirname": "__dirname", MODE: "SHIM.mode" }, banner: { js: "const import_meta_url = require('url').pathToFileURL(__filename).href;" } }`,
+  );
+  expect(await run(workspace, "out/app.cjs")).toBe("function,string,true,shimshim1function,shimshim2function,shimshim3function");
+});
+
 const packages = `import { parallel } from "makeparallel";
 import { answer } from "fixture-cjs-plain";
 import dual from "fixture-dual";

@@ -122,6 +122,7 @@ export class EsbuildSettings {
       alias: options.alias,
       conditions: options.conditions,
       define: options.define,
+      inject: options.inject?.map((file) => path.resolve(this.cwd, file)),
       jsx: options.jsx,
       jsxDev: options.jsxDev,
       jsxFactory: options.jsxFactory,

@@ -70,6 +70,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   const target = options.host.target ?? DEFAULT_TARGET;
   const build = esbuild.build({
     ...options.host,
+    define: withoutPlaces(options.host.define),
     absWorkingDir: options.root,
     bundle: true,
     charset: "utf8",
@@ -158,6 +159,16 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   const bundle: Bundle = { files, manifest, warnings: result.warnings, inputs: realInputs(result.metafile, options.root) };
   keepBundle(options, slices.hasLooked() || bundle.inputs.length > 0 ? undefined : digest, bundle, { texts, maps });
   return bundle;
+}
+
+const PLACE = /^(?:import\.meta(?:\.(?:url|filename|dirname))?|__filename|__dirname)$/;
+
+/**
+ * Without what stands for a module's place in the host's output: chunks have their own. It is a variable that the output begins with (`import_meta_url`), which a chunk
+ * does not have.
+ */
+function withoutPlaces(define: Record<string, string> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(define ?? {}).filter(([name, value]) => !PLACE.test(name) || !/^[\w$.]+$/.test(value)));
 }
 
 function entryPoints(plan: SlicePlan): { in: string; out: string }[] {

@@ -24,6 +24,7 @@ export type HostBuildOptions = Pick<
   | "alias"
   | "conditions"
   | "define"
+  | "inject"
   | "jsx"
   | "jsxDev"
   | "jsxFactory"

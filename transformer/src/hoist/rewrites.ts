@@ -5,7 +5,7 @@ import type * as ts from "typescript";
 import type { Edit } from "../core";
 import type { Module } from "../analyze/module";
 import type { Binding } from "../analyze/bindings";
-import { contains } from "../analyze/syntax";
+import { contains, wrapped } from "../analyze/syntax";
 import { replace } from "./stubs";
 
 /** What a chunk's `import.meta` has. Of other properties the host may know something: what it defines (`import.meta.env.MODE`), it defines in chunks too. */
@@ -19,7 +19,7 @@ export function placeEdits(module: Module): Edit[] {
   const edits: Edit[] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
-      const { parent } = node;
+      const { parent } = wrapped(ts, node);
       if (!ts.isPropertyAccessExpression(parent) || OF_THE_PLACE.has(parent.name.text)) edits.push(replace(node, "expression", [meta]));
     }
     ts.forEachChild(node, visit);
