@@ -21,14 +21,24 @@ export function locateInSource(message: esbuild.Message, fileOfSource: (source: 
   }
 }
 
-/** Packages that esbuild can't take into an ES module, which chunks are before they become scripts, can stay outside. */
+/** Says what can be done, in the text itself: notes are shown by few. */
 export function addWayOut(message: esbuild.Message): void {
-  const name = /(?:^|[\\/])node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/](?!.*[\\/]node_modules[\\/])/.exec(
-    message.location?.file ?? "",
-  )?.[1];
-  if (name === undefined || !/strict mode/.test(message.text)) return;
-  const text = `Tasks can have the package from outside of their chunks: makeparallel({ external: [${JSON.stringify(name.replace("\\", "/"))}] }), and install it where the program runs.`;
-  message.notes.push({ text, location: null });
+  const way = strictPackage(message) ?? madeByPlugin(message);
+  if (way !== undefined) message.text += `. ${way}`;
+}
+
+/** Packages that esbuild can't take into an ES module, which chunks are before they become scripts, can stay outside. */
+function strictPackage({ text, location }: esbuild.Message): string | undefined {
+  const name = /(?:^|[\\/])node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/](?!.*[\\/]node_modules[\\/])/.exec(location?.file ?? "")?.[1];
+  if (name === undefined || !/strict mode/.test(text)) return undefined;
+  return `Tasks can have the package from outside of their chunks: makeparallel({ external: [${JSON.stringify(name.replace("\\", "/"))}] }), and install it where the program runs.`;
+}
+
+/** Modules that are no files (`$env/static/private`, `virtual:config`) are known to the plugin of the program's build that makes them. */
+function madeByPlugin({ text }: esbuild.Message): string | undefined {
+  return /^Could not resolve "[^./]/.test(text)
+    ? "If another plugin makes it: chunks have files and packages only, so use it outside of the task, and pass what the task needs as an argument."
+    : undefined;
 }
 
 /**
