@@ -112,6 +112,26 @@ test.each(["webpack", "rspack"])("%s: entries that are emitted above the output'
   expect(listFiles(app, "out/chunks")).toEqual([]);
 });
 
+test.each([
+  ["webpack", "(...args) => args[1](null, /^[a-z]/.test(args[0].request) ? 'commonjs ' + args[0].request : undefined)"],
+  ["webpack", "(context, request, done) => done(null, /^[a-z]/.test(request) ? 'commonjs ' + request : undefined)"],
+  ["rspack", "({ request }) => (/^[a-z]/.test(request) ? 'commonjs ' + request : undefined)"],
+  ["rspack", "(...args) => args[1](null, /^[a-z]/.test(args[0].request) ? 'commonjs ' + args[0].request : undefined)"],
+])("%s: packages that a function leaves outside stay outside of chunks: %s", async (host, externals) => {
+  const app = makeApp(`externals-${host}-${externals.length}`, {
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { kind } from "outside";
+const run = parallel(() => kind());
+void run().then((value) => console.log(value, kind()), (error) => console.log(error));
+`,
+    "node_modules/outside/package.json": { name: "outside", version: "1.0.0" },
+    "node_modules/outside/index.js": `exports.kind = () => "within";\n`,
+  });
+  await script(app, "build.mjs", hosts.pack.replace("plugins: [", `externals: [${externals}], plugins: [`), host, "production", "cjs");
+  app.write("node_modules/outside/index.js", `exports.kind = () => "outside";\n`);
+  expect((await node(app, "out/main.cjs", "typescript")).stdout).toBe("outside outside\n");
+});
+
 test.each(["webpack", "rspack"])("%s: what the build replaces in the program it replaces in tasks", async (host) => {
   const app = makeApp(`definitions-${host}`, {
     "src/main.ts": `import { parallel } from "makeparallel";

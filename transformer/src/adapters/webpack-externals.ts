@@ -53,8 +53,9 @@ function ask(externals: (...args: unknown[]) => unknown, question: ExternalQuest
   };
   return new Promise((resolve, reject) => {
     const done: Callback = (error, result) => (error ? reject(error) : resolve(result));
-    // As webpack has it: a function of two parameters takes a callback, any other gives a promise.
-    if (externals.length >= 2) externals(data, done);
-    else Promise.resolve(externals(data)).then(resolve, reject);
+    // As webpack and Rspack have it: any function gets a callback (that of webpack-node-externals has no parameters to count), and may give a promise instead.
+    const answer = externals.length === 3 ? externals(context, request, done) : externals(data, done);
+    if (typeof (answer as PromiseLike<unknown> | undefined)?.then === "function") (answer as PromiseLike<unknown>).then(resolve, reject);
+    else if (externals.length === 1) resolve(answer);
   });
 }
