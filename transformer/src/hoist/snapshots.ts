@@ -14,7 +14,7 @@ import type { Module, Unit } from "../analyze/module";
 import { remembered } from "../analyze/remembered";
 import { isFunctionLike, mayRunWith, unwrap } from "../analyze/syntax";
 
-/** Where something is changed for the last time while its module is evaluated. */
+/** Where something is changed for the last time while a module is evaluated. */
 interface LastChange {
   position: number;
   /** Shares a slice module with the statement that does it. */
@@ -38,12 +38,13 @@ export function* snapshotsIn(graph: Graph, units: ReadonlySet<Unit>): Iterable<[
 /** By module: what its top level changes. */
 function lastChanges(graph: Graph, units: ReadonlySet<Unit>): Map<Module, Map<Unit, LastChange>> {
   const found = new Map<Module, Map<Unit, LastChange>>();
+  const noteAt = (module: Module, changed: Unit, position: number, shared: Unit): void => {
+    const ofModule = remembered(found, module, () => new Map<Unit, LastChange>());
+    const known = ofModule.get(changed);
+    if (!known || known.position < position) ofModule.set(changed, { position, with: shared });
+  };
   const note = (changed: Unit, by: Unit, nodes: readonly ts.Node[], shared: Unit): void => {
-    const ofModule = remembered(found, by.module, () => new Map<Unit, LastChange>());
-    for (const { pos } of nodes.filter((node) => !isFunction(by.module, node))) {
-      const known = ofModule.get(changed);
-      if (!known || known.position < pos) ofModule.set(changed, { position: pos, with: shared });
-    }
+    for (const node of nodes) if (!isFunction(by.module, node)) noteAt(by.module, changed, node.pos, shared);
   };
   const foreign = new Set<Module>();
   for (const unit of units) {
@@ -55,7 +56,10 @@ function lastChanges(graph: Graph, units: ReadonlySet<Unit>): Map<Module, Map<Un
   for (const module of foreign) {
     for (const { effect, target } of graph.foreignChanges(module)) {
       const changed = target.kind === "declared" ? target.module.unitOf.get(target.binding) : target.unit;
-      if (changed && effect && units.has(effect)) note(changed, effect, effect.nodes, effect);
+      if (!changed || !effect || !units.has(effect)) continue;
+      note(changed, effect, effect.nodes, effect);
+      // All of the other module has run by then.
+      noteAt(changed.module, changed, Infinity, changed);
     }
   }
   return found;
