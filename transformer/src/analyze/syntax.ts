@@ -306,10 +306,16 @@ function delays(ts: TypeScript, owner: ts.Node, node: ts.Node): boolean {
   if (isFunctionLike(ts, owner)) {
     const inside =
       (owner.body !== undefined && contains(owner.body, node)) || owner.parameters.some((parameter) => contains(parameter, node));
-    return inside && !isCalledAtOnce(ts, owner);
+    return inside && !isCalledAtOnce(ts, owner) && !(ts.isConstructorDeclaration(owner) && isMadeAtOnce(ts, owner.parent));
   }
   if (!ts.isPropertyDeclaration(owner) || hasModifier(ts, owner, ts.SyntaxKind.StaticKeyword)) return false;
-  return owner.initializer !== undefined && contains(owner.initializer, node);
+  return owner.initializer !== undefined && contains(owner.initializer, node) && !isMadeAtOnce(ts, owner.parent);
+}
+
+/** `new (class { … })()`. */
+function isMadeAtOnce(ts: TypeScript, owner: ts.ClassLikeDeclaration): boolean {
+  const { parent } = wrapped(ts, owner);
+  return ts.isClassExpression(owner) && ts.isNewExpression(parent) && unwrap(ts, parent.expression) === owner;
 }
 
 /** The comments right before a node, from the text, because a host may have parsed without documentation comments. */
