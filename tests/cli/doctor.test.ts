@@ -185,6 +185,10 @@ describe("setup", () => {
     expect(await codes(project({ "package.json": { ...PACKAGE, scripts: { build: "tspc", check: "tsc --noEmit" } } }))).toEqual([]);
     expect(await codes(project({ "package.json": { ...PACKAGE, scripts: { build: "tspc src/main.ts" } } }))).toEqual(["MP4013"]);
     expect(await codes(project({ "package.json": { ...PACKAGE, scripts: { build: "nest build" } } }))).toEqual(["MP4013"]);
+    const nest = { "package.json": { ...PACKAGE, scripts: { build: "nest build --webpack" } } };
+    expect(await codes(project(nest))).toEqual(["MP4022"]);
+    const plugin = `const { makeparallel } = require("makeparallel/webpack");\nmodule.exports = (options) => ({ ...options, plugins: [makeparallel()] });\n`;
+    expect(await codes(project({ ...nest, "webpack.config.js": plugin }))).toEqual([]);
   });
 
   test("esbuild without the plugin", async () => {

@@ -330,18 +330,18 @@ describe("scripts", () => {
     expect(stdout).toMatch(/scripts\.build compiles files that it names/);
   });
 
-  test("Nest's other builders are refused", async () => {
+  test.each([
+    [{ build: "nest build" }, { compilerOptions: { builder: "swc" } }],
+    [{ build: "nest build --builder swc" }, {}],
+    [{ build: "nest build", "start:dev": "nest start -b swc --watch", prepare: "ts-patch install -s" }, {}],
+  ])("Nest's other builders are refused: %j", async (scripts, config) => {
     const project = inlineProject(
-      {
-        "package.json": { ...PACKAGE, scripts: { build: "nest build" } },
-        "tsconfig.json": TSCONFIG,
-        "nest-cli.json": { compilerOptions: { builder: "swc" } },
-      },
+      { "package.json": { ...PACKAGE, scripts }, "tsconfig.json": TSCONFIG, "nest-cli.json": config },
       INSTALLED,
     );
     const { code, stdout } = await project.makeparallel(["init", "--dry-run"]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/the builder "swc", which does not run transformers/);
+    expect(stdout).toMatch(/the builder "swc" here, which does not run transformers/);
   });
 });
 

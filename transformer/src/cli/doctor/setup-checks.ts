@@ -4,6 +4,7 @@ import { findTypeScript } from "../../adapters/find-typescript";
 import { readText, shown } from "../project/files";
 import type { Project } from "../project/inspect";
 import { copiesOf, usesPlugAndPlay } from "../project/installed";
+import { adviceOnBuilder } from "../project/nest";
 import { commandLine } from "../project/package-manager";
 import { hasPlugin, isOn, pluginsOf, type TsConfig, TRANSFORM, withBases } from "../project/tsconfig";
 import { isAtLeast, showVersion } from "../project/versions";
@@ -216,8 +217,7 @@ function checkConfigs(project: Project): Finding[] {
     if (nest.builder !== "tsc") {
       findings.push({
         code: "MP4022",
-        message: `nest-cli.json names the builder "${nest.builder}", which does not run transformers.`,
-        fix: 'Set "builder": "tsc".',
+        ...adviceOnBuilder(nest),
       });
     } else if (!patched.now) {
       findings.push({

@@ -1,6 +1,7 @@
 /** Changes the scripts of package.json: builds by `tsc` become builds by `tspc`; NestJS gets a compiler that is patched after each install. */
 import { append, replace } from "../edit/json";
 import type { Project } from "../project/inspect";
+import { adviceOnBuilder } from "../project/nest";
 import type { ScriptCall } from "../project/scripts";
 import type { TscCall } from "../project/tsc-call";
 import type { Draft, Plan } from "./plan";
@@ -15,7 +16,7 @@ export function outputCalls(project: Project): TscCall[] {
 
 export function planScripts(plan: Plan, project: Project, draft: Draft): void {
   const { patched, nest } = project;
-  if (nest && !patched.onInstall) planNest(plan, project, draft);
+  if (nest) planNest(plan, project, draft);
   else if (!patched.onInstall) replacePrograms(project, draft);
   for (const call of project.tsc) {
     const { script, text } = call.call;
@@ -58,11 +59,11 @@ function planNest(plan: Plan, project: Project, draft: Draft): void {
   const { nest } = project;
   if (!nest) return;
   if (nest.builder !== "tsc") {
-    plan.problems.push(
-      `nest-cli.json names the builder "${nest.builder}", which does not run transformers. Set "builder": "tsc" in its compilerOptions, then run init again.`,
-    );
+    const { message, fix } = adviceOnBuilder(nest);
+    plan.problems.push(`${message} ${fix} Then run init again.`);
     return;
   }
+  if (project.patched.onInstall) return;
   // Yarn 2 and later run no `prepare` after an installation.
   const name = project.manager.agent === "yarn@berry" ? "postinstall" : "prepare";
   const prepare = project.package.json.scripts?.[name];

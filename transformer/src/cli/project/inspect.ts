@@ -74,9 +74,11 @@ export async function inspectProject({ cwd, node, self }: Surroundings): Promise
   const compilerCalls = (program: string): TscCall[] => calls.filter((call) => call.program === program).map(readTscCall);
   const tsc = compilerCalls("tsc");
   const tspc = compilerCalls("tspc");
-  const nest = findNest(folder, calls);
   const esbuild = findEsbuildBuilds(folder, calls);
   const hosts = findHosts(found, calls, exportedSubpaths(path.join(self, "package.json")));
+  const nestBuild = findNest(folder, calls);
+  // What webpack builds with the plugin, the compiler does not.
+  const nest = nestBuild?.builder === "webpack" && hosts.some(({ name, isSetUp }) => name === "webpack" && isSetUp) ? undefined : nestBuild;
 
   const outputs = [...tsc, ...tspc].filter(({ purpose }) => purpose === "output");
   const others = nest ? [nest.config] : [];

@@ -20,9 +20,28 @@ export function findNest(folder: string, calls: readonly ScriptCall[]): NestBuil
     ((parse(readText(path.join(folder, "nest-cli.json")) ?? "{}") as { compilerOptions?: Record<string, unknown> } | undefined) ?? {})
       .compilerOptions ?? {};
   const named = options["builder"] as string | { type?: string } | undefined;
-  const builder = typeof named === "string" ? named : (named?.type ?? (options["webpack"] === true ? "webpack" : "tsc"));
-  const flagged = own.flatMap(({ args }) => args).find((_arg, index, all) => all[index - 1] === "-p" || all[index - 1] === "--path");
+  const configuredBuilder = typeof named === "string" ? named : (named?.type ?? (options["webpack"] === true ? "webpack" : "tsc"));
+  const args = own.flatMap((call) => call.args);
+  const builder = valueOf(args, "-b", "--builder") ?? (args.includes("--webpack") ? "webpack" : configuredBuilder);
+  const flagged = valueOf(args, "-p", "--path");
   const configured = flagged ?? (typeof options["tsConfigPath"] === "string" ? options["tsConfigPath"] : undefined);
   const standard = isFile(path.join(folder, "tsconfig.build.json")) ? "tsconfig.build.json" : "tsconfig.json";
   return { calls: own, builder, config: path.resolve(folder, configured ?? standard) };
+}
+
+/** What a flag is followed by: `-b swc`, `--builder=swc`. */
+function valueOf(args: readonly string[], short: string, long: string): string | undefined {
+  const after = args.find((_arg, index) => args[index - 1] === short || args[index - 1] === long);
+  return after ?? args.find((arg) => arg.startsWith(`${long}=`))?.slice(long.length + 1);
+}
+
+/** What is to be done about a builder that runs no transformers. */
+export function adviceOnBuilder({ builder }: NestBuild): { message: string; fix: string } {
+  return {
+    message: `\`nest build\` uses the builder "${builder}" here, which does not run transformers.`,
+    fix:
+      builder === "webpack"
+        ? 'Set "builder": "tsc" in nest-cli.json, or add makeparallel/webpack to the plugins of webpack.config.js (docs/adapters.md).'
+        : 'Set "builder": "tsc" in nest-cli.json (or leave the flag out).',
+  };
 }
