@@ -355,6 +355,14 @@ describe("output", () => {
     expect(stdout).toMatch(/Nothing is wrong|MP4021/);
   });
 
+  test("nor with one that a watching webpack has written", async () => {
+    const main = project.read("dist/main.js");
+    const watched = main.replace(/(\.module\([^)]*?"[0-9a-f]+")\)/, '$1, "361f7dd273b8b142")');
+    expect(watched).not.toBe(main);
+    project.write("dist/main.js", watched);
+    expect(await codes(project)).toEqual([]);
+  });
+
   test("the folder of the chunks was not copied", async () => {
     project.remove("dist/parallel-chunks");
     expect(await codes(project)).toEqual(["MP4016"]);

@@ -72,10 +72,10 @@ function outputFolders({ compiler, package: own }: Project): string[] {
   return [...new Set([...configured, ...usual])].filter((folder) => isFolder(folder) && folder !== own.folder);
 }
 
-/** Key of the manifest that a transformed file names: the second argument of `__mp.module(…)`. */
+/** Key of the manifest that a transformed file names: the second argument of `__mp.module(…)`, after which a watching build has one more. */
 function manifestKeyOf(text: string): string | undefined {
   if (!text.includes("makeparallel/internal")) return undefined;
-  return /\.module\)?\((?:[^()]|\([^()]*\))*?,\s*["']([^"']+)["']\)/.exec(text)?.[1];
+  return /\.module\)?\((?:[^()]|\([^()]*\))*?,\s*["']([^"']+)["'](?:\s*,\s*["'][^"']*["'])?\)/.exec(text)?.[1];
 }
 
 /** Whether a file of the output calls `parallel` from makeparallel, or has a function that is tagged with it. */
