@@ -16,27 +16,29 @@ export interface ForeignChange {
   readonly module: Module;
   readonly target: Exclude<Target, { kind: "namespace" }>;
   readonly node: ts.Identifier;
-  /** The statement of the top level, if slices can have it. */
+  /** What of the top level makes it, a statement or a declaration, if slices can have it. */
   readonly effect: Unit | undefined;
 }
 
 export function foreignChangesIn(modules: Modules, module: Module): ForeignChange[] {
   const { ts } = module;
   const found: ForeignChange[] = [];
-  const effects = module.units.filter(({ kind }) => kind === "effect");
+  const effects = module.units.filter(({ kind }) => kind === "effect" || kind === "declaration");
   for (const [binding, { name }] of module.imports) {
     for (const { node, erased } of binding.references) {
       const subject = name === "*" ? subjectOf(ts, node) : node;
       if (erased || !subject) continue;
-      const around = effects.find(({ nodes }) => nodes.some((statement) => contains(statement, node)));
-      const effect = around && runsAtTopLevel(ts, node) ? around : undefined;
-      const isIncluded = effect !== undefined && module.includedByPragma.has(effect);
+      const around = effects.find(({ nodes }) => nodes.some((part) => contains(part, node)));
+      const isIncluded = around !== undefined && module.includedByPragma.has(around);
       const use = useOf(ts, subject);
-      if (use === "write" || (use === "read" && !isIncluded && !isFrozen(ts, node))) continue;
+      // A statement that a call alone is made in is no unit; a declaration is one, and does not come along for a call either.
+      const isEffect = around !== undefined && (around.kind === "effect" || use !== "call" || isIncluded);
+      const effect = isEffect && runsAtTopLevel(ts, node) ? around : undefined;
+      if (use === "write" || (use === "read" && !(isIncluded && effect) && !isFrozen(ts, node))) continue;
       const target = modules.targetOf(module, binding, node);
       if (!target || target.kind === "namespace") continue;
       const fills = target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]);
-      if (use === "call" && !isIncluded && !fills) continue;
+      if (use === "call" && !(isIncluded && effect) && !fills) continue;
       found.push({ module, target, node, effect });
     }
   }

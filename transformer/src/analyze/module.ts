@@ -88,7 +88,7 @@ export class Module {
   readonly unitOf = new Map<Binding, Unit>();
   /** Statements that change what an import stands for (`Settings.zone = "utc"`), by the specifier: they set up all that comes from there. */
   readonly importsChanged = new Map<string, Set<Unit>>();
-  /** Statements that come along because their author says so. */
+  /** Statements, and parts of those that declare something, that come along because their author says so. */
   readonly includedByPragma = new Set<Unit>();
   /** Calls at the top level that may set a binding up, and do not come along with it. */
   readonly callsLeftOut: SetUpCall[] = [];
@@ -370,6 +370,7 @@ export class Module {
       else if (call) called.push({ binding, ...call });
     }
     if (declares) {
+      if (pragma) for (const unit of own) this.includedByPragma.add(unit);
       this.callsLeftOut.push(...called.map((call) => ({ ...call, units: own })));
       this.globalChanges.push(...globals.map((node) => ({ node, units: own })));
       for (const [unit, { node }] of assigned) {
