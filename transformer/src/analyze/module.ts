@@ -21,6 +21,7 @@ import {
   isAccess,
   isContainer,
   isFrozen,
+  rootOfAccess,
   runsWith,
   subjectOf,
   useOf,
@@ -366,7 +367,7 @@ export class Module {
       const call = setUpCall(ts, reference.node);
       isAboutName ||= use === "write" || use === "mutate" || fills || (!isNamespace && methodCallOn(ts, reference.node) !== undefined);
       if ((pragma && (!declares || call)) || use === "write" || use === "mutate" || fills || isFrozen(ts, reference.node))
-        assigned.set(unit, reference);
+        for (const changed of use === "mutate" ? [unit, ...this.partOf(binding)] : [unit]) assigned.set(changed, reference);
       else if (call) called.push({ binding, ...call });
     }
     if (declares) {
@@ -396,6 +397,23 @@ export class Module {
       if (known) known.add(effect);
       else this.importsChanged.set(specifier, new Set([effect]));
     }
+  }
+
+  /** What a constant is a part of, which changes with it: `const proto = Shape.prototype`, `const { deep } = settings`. */
+  private partOf(binding: Binding, seen = new Set<Binding>()): Unit[] {
+    const { ts } = this;
+    let declaration = binding.kind === "const" ? binding.declarations[0] : undefined;
+    while (declaration && ts.isBindingElement(declaration)) {
+      // What is left of an object is a copy.
+      if (declaration.dotDotDotToken) return [];
+      declaration = declaration.parent.parent;
+    }
+    if (!declaration || !ts.isVariableDeclaration(declaration) || !declaration.initializer) return [];
+    const whole = this.scopes.byNode.get(rootOfAccess(ts, declaration.initializer))?.binding;
+    const unit = whole && this.unitOf.get(whole);
+    if (!whole || unit?.kind !== "declaration" || seen.has(whole)) return [];
+    seen.add(whole);
+    return [unit, ...this.partOf(whole, seen)];
   }
 
   /** The specifier of an import that stays one. */
