@@ -35,21 +35,23 @@ let now: Clock["now"];
 
 /** Looked for at the first use: a new worker has not loaded it, which takes a millisecond and a quarter of a megabyte, and most workers never ask. */
 function genuineClock(): Clock {
-  const { performance } = require("node:perf_hooks") as typeof import("node:perf_hooks");
-  clock = genuine({ performance }, "performance");
-  // Fakes of `node:perf_hooks` are put on the object, beside its prototype's own.
-  now = (Object.getPrototypeOf(clock) as Partial<Clock>).now ?? clock.now;
+  if (clock === undefined) {
+    const { performance } = require("node:perf_hooks") as typeof import("node:perf_hooks");
+    clock = genuine({ performance }, "performance");
+    // Fakes of `node:perf_hooks` are put on the object, beside its prototype's own.
+    now = (Object.getPrototypeOf(clock) as Partial<Clock>).now ?? clock.now;
+  }
   return clock;
 }
 
 /** What is used of the global one. */
 export const performance = {
   get timeOrigin(): number {
-    return (clock ?? genuineClock()).timeOrigin;
+    return genuineClock().timeOrigin;
   },
   now(): number {
-    clock ??= genuineClock();
-    return Reflect.apply(now, clock, []);
+    const own = genuineClock();
+    return Reflect.apply(now, own, []);
   },
 };
 

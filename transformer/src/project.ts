@@ -308,7 +308,7 @@ export class Project {
           classImports,
           (record) => {
             const other = this.modules.follow(module, record.specifier, record.kind);
-            return other !== undefined && (this.circles.has(other) || this.circles.leadsInto(other));
+            return other !== undefined && this.circles.matterFor(other);
           },
         ),
         diagnostics,
@@ -362,7 +362,7 @@ export class Project {
       ([binding, record]) =>
         binding.references.some(({ erased }) => !erased) && modules.follow(module, record.specifier, record.kind) === other,
     );
-    return !isLoaded && (this.derivations.reaches(other, module) || this.circles.has(other) || this.circles.leadsInto(other));
+    return !isLoaded && (this.derivations.reaches(other, module) || this.circles.matterFor(other));
   }
 
   /** How the module can import a class: as one of its imports has it, or by a relative path. */

@@ -1,8 +1,8 @@
 /**
  * Which modules import each other in a circle.
  *
- * Takes modules. Says whether one is in a circle of imports that are there at run time, or leads to one whose code needs the circle while it is evaluated. In such a
- * circle it matters who is imported first, so nobody may change that. Each module is looked at once, however many are asked about. Valid as long as no module changes.
+ * Takes modules. Says whether one is in a circle of imports that are there at run time, or leads to one whose code needs the circle while it is evaluated. There it
+ * matters who is imported first, so nobody may change that. Each module is looked at once, however many are asked about. Valid as long as no module changes.
  */
 import type { Binding } from "./bindings";
 import { components } from "./components";
@@ -16,21 +16,29 @@ type Circle = ReadonlySet<Module>;
 export class ImportCircles {
   private readonly circles = new Map<Module, Circle | undefined>();
   private readonly delicate = new Map<Circle, boolean>();
+  private readonly leading = new Map<Module, boolean>();
 
   constructor(private readonly modules: Modules) {}
 
-  has(module: Module): boolean {
-    return this.circleOf(module) !== undefined;
+  /** Whether it is of consequence who imports the module first. */
+  matterFor(module: Module): boolean {
+    return this.circleOf(module) !== undefined || this.leadsInto(module);
   }
 
   /** Whether loading the module enters a circle in which the order is of consequence. */
-  leadsInto(module: Module): boolean {
+  private leadsInto(module: Module): boolean {
     const reached = new Set([module]);
     for (const each of reached) {
+      const known = this.leading.get(each);
+      if (known === false) continue;
       const circle = this.circleOf(each);
-      if (circle && this.isDelicate(circle)) return true;
+      if (known === true || (circle && this.isDelicate(circle))) {
+        this.leading.set(module, true);
+        return true;
+      }
       for (const next of this.next(each)) reached.add(next);
     }
+    for (const each of reached) this.leading.set(each, false);
     return false;
   }
 

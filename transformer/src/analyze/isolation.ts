@@ -189,9 +189,7 @@ export class Isolation {
           const members = membersUsed(ts, field, this.namesUsedAround(owner, units), site.fn);
           if (!accesses.some((access) => isIn(units, access) && isReached(field, access, members))) continue;
           this.reported.add(declaration);
-          this.report.add("MP2004", helper, { task: `\`${site.name}\``, name: `${binding.name}.${name}` }, [
-            { node: declaration.name, message: `\`${binding.name}.${name}\` is declared here` },
-          ]);
+          this.reportHelper(site, helper, `${binding.name}.${name}`, declaration.name);
         }
       }
     }
@@ -210,12 +208,17 @@ export class Isolation {
           const helper = writes.find((write) => !isInAnyTask(module, write));
           if (!helper || !used.has(binding) || this.reported.has(binding)) continue;
           this.reported.add(binding);
-          this.report.add("MP2004", helper, { task: `\`${site.name}\``, name: path }, [
-            { node: (binding.declarations[0] as ts.NamedDeclaration).name as ts.Node, message: `\`${path}\` is declared here` },
-          ]);
+          this.reportHelper(site, helper, path, (binding.declarations[0] as ts.NamedDeclaration).name as ts.Node);
         }
       }
     }
+  }
+
+  /** @param path of what the helper assigns, which is a member of something */
+  private reportHelper(site: TaskSite, helper: ts.Node, path: string, declared: ts.Node): void {
+    this.report.add("MP2004", helper, { task: `\`${site.name}\``, name: path }, [
+      { node: declared, message: `\`${path}\` is declared here` },
+    ]);
   }
 
   /** What a slice's code uses outside of a class or namespace. */

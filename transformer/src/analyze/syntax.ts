@@ -278,6 +278,11 @@ function isCalling(ts: TypeScript, node: ts.Node): boolean {
   return ts.isCallExpression(node) || ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node) || ts.isDecorator(node);
 }
 
+/** `import.meta`. */
+export function isImportMeta(ts: TypeScript, node: ts.Node): node is ts.MetaProperty {
+  return ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword;
+}
+
 /** Every `this` of a function's own: not those of functions and classes in it. */
 export function forEachThis(ts: TypeScript, fn: ts.Node, found: (node: ts.Node) => void): void {
   const visit = (node: ts.Node): void => {

@@ -7,6 +7,7 @@
  */
 import { decodedMappings, encodedMappings, TraceMap } from "@jridgewell/trace-mapping";
 import * as esbuild from "esbuild";
+import { isImportMeta } from "../analyze/syntax";
 import type { TypeScript } from "../core";
 import { cheapNames } from "./function-names";
 import { editMapped, type Segment, type TextEdit } from "./mapped-text";
@@ -127,13 +128,11 @@ function importMeta(ts: TypeScript): import("typescript").TransformerFactory<imp
   const names = new Set(["url", "filename", "dirname"]);
   return (context) => (file) => {
     const { factory } = context;
-    const isImportMeta = (node: import("typescript").Node): boolean =>
-      ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword;
     const visit = (node: import("typescript").Node): import("typescript").Node => {
-      if (ts.isPropertyAccessExpression(node) && isImportMeta(node.expression) && names.has(node.name.text))
+      if (ts.isPropertyAccessExpression(node) && isImportMeta(ts, node.expression) && names.has(node.name.text))
         return factory.createPropertyAccessExpression(factory.createIdentifier("__mp_chunk"), node.name);
       // A script has none.
-      if (isImportMeta(node)) return factory.createParenthesizedExpression(factory.createObjectLiteralExpression());
+      if (isImportMeta(ts, node)) return factory.createParenthesizedExpression(factory.createObjectLiteralExpression());
       return ts.visitEachChild(node, visit, context);
     };
     return ts.visitEachChild(file, visit, context);

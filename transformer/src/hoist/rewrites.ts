@@ -5,7 +5,7 @@ import type * as ts from "typescript";
 import type { Edit } from "../core";
 import type { Module } from "../analyze/module";
 import type { Binding } from "../analyze/bindings";
-import { contains, wrapped } from "../analyze/syntax";
+import { contains, isImportMeta, wrapped } from "../analyze/syntax";
 import { replace } from "./stubs";
 
 /** What a chunk's `import.meta` has. Of other properties the host may know something: what it defines (`import.meta.env.MODE`), it defines in chunks too. */
@@ -18,7 +18,7 @@ export function placeEdits(module: Module): Edit[] {
   const meta = `__mp_chunk.meta(${JSON.stringify(module.path)})`;
   const edits: Edit[] = [];
   const visit = (node: ts.Node): void => {
-    if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
+    if (isImportMeta(ts, node)) {
       const { parent } = wrapped(ts, node);
       if (!ts.isPropertyAccessExpression(parent) || OF_THE_PLACE.has(parent.name.text)) edits.push(replace(node, "expression", [meta]));
     }
