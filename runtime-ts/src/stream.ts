@@ -39,7 +39,10 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
     const channel = new StreamConsumer();
     // Behind the arguments, so that a message counts those as the caller does.
     const handle = task.pushVariant("stream:", options, receiver, captures, [...Array.from(args), channel.memory]);
-    return new StreamHandle(new RemoteSource(handle, channel));
+    const source = new RemoteSource(handle, channel);
+    const stream = new StreamHandle(source);
+    dropped.register(stream, source);
+    return stream;
   }
 
   /** @internal What settles when the generator has ended. */
@@ -124,6 +127,9 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
 }
 
 appearsAs(StreamHandle, "StreamHandle", false);
+
+/** Of a stream that nobody holds any more, no value will ever be read: its generator would wait for room in the worker for ever. */
+const dropped = new FinalizationRegistry<RemoteSource<unknown, unknown>>((source) => source.cancel("the stream was dropped"));
 
 interface Source<T, R> {
   readonly status: HandleStatus;

@@ -45,6 +45,10 @@ export const handles: FaultGroup = {
       await sleep(20);
       process.exit(3);
     },
+    slowly: async function* () {
+      await sleep(200);
+      yield "at last";
+    },
     yieldsUnsendable: function* () {
       yield 1;
       yield () => 1;
@@ -225,6 +229,19 @@ export const handles: FaultGroup = {
         T.numbers(1e9, 100);
         assert.strictEqual(await T.add.with({ timeout: 10_000 })(1, 2), 3);`,
       threads: [2],
+      outcome: ["ends"],
+    },
+    "a stream that is dropped": {
+      run: { execArgv: ["--expose-gc"] },
+      main: `const held = T.numbers(1e9, 100);
+        const first = async () => (await T.numbers(1e9, 100).next()).value.i;
+        assert.deepStrictEqual(await Promise.all(Array.from({ length: 20 }, first)), new Array(20).fill(0));
+        T.numbers(1e9, 100);
+        // A read that is under way holds its stream.
+        const slow = T.slowly().next();
+        while (mp.stats().running > 2 || mp.stats().queued > 0) { gc(); await sleep(10); }
+        assert.strictEqual((await slow).value, "at last");
+        for (let i = 0; i < 100; i++) assert.strictEqual((await held.next()).value.i, i);`,
       outcome: ["ends"],
     },
     "workers are stopped by the dozen": {
