@@ -287,11 +287,14 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   /** Results one by one. Leaving the loop early cancels the rest. */
   async *[Symbol.asyncIterator](): AsyncGenerator<R, void, undefined> {
-    if (!this.iterating && this.outcome._settlement === Settlement.Fulfilled) {
+    if (this.outcome._settlement === Settlement.Fulfilled && (this.keepsAll || !this.iterating)) {
       yield* this.outcome._peek();
       return;
     }
-    if (this.iterating) throw new ParallelError(`${this.task.name}.map() is being iterated already.`);
+    if (this.iterating) {
+      if (this.outcome._settlement > Settlement.Fulfilled) throw this.outcome._error();
+      throw new ParallelError(`${this.task.name}.map() is iterated already, and each result is taken once.`, { task: this.task.name });
+    }
     this.iterating = true;
     this.outcome._quiet();
     let complete = false;

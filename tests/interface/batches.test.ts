@@ -266,6 +266,10 @@ conformance("batches", tasks, {
         );
         assert.deepStrictEqual(await all, squared);
         assert.deepStrictEqual(await squares, squared);
+        // What is kept can be iterated again.
+        const again: number[] = [];
+        for await (const n of squares) again.push(n);
+        assert.deepStrictEqual(again, squared);
       }
     }
   },
@@ -277,6 +281,10 @@ conformance("batches", tasks, {
     const refusal = (error: any): boolean => error instanceof mp.ParallelError && /^square\.map\(\) has been iterated/.test(error.message);
     await assert.rejects(squares, refusal);
     assert.throws(() => squares.get(), refusal);
+    await assert.rejects(squares[Symbol.asyncIterator]().next(), /^ParallelError: square\.map\(\) is iterated already/);
+    // Of one that has failed, each iteration says why.
+    const failing = T.failAt.map([700]);
+    for (let i = 0; i < 2; i++) await assert.rejects(failing[Symbol.asyncIterator]().next(), { name: "RangeError", message: "no 700" });
   },
   "a cancelled map says why": async ({ T, mp, assert }) => {
     const map = T.later.map([60_000]);
