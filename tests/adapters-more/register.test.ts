@@ -25,6 +25,18 @@ test("an ES module imports names of a CommonJS source, those of its export * inc
   expect((await node(app, "src/mixed.ts", "typescript", HOOK)).stdout).toBe("3\n");
 });
 
+test("an ES module gets all of a CommonJS source as its default, in tasks as well", async () => {
+  const app = makeApp("register-whole", {
+    "src/common.cts": `class Common {\n  readonly size = 3;\n}\nexport { Common as default };\n`,
+    "src/whole.ts": `import { parallel } from "makeparallel";
+import common from "./common.cjs";
+const size = parallel((given: InstanceType<typeof common.default>) => given.size + new common.default().size);
+console.log(await size(new common.default()));
+`,
+  });
+  expect(await node(app, "src/whole.ts", "typescript", HOOK)).toMatchObject({ stdout: "6\n", stderr: "" });
+});
+
 test("an edit is seen by the next run; what did not change is taken from the cache", async () => {
   const app = makeApp("register-edit");
   await expectApp(app, "src/main.ts", HOOK);

@@ -19,6 +19,11 @@ export interface Host {
   readonly jsxFactories?: readonly string[];
   /** Where an import leads: a project module (sliced and bundled), a data file (JSON, wasm: bundled whole), or outside (external). */
   resolve(specifier: string, fromFile: string, kind: "import" | "require"): Resolution | undefined;
+  /**
+   * What Node takes a compiled project file for. Given where each is a module of its own when the program runs: an ES module then gets all of a CommonJS module
+   * (`module.exports`) as its default import. Without, as in bundlers: an import means the export of that name.
+   */
+  moduleFormat?(file: string): FileFormat["module"];
   /** Text of a project module, or undefined when it can't be read. */
   read(file: string): string | undefined;
   /** Given where the program is compiled with `emitDecoratorMetadata`: slices then have it as well. */

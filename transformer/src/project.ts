@@ -374,12 +374,12 @@ export class Project {
       if (!other) continue;
       const extension = /\.(?:[cm]?[jt]sx?)$/.exec(record.specifier)?.[0];
       if (record.specifier.startsWith(".")) style = extension ?? "";
-      const access = accessTo(modules, other, info);
+      const access = accessTo(modules, module, other, info);
       if (access !== undefined) return { specifier: record.specifier, access };
     }
     const relative = path.relative(path.dirname(module.file), info.module.file).split(path.sep).join("/");
     const specifier = (relative.startsWith(".") ? relative : `./${relative}`).replace(/\.[cm]?[jt]sx?$/, style);
-    const access = accessTo(modules, info.module, info);
+    const access = accessTo(modules, module, info.module, info);
     return access !== undefined && modules.follow(module, specifier) === info.module ? { specifier, access } : undefined;
   }
 
@@ -421,12 +421,14 @@ function functionKeyword(module: Module, fn: ts.Node): ts.Node {
   return fn.getChildren().find((child) => child.kind === module.ts.SyntaxKind.FunctionKeyword) ?? fn;
 }
 
-/** The class as a member of what the module exports: `.Shapes.Square`. */
-function accessTo(modules: Modules, module: Module, info: ClassInfo): string | undefined {
-  for (const name of modules.exportNames(module).names) {
-    const target = modules.exported(module, name);
-    if (target?.kind === "declared" && target.module === info.module && target.binding === info.root)
-      return pathFrom(info, memberAccess(name));
+/** The class as a member of the other module's namespace, as the module gets it: `.Shapes.Square`. */
+function accessTo(modules: Modules, module: Module, other: Module, info: ClassInfo): string | undefined {
+  for (const name of modules.exportNames(other).names) {
+    const target = modules.exported(other, name);
+    if (target?.kind !== "declared" || target.module !== info.module || target.binding !== info.root) continue;
+    const given = modules.given(module, other, name);
+    const isItself = given?.kind === "declared" && given.binding === info.root;
+    return pathFrom(info, (isItself ? "" : ".default") + memberAccess(name));
   }
   return undefined;
 }

@@ -120,7 +120,7 @@ interface Watch {
   project: Project;
   /** The program that the project's host asks. */
   facts: ProgramFacts;
-  /** File names of the program, to see when one comes or goes, and settings that change what code means, since tsconfig files are watched as well. */
+  /** File names of the program, to see when one comes or goes, with their formats, and settings that change what code means, since tsconfig files are watched as well. */
   names: string;
   texts: Map<string, string>;
   importers: Importers;
@@ -214,7 +214,7 @@ class ProgramBuild {
     const jsxFactories = jsxFactoriesOf(facts.options);
     const decoratorMetadata = decoratorMetadataIn(facts.options);
     const names = [
-      ...sources.map((file) => file.fileName),
+      ...sources.map(({ fileName }) => `${fileName} ${facts.format(fileName).module}`),
       JSON.stringify([jsxFactories, decoratorMetadata, facts.standardDecorators, facts.writesConstants]),
     ].join("\n");
     let watch = watches.get(id);
@@ -240,6 +240,7 @@ class ProgramBuild {
         },
         constantAt: facts.writesConstants ? (file, start, end) => created.facts.constantAt(file, start, end) : undefined,
         resolve: (specifier, fromFile, kind) => created.facts.resolve(specifier, fromFile, kind),
+        moduleFormat: (file) => created.facts.format(file).module,
         read: (file) => created.facts.program.getSourceFile(file)?.text ?? ts.sys.readFile(file),
         importersOf: (file) => created.importers.of(file),
       };

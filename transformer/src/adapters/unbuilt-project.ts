@@ -71,6 +71,7 @@ export class UnbuiltProject {
       decoratorMetadata: host.decoratorMetadata,
       standardDecorators: host.standardDecorators,
       resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
+      moduleFormat: (file) => host.format(file).module,
       read: (file) => this.#read(file),
       importersOf: (file) => this.#importers.of(file),
       importersFor: "classes",

@@ -66,7 +66,7 @@ export function targetOf(modules: Modules, module: Module, written: ts.Expressio
     const name = ts.isIdentifier(left) ? module.scopes.byNode.get(left)?.binding : undefined;
     const target = name && name.scope.kind === "module" ? modules.target(module, name) : undefined;
     if (target?.kind === "namespace") {
-      const exported = modules.exported(target.module, member);
+      const exported = modules.member(target, member);
       return exported?.kind === "declared" ? exported : undefined;
     }
     const outer = target?.kind === "declared" ? target : targetOf(modules, module, left);

@@ -86,7 +86,7 @@ export class ClassNames {
       const { parent } = reference.node;
       let target = this.modules.target(module, binding);
       if (target?.kind === "namespace" && (ts.isQualifiedName(parent) || ts.isPropertyAccessExpression(parent))) {
-        target = this.modules.exported(target.module, ts.isQualifiedName(parent) ? parent.right.text : parent.name.text);
+        target = this.modules.member(target, ts.isQualifiedName(parent) ? parent.right.text : parent.name.text);
       }
       if (target?.kind !== "declared") continue;
       const isClass = classNode(target.module, target.binding) !== undefined || target.binding.parts !== undefined;
@@ -120,7 +120,7 @@ export class ClassNames {
         child.qualifier
       ) {
         const other = this.modules.follow(module, child.argument.literal.text);
-        const target = other && ts.isIdentifier(child.qualifier) ? this.modules.exported(other, child.qualifier.text) : undefined;
+        const target = other && ts.isIdentifier(child.qualifier) ? this.modules.given(module, other, child.qualifier.text) : undefined;
         if (target?.kind === "declared") named.push({ module: target.module, binding: target.binding, as: "class" });
       }
       ts.forEachChild(child, visit);

@@ -267,7 +267,7 @@ class TypeNames {
       if (target.kind === "declared") return this.follow(target.module, target.binding, path);
       let namespace = target;
       for (const [index, name] of path.entries()) {
-        const member = this.modules.exported(namespace.module, name);
+        const member = this.modules.member(namespace, name);
         if (!member) return "Object";
         if (member.kind === "external") return "outside";
         if (member.kind === "declared") return this.follow(member.module, member.binding, path.slice(index + 1));

@@ -7,14 +7,14 @@
  */
 import type * as ts from "typescript";
 import type { Module, Unit } from "./module";
-import type { Modules, Target } from "./resolve";
+import type { Modules, Namespace, Target } from "./resolve";
 import { changesObject } from "./set-up-calls";
 import { contains, isContainer, isFrozen, runsAtTopLevel, subjectOf, useOf } from "./syntax";
 
 export interface ForeignChange {
   /** Where it is made. */
   readonly module: Module;
-  readonly target: Exclude<Target, { kind: "namespace" }>;
+  readonly target: Exclude<Target, Namespace>;
   readonly node: ts.Identifier;
   /** What of the top level makes it, a statement or a declaration, if slices can have it. */
   readonly effect: Unit | undefined;
@@ -25,8 +25,9 @@ export function foreignChangesIn(modules: Modules, module: Module): ForeignChang
   const found: ForeignChange[] = [];
   const effects = module.units.filter(({ kind }) => kind === "effect" || kind === "declaration");
   for (const [binding, { name }] of module.imports) {
+    const isNamespace = name === "*" || modules.target(module, binding)?.kind === "namespace";
     for (const { node, erased } of binding.references) {
-      const subject = name === "*" ? subjectOf(ts, node) : node;
+      const subject = isNamespace ? subjectOf(ts, node) : node;
       if (erased || !subject) continue;
       const around = effects.find(({ nodes }) => nodes.some((part) => contains(part, node)));
       const isIncluded = around !== undefined && module.includedByPragma.has(around);

@@ -124,11 +124,15 @@ export class Graph {
       const unit = target.module.unitOf.get(target.binding);
       return unit ? [unit] : [];
     }
-    if (seen.has(target.module)) return [];
-    seen.add(target.module);
-    const names = members === "all" || members === undefined ? this.host.modules.exportNames(target.module).names : members;
+    // What Node gives of a CommonJS module leads to that module itself.
+    if (!target.isCommonJs) {
+      if (seen.has(target.module)) return [];
+      seen.add(target.module);
+    }
+    const { modules } = this.host;
+    const names = members === "all" || members === undefined ? modules.namesIn(target).names : members;
     return [...names].flatMap((name) => {
-      const member = this.host.modules.exported(target.module, name);
+      const member = modules.member(target, name);
       return member ? this.unitsOfTarget(member, "all", seen) : [];
     });
   }

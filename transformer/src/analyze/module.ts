@@ -6,7 +6,7 @@
  */
 import * as path from "node:path";
 import type * as ts from "typescript";
-import type { Constant, TypeScript } from "../core";
+import type { Constant, FileFormat, TypeScript } from "../core";
 import { type Binding, referencesWithin, type Reference, type ScopeTree } from "./bindings";
 import type { DecoratedElement } from "./decorator-metadata";
 import { remembered } from "./remembered";
@@ -101,6 +101,8 @@ export class Module {
   sites: TaskSite[] = [];
   /** What `emitDecoratorMetadata` tells of its declarations; absent where nothing does. */
   decorated?: () => readonly DecoratedElement[];
+  /** As in `Host.moduleFormat`. */
+  format: FileFormat["module"] | undefined;
   /** Set where the host has them. */
   constantAt: ((start: number, end: number) => Constant | undefined) | undefined;
   private readonly constants = new Map<ts.Node, Constant | undefined>();

@@ -16,7 +16,14 @@ export type Target =
   | { kind: "declared"; module: Module; binding: Binding }
   /** An import of a package or a data file, kept as it is in the module that has it. */
   | { kind: "external"; unit: Unit; binding: Binding | undefined }
-  | { kind: "namespace"; module: Module };
+  | Namespace;
+
+export interface Namespace {
+  readonly kind: "namespace";
+  readonly module: Module;
+  /** As Node gives a CommonJS module to an ES module: all that it exports is `default`. */
+  readonly isCommonJs?: true;
+}
 
 const NONE: ReadonlySet<Module> = new Set();
 
@@ -65,6 +72,7 @@ export class Modules {
     if (this.parsed.has(file)) this.version++;
     const module = new Module(this.host.ts, file, text, this.host.root, this.packageName(), this.host.jsxFactories);
     if (this.host.decoratorMetadata && /@/.test(text)) module.decorated = () => this.decoratedIn(module);
+    module.format = this.host.moduleFormat?.(file);
     const { constantAt } = this.host;
     if (constantAt) module.constantAt = (start, end) => constantAt(file, start, end);
     this.parsed.set(file, module);
@@ -146,7 +154,7 @@ export class Modules {
     if (target?.kind !== "namespace") return target;
     const access = subjectOf(module.ts, node);
     const member = access && accessedName(module.ts, access);
-    return member === undefined ? target : this.exported(target.module, member);
+    return member === undefined ? target : this.member(target, member);
   }
 
   private imported(module: Module, binding: Binding, record: ImportRecord): Target | undefined {
@@ -155,11 +163,24 @@ export class Modules {
       const unit = module.unitOf.get(binding);
       return unit && { kind: "external", unit, binding };
     }
-    if (record.name === "=" || record.name === "*") {
-      const whole = other.exports.has("export=") ? this.exported(other, "export=") : undefined;
-      return whole ?? { kind: "namespace", module: other };
-    }
-    return this.exported(other, record.name);
+    return record.name === "=" ? this.whole(other) : this.given(module, other, record.name);
+  }
+
+  /** What one module gets from another by `import` or `export … from`: an export, or all of them as a namespace (`*`). */
+  given(to: Module, from: Module, name: string, seen?: Set<string>): Target | undefined {
+    const isCommonJs = to.format === "esm" && from.format === "cjs";
+    if (name === "*") return isCommonJs ? { kind: "namespace", module: from, isCommonJs } : this.whole(from);
+    return isCommonJs && name === "default" ? this.whole(from) : this.exported(from, name, seen);
+  }
+
+  /** What is exported under a name, as code sees it that has the namespace. */
+  member({ module, isCommonJs }: Namespace, name: string): Target | undefined {
+    return isCommonJs && name === "default" ? this.whole(module) : this.exported(module, name);
+  }
+
+  /** What `require` gives. */
+  private whole(module: Module): Target {
+    return (module.exports.has("export=") ? this.exported(module, "export=") : undefined) ?? { kind: "namespace", module };
   }
 
   /** What a module exports under a name. */
@@ -171,12 +192,10 @@ export class Modules {
     if (record) {
       if (record.kind === "local") return this.target(module, record.binding);
       const other = this.follow(module, record.specifier);
-      if (record.kind === "namespace")
-        return other
-          ? { kind: "namespace", module: other }
-          : { kind: "external", unit: module.reexport(record.specifier, "*"), binding: undefined };
-      if (!other) return { kind: "external", unit: module.reexport(record.specifier, record.name), binding: undefined };
-      return this.exported(other, record.name, seen);
+      const from = record.kind === "namespace" ? "*" : record.name;
+      return other
+        ? this.given(module, other, from, seen)
+        : { kind: "external", unit: module.reexport(record.specifier, from), binding: undefined };
     }
     if (name === "default") return module.exports.has("export=") ? this.exported(module, "export=", seen) : undefined;
     let outside: string | undefined;
@@ -189,6 +208,13 @@ export class Modules {
       }
     }
     return outside === undefined ? undefined : { kind: "external", unit: module.reexport(outside, name), binding: undefined };
+  }
+
+  /** Names of a namespace, as {@link exportNames}. */
+  namesIn({ module, isCommonJs }: Namespace): ReturnType<Modules["exportNames"]> {
+    const found = this.exportNames(module);
+    if (isCommonJs) found.names.add("default");
+    return found;
   }
 
   /** Names that a module exports, its `export *` included, but for what packages export through it. */

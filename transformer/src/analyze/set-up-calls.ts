@@ -167,9 +167,9 @@ function changesArgument(modules: Modules, module: Module, callee: ts.Expression
     // `lib.f(x)` is f's call when `lib` is the module. Of other objects it is a method's, which changes the object rather than what it is given.
     // So it is where types ask for `lib.default(x)`, of a CommonJS package that Node gives whole.
     const name = (callee as ts.PropertyAccessExpression).name.text;
-    if (module.imports.get(binding)?.name !== "*" && name !== "default") return false;
+    if (target?.kind !== "namespace" && module.imports.get(binding)?.name !== "*" && name !== "default") return false;
     if (target?.kind === "external") return isUnknown(target);
-    const member = target?.kind === "namespace" ? modules.exported(target.module, name) : undefined;
+    const member = target?.kind === "namespace" ? modules.member(target, name) : undefined;
     return member !== undefined && targetChanges(modules, member, index, seen);
   }
   return target !== undefined && targetChanges(modules, target, index, seen);

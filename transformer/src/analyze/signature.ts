@@ -68,7 +68,7 @@ function memberFunction(modules: Modules, module: Module, access: ts.Expression,
   const name = accessedName(ts, access);
   if (name === undefined || !target) return undefined;
   if (target.kind === "namespace") {
-    const member = modules.exported(target.module, name);
+    const member = modules.member(target, name);
     return member?.kind === "declared" ? functionDeclaredBy(ts, member.binding) : undefined;
   }
   if (target.kind !== "declared") return undefined;

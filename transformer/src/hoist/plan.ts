@@ -9,7 +9,7 @@ import type { SliceModule, SlicePlan, TaskRecord } from "../core";
 import type { Binding } from "../analyze/bindings";
 import type { Graph } from "../analyze/graph";
 import { localName, type Module, type Unit } from "../analyze/module";
-import type { Modules, Target } from "../analyze/resolve";
+import type { Modules, Namespace, Target } from "../analyze/resolve";
 import { keepsSideEffects, type TaskSite } from "../analyze/sites";
 import type { ClassInfo } from "../analyze/class-info";
 import type { Hoisted } from "../analyze/captures";
@@ -227,7 +227,7 @@ class Planner {
     if (target.kind === "external" && target.unit.kind === "import" && target.unit.module === module)
       return { order, ...outsideImport(target.unit) };
     if (target.kind === "namespace") {
-      const facade = this.facade(target.module, members ?? "all");
+      const facade = this.facade(target, members ?? "all");
       return { order, inPlace: false, text: `import * as ${local} from ${sliceSpecifier(facade.module.id)};`, from: facade };
     }
     if (target.kind === "declared" && localName(target.binding) === local && this.groupOf(target) === group) return undefined;
@@ -244,7 +244,7 @@ class Planner {
   }
 
   /** The group that exports a target, and the name; the export is noted. */
-  private exported(target: Exclude<Target, { kind: "namespace" }>): { group: Group; name: string } | undefined {
+  private exported(target: Exclude<Target, Namespace>): { group: Group; name: string } | undefined {
     const unit = unitOf(target);
     const group = unit && this.groups.get(unit);
     if (!unit || !group) return undefined;
@@ -253,28 +253,29 @@ class Planner {
     return { group, name };
   }
 
-  private groupOf(target: Exclude<Target, { kind: "namespace" }>): Group | undefined {
+  private groupOf(target: Exclude<Target, Namespace>): Group | undefined {
     const unit = unitOf(target);
     return unit && this.groups.get(unit);
   }
 
   /** A module that has the given exports of a project module, for `import * as`. */
-  private facade(module: Module, members: Set<string> | "all"): Facade {
+  private facade(namespace: Namespace, members: Set<string> | "all"): Facade {
     const { modules } = this.input;
+    const { module, isCommonJs } = namespace;
     const all = members === "all";
-    const exportable = modules.exportNames(module);
+    const exportable = modules.namesIn(namespace);
     const names = [...(all ? exportable.names : members)].sort();
-    const id = `${module.path}#${all ? "all" : hashOf(names.join("\0"))}`;
+    const id = `${module.path}#${isCommonJs ? "cjs-" : ""}${all ? "all" : hashOf(names.join("\0"))}`;
     const known = this.facades.get(id);
     if (known) return known;
     const lines: string[] = [];
     const facade: Facade = { module: { id, file: module.file, contents: "", loader: "js" }, imported: [] };
     this.facades.set(id, facade);
     for (const name of names) {
-      const target = modules.exported(module, name);
+      const target = modules.member(namespace, name);
       if (!target) continue;
       if (target.kind === "namespace") {
-        const inner = this.facade(target.module, "all");
+        const inner = this.facade(target, "all");
         facade.imported.push(inner);
         lines.push(`export * as ${exportName(name)} from ${sliceSpecifier(inner.module.id)};`);
         continue;
@@ -305,7 +306,7 @@ function membersInAll(graph: Graph, group: Group): Map<Binding, Set<string> | "a
   return found;
 }
 
-function unitOf(target: Exclude<Target, { kind: "namespace" }>): Unit | undefined {
+function unitOf(target: Exclude<Target, Namespace>): Unit | undefined {
   return target.kind === "external" ? target.unit : target.module.unitOf.get(target.binding);
 }
 
