@@ -1,7 +1,7 @@
 /** Many handles at once. */
 import { inspect } from "node:util";
 import { ParallelError } from "./errors";
-import type { AsyncHandle } from "./handle";
+import { AsyncHandle } from "./handle";
 import { checkKeys, checkMs } from "./options";
 import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
 
@@ -112,12 +112,21 @@ export async function waitAny<H extends AsyncHandle<any>>(
   const ready: H[] = [];
   let finish: () => void = () => {};
   const enough = new Promise<void>((resolve) => (finish = resolve));
+  const done = (handle: AsyncHandle<any>): void => {
+    ready.push(handle as H);
+    if (ready.length >= count) finish();
+  };
   for (const handle of all) {
-    const done = (): void => {
-      ready.push(handle);
-      if (ready.length >= count) finish();
-    };
-    handle.then(done, done);
+    if (handle instanceof AsyncHandle) {
+      // Not by a promise: who asks again for what is left would leave one behind on each handle at each call.
+      handle._quiet();
+      handle._whenSettled(done);
+      handle._observe();
+    } else {
+      const doneSo = (): void => done(handle);
+      // Another copy's, or a promise.
+      (handle as PromiseLike<unknown>).then(doneSo, doneSo);
+    }
   }
   let timer: NodeJS.Timeout | undefined;
   const late =
@@ -126,7 +135,9 @@ export async function waitAny<H extends AsyncHandle<any>>(
   clearTimeout(timer);
   const result = [...ready];
   const settled = new Set(result);
-  return { ready: result, pending: all.filter((handle) => !settled.has(handle)) };
+  const pending = all.filter((handle) => !settled.has(handle));
+  for (const handle of pending) if (handle instanceof AsyncHandle) handle._notWhenSettled(done);
+  return { ready: result, pending };
 }
 
 function checked<H extends PromiseLike<unknown>>(name: string, handles: Iterable<H>): H[] {

@@ -457,6 +457,13 @@ export class AsyncHandle<R> implements Promise<R> {
     else (this._extra().settled ??= []).push(callback);
   }
 
+  /** @internal Takes {@link _whenSettled} back. */
+  _notWhenSettled(callback: (handle: AsyncHandle<unknown>) => void): void {
+    const callbacks = this._more?.settled;
+    const at = callbacks?.lastIndexOf(callback) ?? -1;
+    if (at >= 0) callbacks!.splice(at, 1);
+  }
+
   /** @internal The error of a handle that has not been fulfilled. */
   _error(): unknown {
     return this._value;

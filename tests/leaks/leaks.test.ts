@@ -47,7 +47,7 @@ async function measure(backend: string, names: readonly string[], planted = fals
         }
         console.log(JSON.stringify({ name, measured }));
       }
-      await mp.shutdown();`,
+      await mp.shutdown({ cancelPending: true });`,
   });
   const { stdout, stderr, code } = await runNode(program.main, [], { execArgv: ["--expose-gc"], limit: 240_000 });
   if (code !== 0) throw new Error(stdout + stderr);

@@ -212,4 +212,12 @@ export const ways: Record<string, Way> = {
       }
     },
   },
+  // The last one: it leaves a task that never ends.
+  "waitAny, again and again beside the same pending task": {
+    count: 500,
+    run: async (count) => {
+      const pending = ((globalThis as any).pending ??= T.hang());
+      for (let i = 0; i < count; i++) await mp.waitAny([pending, T.add(i, 1)]);
+    },
+  },
 };
