@@ -1,7 +1,6 @@
 /**
  * The core's entry: analyses files and plans the slices of a build. See core.ts for the contract with the adapters.
  */
-import * as path from "node:path";
 import type * as ts from "typescript";
 import { Captures, type Hoisted } from "./analyze/captures";
 import { type ClassInfo, pathFrom } from "./analyze/class-info";
@@ -143,6 +142,7 @@ export class Project {
         this.travelling(module);
         return this.local(module).sites;
       },
+      circles: this.circles,
       manifestKey: format.manifestKey,
       standardDecorators: this.host.standardDecorators,
     });
@@ -368,19 +368,17 @@ export class Project {
   /** How the module can import a class: as one of its imports has it, or by a relative path. */
   private importOf(module: Module, info: ClassInfo): { specifier: string; access: string } | undefined {
     const { modules } = this;
-    let style = "";
+    let written = "";
     for (const record of module.imports.values()) {
       const other = modules.follow(module, record.specifier, record.kind);
       if (!other) continue;
-      const extension = /\.(?:[cm]?[jt]sx?)$/.exec(record.specifier)?.[0];
-      if (record.specifier.startsWith(".")) style = extension ?? "";
+      if (record.specifier.startsWith(".")) written = record.specifier;
       const access = accessTo(modules, module, other, info);
       if (access !== undefined) return { specifier: record.specifier, access };
     }
-    const relative = path.relative(path.dirname(module.file), info.module.file).split(path.sep).join("/");
-    const specifier = (relative.startsWith(".") ? relative : `./${relative}`).replace(/\.[cm]?[jt]sx?$/, style);
+    const specifier = modules.relativeSpecifier(module, info.module, written);
     const access = accessTo(modules, module, info.module, info);
-    return access !== undefined && modules.follow(module, specifier) === info.module ? { specifier, access } : undefined;
+    return access !== undefined && specifier !== undefined ? { specifier, access } : undefined;
   }
 
   private sourcesOf(module: Module, reached: Iterable<Unit>, classes: readonly ClassInfo[], sites: readonly TaskSite[]): Module[] {

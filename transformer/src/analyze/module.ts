@@ -143,7 +143,7 @@ export class Module {
     return /\.[cm]?jsx?$/i.test(this.file) ? "jsx" : "ts";
   }
 
-  /** Every module that its static imports and re-exports name, type-only ones and bare ones too. */
+  /** Every module that its static imports and re-exports name, type-only ones and bare ones too, in the order of the source. */
   get staticImports(): Imported[] {
     return this.importsOf(this.imports.values());
   }
@@ -161,7 +161,8 @@ export class Module {
     for (const { specifier } of this.bareImports) add(specifier);
     for (const record of this.exports.values()) if (record.kind !== "local") add(record.specifier);
     for (const specifier of this.stars) add(specifier);
-    return [...found.values()];
+    const order = this.source.statements.map((statement) => specifierIn(this.ts, statement));
+    return [...found.values()].sort((a, b) => order.indexOf(a.specifier) - order.indexOf(b.specifier));
   }
 
   /** What the compiler writes in the place of the access that begins with a name, if that is a constant. */
@@ -441,6 +442,13 @@ function isModuleSyntax(ts: TypeScript, statement: ts.Statement): boolean {
     ts.isExportAssignment(statement) ||
     hasModifier(ts, statement, ts.SyntaxKind.ExportKeyword)
   );
+}
+
+function specifierIn(ts: TypeScript, statement: ts.Statement): string | undefined {
+  const { moduleReference } = statement as Partial<ts.ImportEqualsDeclaration>;
+  const { moduleSpecifier } = statement as Partial<ts.ImportDeclaration>;
+  const written = moduleReference && ts.isExternalModuleReference(moduleReference) ? moduleReference.expression : moduleSpecifier;
+  return written && ts.isStringLiteralLike(written) ? written.text : undefined;
 }
 
 export function namesIn(ts: TypeScript, name: ts.BindingName): ts.Identifier[] {

@@ -27,6 +27,8 @@ export interface Namespace {
 
 const NONE: ReadonlySet<Module> = new Set();
 
+const EXTENSION = /\.([cm]?)[jt]sx?$/;
+
 export class Modules {
   private readonly parsed = new Map<string, Module | undefined>();
   /** Files that may have changed since they were parsed. */
@@ -134,6 +136,16 @@ export class Modules {
     if (links) links.add(module);
     else this.links.set(from, new Set([module]));
     return module.opaque ? undefined : module;
+  }
+
+  /** How one module can import another by a relative path, with an extension like that of a specifier it has; undefined when that leads elsewhere. */
+  relativeSpecifier(from: Module, to: Module, like: string): string | undefined {
+    const written = EXTENSION.exec(like)?.[0] ?? "";
+    const extension = path.extname(to.file);
+    const style = written === "" ? "" : written.includes("t") ? extension : extension.replace(EXTENSION, ".$1js");
+    const relative = path.relative(path.dirname(from.file), to.file).split(path.sep).join("/");
+    const specifier = (relative.startsWith(".") ? relative : `./${relative}`).replace(EXTENSION, style);
+    return this.follow(from, specifier) === to ? specifier : undefined;
   }
 
   /** Modules that were looked into for names of this one. */

@@ -8,6 +8,7 @@ import type * as ts from "typescript";
 import type { SliceModule, SlicePlan, TaskRecord } from "../core";
 import type { Binding } from "../analyze/bindings";
 import type { Graph } from "../analyze/graph";
+import type { ImportCircles } from "../analyze/import-circles";
 import { localName, type Module, type Unit } from "../analyze/module";
 import type { Modules, Namespace, Target } from "../analyze/resolve";
 import { keepsSideEffects, type TaskSite } from "../analyze/sites";
@@ -27,6 +28,7 @@ export interface PlanInput {
   readonly classes: readonly ClassInfo[];
   readonly hoisted: (site: TaskSite) => Hoisted | undefined;
   readonly sitesOf: (module: Module) => readonly TaskSite[];
+  readonly circles: ImportCircles;
   readonly manifestKey: string;
   /** As in {@link Host}. */
   readonly standardDecorators?: "typescript";

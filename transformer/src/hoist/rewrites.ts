@@ -5,8 +5,10 @@ import type * as ts from "typescript";
 import type { Edit } from "../core";
 import type { Module } from "../analyze/module";
 import type { Binding } from "../analyze/bindings";
+import type { ImportCircles } from "../analyze/import-circles";
+import type { Modules } from "../analyze/resolve";
 import { contains, isImportMeta, wrapped } from "../analyze/syntax";
-import { replace } from "./stubs";
+import { rangeOf, replace } from "./stubs";
 
 /** What a chunk's `import.meta` has. Of other properties the host may know something: what it defines (`import.meta.env.MODE`), it defines in chunks too. */
 const OF_THE_PLACE: ReadonlySet<string> = new Set(["url", "filename", "dirname", "resolve"]);
@@ -30,6 +32,31 @@ export function placeEdits(module: Module): Edit[] {
     if (reference.erased || (reference.name !== "__dirname" && reference.name !== "__filename")) continue;
     edits.push(rename(module, reference.node, `${meta}.${reference.name.slice(2)}`));
   }
+  return edits;
+}
+
+/**
+ * `import("./module")` that leads into a circle of imports: nothing of it is there yet in a worker, where the program may have entered it elsewhere. In the text the module comes before
+ * what is loaded before it, since bundlers that put both into one chunk let what they meet last run first.
+ */
+export function circleEdits(modules: Modules, circles: ImportCircles, module: Module, parts: readonly ts.Node[]): Edit[] {
+  const { ts } = module;
+  if (!/\bimport\s*\(/.test(module.text)) return [];
+  const edits: Edit[] = [];
+  const visit = (node: ts.Node): void => {
+    const isImport = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
+    const specifier = isImport ? node.arguments[0] : undefined;
+    if (specifier && ts.isStringLiteralLike(specifier)) {
+      const other = modules.follow(module, specifier.text);
+      const before = other ? circles.before(other).flatMap((each) => modules.relativeSpecifier(module, each, specifier.text) ?? []) : [];
+      const [first, ...rest] = before.map((each) => `import(${JSON.stringify(each)})`);
+      const loads = `() => ${[first, ...rest.map((load) => `.then(() => ${load})`)].join("")}`;
+      if (first !== undefined)
+        edits.push(replace(node, "expression", ["((load, first) => first().then(load))(() => ", rangeOf(node), `, ${loads})`]));
+    }
+    ts.forEachChild(node, visit);
+  };
+  parts.forEach(visit);
   return edits;
 }
 
