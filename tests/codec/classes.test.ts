@@ -272,3 +272,15 @@ test("a class that is not registered here is asked for", () => {
   expect(classById("t#Late-anywhere!")).toBe(Late);
   onUnknownClass(() => undefined);
 });
+
+test("an instance that can't be made does no harm to what comes after it", () => {
+  class Impossible {
+    constructor() {
+      throw new Error("never");
+    }
+  }
+  registerClass(Impossible, "t#Impossible", { get: () => [], set: () => undefined });
+  const value = Object.create(Impossible.prototype) as Impossible;
+  expect(() => roundTrip(value)).toThrow("never");
+  expect(roundTrip(new Account("after")).owner).toBe("after");
+});

@@ -100,9 +100,10 @@ export class Decoder {
       this.shapeCount = 0;
       if (this.shapes.length > KEPT_REFERENCES) this.shapes.length = 0;
       if (this.deferred.length !== 0) this.deferred.length = 0;
-      if (this.classes.length !== 0) this.classes.length = 0;
-      this.flattened = undefined;
     }
+    // Known before the first object exists, whose making may fail.
+    if (this.classes.length !== 0) this.classes.length = 0;
+    this.flattened = undefined;
     if (this.textEnd !== 0) {
       this.text = "";
       this.textStart = this.textEnd = 0;
