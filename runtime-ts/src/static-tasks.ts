@@ -1,21 +1,32 @@
 /**
  * `this` of static tasks: the class that the method was called on, which may be a subclass. It travels as the class's id, as a captured value does.
  *
- * Not handled: a subclass that cannot be registered, because it is inside a function. `this` is then the nearest class above it that is.
+ * Not handled: a subclass that other threads can't get, because it is inside a function or an expression. Such a call is refused: any other class would answer otherwise.
  */
-import { classById, classByPrototype, decodeFor } from "./codec";
+import { classById, classByPrototype, decodeFor, STAYS_BRAND, unreachable } from "./codec";
 import { ChunkError } from "./errors";
 import { lazyClasses, registerLazyClasses } from "./lazy-classes";
 
+/** In the place of an id: refused when the call is encoded, like every value that can't cross. */
+class Unreachable {
+  readonly [STAYS_BRAND]: string;
+
+  constructor(reason: string) {
+    this[STAYS_BRAND] = reason;
+  }
+}
+
 /**
  * @param receiver what the stub was called on: a class, or nothing when the method was taken off it
- * @returns the id of it or of the nearest registered class that it extends; undefined when there is none
+ * @returns its id; undefined when neither it nor what it extends is registered
  */
-export function classIdOf(receiver: unknown): string | undefined {
+export function classIdOf(receiver: unknown): string | Unreachable | undefined {
   if (lazyClasses.length > 0) registerLazyClasses();
   for (let current = receiver; typeof current === "function"; current = Object.getPrototypeOf(current)) {
-    const id = classByPrototype((current as Function).prototype as object)?.id;
-    if (id !== undefined) return id;
+    const known = classByPrototype((current as Function).prototype as object);
+    if (known === undefined) continue;
+    if (current === receiver) return known.id;
+    return new Unreachable(`the class, ${unreachable((receiver as Function).name, known)}. Declare it at its module's top level`);
   }
   return undefined;
 }

@@ -64,7 +64,7 @@ export class StubModule {
   }
 
   /** `this` of a static method, in the form in which it travels. */
-  classOf(receiver: unknown): string | undefined {
+  classOf(receiver: unknown): unknown {
     return classIdOf(receiver);
   }
 

@@ -205,12 +205,15 @@ export function standInFor(receiver: object): ClassEntry | undefined {
     if (Reflect.ownKeys(p).every((key) => key === "constructor") && privateStateOf(sourceOf(p)).length === 0) continue;
     const known = nearest(p);
     if (known === undefined) return undefined;
-    const name = (p.constructor as Function | undefined)?.name || "a class without a name";
-    throw new Refusal(
-      `its class, ${name}, extends ${known.constructor_.name} and is made inside a function or an expression, or in a file that makeparallel has not built, where other threads can't get it. ${WAY_OUT}, or declare the class at its module's top level`,
-    );
+    const name = (p.constructor as Function | undefined)?.name;
+    throw new Refusal(`its class, ${unreachable(name, known)}. ${WAY_OUT}, or declare the class at its module's top level`);
   }
   return undefined;
+}
+
+/** What there is to say of a class that is not registered, though one that it extends is. */
+export function unreachable(name: string | undefined, known: ClassEntry): string {
+  return `${name || "a class without a name"}, extends ${known.constructor_.name} and is made inside a function or an expression, or in a file that makeparallel has not built, where other threads can't get it`;
 }
 
 function nearest(prototype: object): ClassEntry | undefined {

@@ -18,6 +18,7 @@ export {
 export { decodeCall, decodeCallFor, decodeItems, decodeValue } from "./decode";
 export { lackedStack } from "./decoder";
 export { NO_RECEIVER, encodeCall, encodeItemsCall, encodeValue, type CallEncoding } from "./encode";
+export { unreachable } from "./encode-instance";
 export { encodeError } from "./encode-thrown";
 export { explainFlattened, takeFlattened } from "./flattened";
 export { move, share, sharedArray } from "./markers";
