@@ -2,7 +2,7 @@
  * What emitted stubs call: `import * as __mp from "makeparallel/internal"`. The transformer and this file are released together; nobody else
  * uses it.
  */
-import { registerClass, type PrivateAccessors } from "./codec";
+import { registerClass, revival, type PrivateAccessors } from "./codec";
 import { knownManifests } from "./known-manifests";
 import { lazyClasses } from "./lazy-classes";
 import { findManifest } from "./loader";
@@ -15,8 +15,8 @@ import { makeParallelFunction, markStub, StubTask } from "./task";
 
 export type { StubMeta } from "./stub-meta";
 
-export { revival } from "./codec";
 export { onClass } from "./static-tasks";
+export { revival };
 
 const IN_CHUNK_FOLDER = new RegExp(`[\\\\/]${CHUNK_FOLDER}[\\\\/][^\\\\/]+$`);
 
@@ -99,5 +99,38 @@ export function taken(take: (method: Function) => void, stub: Function): (...arg
     }
     take(descriptor.value as Function);
     return { ...descriptor, value: stub };
+  };
+}
+
+/** What TC39 decorators of fields and auto-accessors get. */
+interface FieldContext {
+  readonly kind: "field" | "accessor";
+}
+
+type Initializer = (this: unknown, value: unknown) => unknown;
+
+/**
+ * A decorator of a field whose class is constructed to be revived: the initialiser that it gives may not be able to take the `undefined` that fields begin with then.
+ * That of a field does not run. An accessor's does, since its getter and setter may rest on what it makes (a signal); what it throws does not count.
+ */
+export function spared(decorator: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  const spare = (initializer: Initializer, { kind }: FieldContext): Initializer =>
+    function (value) {
+      if (!revival.active) return initializer.call(this, value);
+      if (kind === "field") return value;
+      try {
+        return initializer.call(this, value);
+      } catch {
+        return value;
+      }
+    };
+  return function (this: unknown, ...args) {
+    const given = decorator.apply(this, args);
+    const context = args[1] as FieldContext | PropertyKey;
+    // Legacy decorators have a name there, and no initialisers.
+    if (typeof context !== "object") return given;
+    if (typeof given === "function") return spare(given as Initializer, context);
+    const { init } = (given ?? {}) as { init?: Initializer };
+    return init === undefined ? given : { ...(given as object), init: spare(init, context) };
   };
 }

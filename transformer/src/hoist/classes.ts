@@ -18,6 +18,8 @@ interface State {
   readonly path: readonly EditPart[];
   /** Where the path is no text: what it is called. */
   readonly name?: string;
+  /** Of an auto-accessor: its key. A subclass may have another accessor of that name, so that the path alone could lead to that one. */
+  readonly key?: EditPart;
 }
 
 /** Private fields, auto-accessors, and fields named by a constant, which is often a symbol: structured clone knows none of them. */
@@ -28,12 +30,15 @@ export function privateState(module: Module, node: ts.ClassLikeDeclaration): Sta
     if (hasModifier(ts, member, ts.SyntaxKind.AbstractKeyword)) return [];
     const { name } = member;
     if (ts.isPrivateIdentifier(name)) return [{ path: [`.${name.text}`] }];
+    const isAccessor = hasModifier(ts, member, ts.SyntaxKind.AccessorKeyword);
     if (ts.isComputedPropertyName(name)) {
       if (!isConstantName(module, name.expression)) return [];
-      return [{ path: ["[", rangeOf(name.expression), "]"], name: name.getText() }];
+      const key = rangeOf(name.expression);
+      return [{ path: ["[", key, "]"], name: name.getText(), ...(isAccessor && { key }) }];
     }
-    if (!hasModifier(ts, member, ts.SyntaxKind.AccessorKeyword)) return [];
-    return [{ path: [ts.isIdentifier(name) ? `.${name.text}` : `[${name.getText()}]`] }];
+    if (!isAccessor) return [];
+    if (ts.isIdentifier(name)) return [{ path: [`.${name.text}`], key: JSON.stringify(name.text) }];
+    return [{ path: [`[${name.getText()}]`], key: name.getText() }];
   });
 }
 
@@ -50,16 +55,24 @@ export interface ClassRewrite {
   readonly guarded: boolean;
 }
 
+/** The prototype that has the class's own accessors. */
+const PROTOTYPE = "__mp_prototype";
+
 function accessorsOf(state: readonly State[]): EditPart[] {
-  const values = state.flatMap(({ path }, index): EditPart[] => [index > 0 ? ", o" : "o", ...path]);
-  // A field that has not been set, and that no initialiser defines, stays absent.
-  const sets = state.flatMap(({ path, name }, index): EditPart[] => [
-    `${index > 0 ? " " : ""}${name === undefined ? "" : `if (v[${index}] !== void 0) `}o`,
-    ...path,
-    ` = v[${index}];`,
+  // Where the author's constants are named as well, they keep their meaning.
+  const [o, v] = state.some(({ name }) => name !== undefined) ? ["__mp_o", "__mp_v"] : ["o", "v"];
+  const values = state.flatMap(({ path, key }, index): EditPart[] => [
+    index > 0 ? ", " : "",
+    ...(key === undefined ? [o, ...path] : [`Reflect.get(${PROTOTYPE}, `, key, `, ${o})`]),
+  ]);
+  const sets = state.flatMap(({ path, name, key }, index): EditPart[] => [
+    index > 0 ? " " : "",
+    // A field that has not been set, and that no initialiser defines, stays absent.
+    name === undefined ? "" : `if (${v}[${index}] !== void 0) `,
+    ...(key === undefined ? [o, ...path, ` = ${v}[${index}];`] : [`Reflect.set(${PROTOTYPE}, `, key, `, ${v}[${index}], ${o});`]),
   ]);
   const names = JSON.stringify(state.map(({ path, name }) => name ?? path.join("")));
-  return ["{ get(o) { return [", ...values, "]; }, set(o, v) { ", ...sets, ` }, names: ${names} }`];
+  return [`{ get(${o}) { return [`, ...values, `]; }, set(${o}, ${v}) { `, ...sets, ` }, names: ${names} }`];
 }
 
 /** The statement or static block that registers the class, and its guards. */
@@ -77,7 +90,8 @@ export function classEdits(module: Module, { node, id, guarded }: ClassRewrite):
   const parent = isDecorated ? parentOf(module, node) : undefined;
   const accessors = state.length > 0 ? [", ", ...accessorsOf(state)] : parent === undefined ? [] : [", void 0"];
   const rest = parent === undefined ? [] : [`, ${parent}`];
-  edits.push(insertion(node.end - 1, "members", `; static { __mp_m().class(this, ${key}`, ...accessors, ...rest, "); } "));
+  const prototype = state.some((one) => one.key !== undefined) ? `const ${PROTOTYPE} = this.prototype; ` : "";
+  edits.push(insertion(node.end - 1, "members", `; static { ${prototype}__mp_m().class(this, ${key}`, ...accessors, ...rest, "); } "));
   return edits;
 }
 
@@ -99,8 +113,10 @@ function guardEdits(module: Module, node: ts.ClassLikeDeclaration): Edit[] {
   const { ts } = module;
   const edits: Edit[] = [];
   for (const member of node.members) {
-    if (ts.isPropertyDeclaration(member) && member.initializer && !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)) {
-      edits.push(guarded(member.initializer, "void 0"));
+    if (ts.isPropertyDeclaration(member) && !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)) {
+      if (member.initializer) edits.push(guarded(member.initializer, "void 0"));
+      for (const { expression } of ts.getDecorators(member) ?? [])
+        edits.push(replace(expression, "expression", ["__mp.spared(", rangeOf(expression), ")"]));
     }
     if (ts.isConstructorDeclaration(member) && member.body) edits.push(...constructorGuard(module, node, member, member.body));
   }
