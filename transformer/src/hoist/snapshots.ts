@@ -9,6 +9,7 @@
  */
 import type * as ts from "typescript";
 import type { Binding } from "../analyze/bindings";
+import { components } from "../analyze/components";
 import type { Graph } from "../analyze/graph";
 import type { Module, Unit } from "../analyze/module";
 import { remembered } from "../analyze/remembered";
@@ -23,12 +24,13 @@ interface LastChange {
 
 export function* snapshotsIn(graph: Graph, units: ReadonlySet<Unit>): Iterable<[Unit, Unit]> {
   const changes = lastChanges(graph, units);
+  const changedBehind = changesReached(graph, units, new Set([...changes.values()].flatMap((ofModule) => [...ofModule.keys()])));
   for (const unit of units) {
     const ofModule = changes.get(unit.module);
     const position = unit.nodes[0]?.pos;
     if (!ofModule || position === undefined || (unit.kind !== "declaration" && unit.kind !== "effect")) continue;
     if (![...ofModule.values()].some((change) => change.position > position)) continue;
-    for (const seen of seenBy(graph, unit)) {
+    for (const seen of seenBy(graph, unit, changedBehind)) {
       const change = ofModule.get(seen);
       if (change && change.position > position && change.with !== unit) yield [unit, change.with];
     }
@@ -82,8 +84,21 @@ function ownChanges({ module: { ts }, nodes }: Unit): ts.Node[] {
   );
 }
 
-/** Units that a unit's code may come to while it is evaluated. */
-function seenBy(graph: Graph, unit: Unit): Set<Unit> {
+/** By unit: those of the changed units that it is or that its names lead to. */
+function changesReached(graph: Graph, units: ReadonlySet<Unit>, changed: ReadonlySet<Unit>): Map<Unit, ReadonlySet<Unit>> {
+  const found = new Map<Unit, ReadonlySet<Unit>>();
+  if (changed.size === 0) return found;
+  const next = (unit: Unit): Unit[] => graph.dependencies(unit).flatMap((dependency) => graph.unitsOf(dependency));
+  for (const component of components([...units], next)) {
+    const reached = new Set(component.filter((unit) => changed.has(unit)));
+    for (const unit of component) for (const needed of next(unit)) for (const each of found.get(needed) ?? []) reached.add(each);
+    for (const unit of component) found.set(unit, reached);
+  }
+  return found;
+}
+
+/** Changed units that a unit's code may come to while it is evaluated. */
+function seenBy(graph: Graph, unit: Unit, changedBehind: ReadonlyMap<Unit, ReadonlySet<Unit>>): Set<Unit> {
   const { ts } = unit.module;
   const atOnce = new Set<Binding | undefined>();
   for (const { node, binding } of graph.references(unit)) {
@@ -92,8 +107,7 @@ function seenBy(graph: Graph, unit: Unit): Set<Unit> {
   }
   const seen = new Set<Unit>();
   for (const dependency of graph.dependencies(unit))
-    if (atOnce.has(dependency.binding)) for (const needed of graph.unitsOf(dependency)) seen.add(needed);
-  for (const next of seen)
-    for (const dependency of graph.dependencies(next)) for (const needed of graph.unitsOf(dependency)) seen.add(needed);
+    if (atOnce.has(dependency.binding))
+      for (const needed of graph.unitsOf(dependency)) for (const each of changedBehind.get(needed) ?? []) seen.add(each);
   return seen;
 }
