@@ -186,7 +186,7 @@ export class Isolation {
           const { declaration, owner, accesses, writes, name } = field;
           const helper = writes.find((write) => isIn(units, write) && !isInAnyTask(module, write));
           if (!helper || this.reported.has(declaration)) continue;
-          const members = membersUsed(ts, field, this.namesUsedAround(owner, units), site.fn);
+          const members = membersUsed(ts, field, this.namesUsedAround([owner], units), site.fn);
           if (!accesses.some((access) => isIn(units, access) && isReached(field, access, members))) continue;
           this.reported.add(declaration);
           this.reportHelper(site, helper, `${binding.name}.${name}`, declaration.name);
@@ -202,8 +202,7 @@ export class Isolation {
         if (namespace.kind !== "namespace" || this.reported.has(namespace)) continue;
         const variables = remembered(this.namespaceVariables, namespace, () => assignedNamespaceVariables(module, namespace));
         if (variables.length === 0) continue;
-        const [declaration] = namespace.declarations;
-        const used = namespaceMembersUsed(module, namespace, this.namesUsedAround(declaration as ts.Node, units), site.fn);
+        const used = namespaceMembersUsed(module, namespace, this.namesUsedAround(namespace.declarations, units), site.fn);
         for (const { binding, path, writes } of variables) {
           const helper = writes.find((write) => !isInAnyTask(module, write));
           if (!helper || !used.has(binding) || this.reported.has(binding)) continue;
@@ -221,13 +220,13 @@ export class Isolation {
     ]);
   }
 
-  /** What a slice's code uses outside of a class or namespace. */
-  private namesUsedAround(owner: ts.Node, units: ReadonlySet<Unit>): NamesUsed {
-    const source = owner.getSourceFile();
+  /** What a slice's code uses outside of a class, or of all parts of a namespace. */
+  private namesUsedAround(owners: readonly ts.Node[], units: ReadonlySet<Unit>): NamesUsed {
+    const source = owners[0]?.getSourceFile();
     const used: NamesUsed = { members: new Set(), made: new Set() };
     for (const { module, nodes } of units) {
       for (const node of nodes) {
-        if (module.source === source && contains(node, owner)) continue;
+        if (module.source === source && owners.some((owner) => contains(node, owner))) continue;
         const { members, made } = remembered(this.names, node, () => namesUsed(module.ts, node));
         for (const name of members) used.members.add(name);
         for (const name of made) used.made.add(name);
