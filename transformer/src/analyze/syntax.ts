@@ -278,6 +278,9 @@ function isCalling(ts: TypeScript, node: ts.Node): boolean {
   return ts.isCallExpression(node) || ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node) || ts.isDecorator(node);
 }
 
+/** Properties of `import.meta` that are the module's place. */
+export const PLACE_PROPERTIES = ["url", "filename", "dirname"] as const;
+
 /** `import.meta`. */
 export function isImportMeta(ts: TypeScript, node: ts.Node): node is ts.MetaProperty {
   return ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword;

@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import * as path from "node:path";
 import * as esbuild from "esbuild";
 import { type Manifest, type ManifestChunk, MANIFEST_FORMAT } from "../../../runtime-ts/src/manifest";
+import { PLACE_PROPERTIES } from "../analyze/syntax";
 import type { SlicePlan, TypeScript } from "../core";
 import { type ChunkOutput, type RawSourceMap, toChunk } from "./chunk-format";
 import { withClassDecorators } from "./class-decorators";
@@ -161,14 +162,19 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   return bundle;
 }
 
-const PLACE = /^(?:import\.meta(?:\.(?:url|filename|dirname))?|__filename|__dirname)$/;
+const PLACES: ReadonlySet<string> = new Set([
+  "import.meta",
+  ...PLACE_PROPERTIES.map((name) => `import.meta.${name}`),
+  "__filename",
+  "__dirname",
+]);
 
 /**
  * Without what stands for a module's place in the host's output: chunks have their own. It is a variable that the output begins with (`import_meta_url`), which a chunk
  * does not have.
  */
 function withoutPlaces(define: Record<string, string> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(define ?? {}).filter(([name, value]) => !PLACE.test(name) || !/^[\w$.]+$/.test(value)));
+  return Object.fromEntries(Object.entries(define ?? {}).filter(([name, value]) => !PLACES.has(name) || !/^[\w$.]+$/.test(value)));
 }
 
 function entryPoints(plan: SlicePlan): { in: string; out: string }[] {

@@ -7,7 +7,7 @@
  */
 import { decodedMappings, encodedMappings, TraceMap } from "@jridgewell/trace-mapping";
 import * as esbuild from "esbuild";
-import { isImportMeta } from "../analyze/syntax";
+import { isImportMeta, PLACE_PROPERTIES } from "../analyze/syntax";
 import type { TypeScript } from "../core";
 import { cheapNames } from "./function-names";
 import { editMapped, type Segment, type TextEdit } from "./mapped-text";
@@ -79,11 +79,7 @@ async function toCommonJs(code: string, map: RawSourceMap, target: string | stri
     const result = await esbuild.transform(`${code}\n//# sourceMappingURL=data:application/json;base64,${inlineMap}`, {
       // A chunk of nothing but ASCII is a string of one byte a character, which the loader makes and V8 reads several times faster.
       charset: "ascii",
-      define: {
-        "import.meta.url": "__mp_chunk.url",
-        "import.meta.filename": "__filename",
-        "import.meta.dirname": "__dirname",
-      },
+      define: Object.fromEntries(PLACE_PROPERTIES.map((name) => [`import.meta.${name}`, `__mp_chunk.${name}`])),
       format: "cjs",
       legalComments: "inline",
       loader: "js",
@@ -125,7 +121,7 @@ function toAsyncCommonJs(ts: TypeScript, code: string, map: RawSourceMap): Chunk
 
 /** What `define` is to {@link toCommonJs}. */
 function importMeta(ts: TypeScript): import("typescript").TransformerFactory<import("typescript").SourceFile> {
-  const names = new Set(["url", "filename", "dirname"]);
+  const names = new Set<string>(PLACE_PROPERTIES);
   return (context) => (file) => {
     const { factory } = context;
     const visit = (node: import("typescript").Node): import("typescript").Node => {

@@ -7,11 +7,11 @@ import type { Module } from "../analyze/module";
 import type { Binding } from "../analyze/bindings";
 import type { ImportCircles } from "../analyze/import-circles";
 import type { Modules } from "../analyze/resolve";
-import { contains, isImportMeta, wrapped } from "../analyze/syntax";
+import { contains, isImportMeta, PLACE_PROPERTIES, wrapped } from "../analyze/syntax";
 import { rangeOf, replace } from "./stubs";
 
 /** What a chunk's `import.meta` has. Of other properties the host may know something: what it defines (`import.meta.env.MODE`), it defines in chunks too. */
-const OF_THE_PLACE: ReadonlySet<string> = new Set(["url", "filename", "dirname", "resolve"]);
+const OF_THE_PLACE: ReadonlySet<string> = new Set([...PLACE_PROPERTIES, "resolve"]);
 
 /** `import.meta`, `__filename` and `__dirname` mean the original module's emitted file. */
 export function placeEdits(module: Module): Edit[] {
