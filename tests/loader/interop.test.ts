@@ -69,6 +69,18 @@ test("a CommonJS file that keeps its native import() gets what import() gives", 
   expect(result).toEqual(["dual by import", "late"]);
 });
 
+test("an ES module that says what require gives of it is still imported by its names", async () => {
+  const result = await runScenario("esm-required", {
+    files: {
+      "src/a.ts": `import whole, { named } from "fixture-esm-required";\nimport * as all from "fixture-esm-required";\nexport function values() { return [whole(), named, all.named]; }`,
+    },
+    tasks: ["src/a.ts#values"],
+    format: "esm",
+    run: `return (await load("src/a.ts#values"))();`,
+  });
+  expect(result).toEqual(["whole", "named", "named"]);
+});
+
 test("without esModuleInterop a namespace import is module.exports itself", async () => {
   const result = await runScenario("no-interop", {
     files: { "src/a.ts": `import * as plain from "fixture-cjs-callable";\nexport function call() { return plain(2); }` },

@@ -11,7 +11,7 @@ import { types } from "node:util";
 import { ChunkError } from "../errors";
 import type { ManifestExternal } from "../manifest";
 import { OWN_FOLDER } from "../own-folder";
-import { resolveImport } from "./resolve-import";
+import { isEsModule, resolveImport } from "./resolve-import";
 import { effectHint } from "./load-hints";
 
 /**
@@ -100,8 +100,12 @@ export class ExternalModules {
     const url = resolveImport(external.specifier, path.join(this.folder, external.from));
     if (url.startsWith("data:") || /[?#]/.test(url)) return import(url).then(markedNamespace);
     try {
-      const value: unknown = requireFile(url.startsWith("node:") ? url : fileURLToPath(url));
-      return types.isModuleNamespaceObject(value) ? markedNamespace(value as object) : nodeNamespace(value);
+      const isBuiltin = url.startsWith("node:");
+      const file = isBuiltin ? url : fileURLToPath(url);
+      const value: unknown = requireFile(file);
+      if (types.isModuleNamespaceObject(value)) return markedNamespace(value as object);
+      // An ES module may say what `require` gives in the place of its namespace, by an export called `module.exports`.
+      return !isBuiltin && isEsModule(file) ? import(url).then(markedNamespace) : nodeNamespace(value);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Plug'n'Play serves ES modules out of its archives to `import` only.

@@ -15,6 +15,7 @@ type Target = string | null | Target[] | { [condition: string]: Target };
 interface PackageJson {
   name?: string;
   main?: string;
+  type?: string;
   exports?: Target;
   imports?: Record<string, Target>;
 }
@@ -42,6 +43,11 @@ export function resolveImport(specifier: string, folder: string): string {
   if (path.isAbsolute(specifier)) return existing(pathToFileURL(specifier).href, specifier, folder);
   if (specifier.startsWith("#")) return resolveHash(specifier, folder);
   return resolvePackage(specifier, folder);
+}
+
+/** Whether its name, or its package.json, makes a file an ES module. */
+export function isEsModule(file: string): boolean {
+  return file.endsWith(".mjs") || (file.endsWith(".js") && findScope(path.dirname(file))?.json.type === "module");
 }
 
 function existing(url: string, specifier: string, folder: string): string {
