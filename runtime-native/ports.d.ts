@@ -102,7 +102,7 @@ export interface BindingWorker extends BindingPort {
   /** Runs jobs. Gives why it returns: 1 asynchronous jobs are pending, 2 the event loop should turn once, 3 idle, 4 the worker ends. */
   work(): number;
   payload(): BindingPayload;
-  inputs(job: number): BindingPayload[] | undefined;
+  inputs(): BindingPayload[];
   /** The result that is about to be given is not in `result`. */
   stash(bytes: Uint8Array, length: number, attachments: unknown[] | null, transfers: unknown[] | null): void;
   /** Settles a job that was pending: 1 fulfilled, 2 rejected. */

@@ -20,8 +20,6 @@ pub struct Plan {
     pub priority: f64,
     /// Time between a time-out of the running task and the stop of its worker.
     pub grace: Duration,
-    /// Tasks whose outcomes are arguments.
-    pub inputs: Vec<Arc<Task>>,
     /// Only this worker may run it (its id).
     pub pinned: Option<u32>,
     /// For a nested task: what pushed it, see `levels.rs`.
@@ -35,9 +33,25 @@ impl Plan {
             index,
             priority: 0.0,
             grace: Duration::ZERO,
-            inputs: Vec::new(),
             pinned: None,
             frame: 0,
+        }
+    }
+}
+
+/// What a task is called with.
+#[derive(Default)]
+pub struct Arguments {
+    pub payload: Payload,
+    /// Tasks whose outcomes are arguments.
+    pub inputs: Vec<Arc<Task>>,
+}
+
+impl From<Payload> for Arguments {
+    fn from(payload: Payload) -> Self {
+        Self {
+            payload,
+            inputs: Vec::new(),
         }
     }
 }
@@ -67,7 +81,7 @@ pub struct Task {
     pub plan: Plan,
     pub owner: Arc<Mailbox>,
     /// Written before the task is shared; taken once, by the worker that has claimed it (or that settles it unclaimed).
-    payload: UnsafeCell<Payload>,
+    arguments: UnsafeCell<Arguments>,
     /// Written once, by the winner of `begin_settle`, before `finish_settle`. Read after Settled has been seen. Mutated after that by the owner's
     /// thread alone, and only when the task is no input of another.
     outcome: UnsafeCell<Outcome>,
@@ -90,7 +104,7 @@ pub struct Task {
     pub(crate) timed: AtomicBool,
 }
 
-// SAFETY: the two cells are the only fields that are not `Sync`. `payload` is written before the task is shared and touched afterwards only by
+// SAFETY: the two cells are the only fields that are not `Sync`. `arguments` is written before the task is shared and touched afterwards only by
 // the one thread that has moved the state out of Waiting or Queued, which happens once; `outcome` is written only by the one winner of
 // `begin_settle`, and read only after an acquiring load has seen Settled, which that winner's release published. All that they hold is `Send`.
 unsafe impl Sync for Task {}
@@ -98,12 +112,12 @@ unsafe impl Sync for Task {}
 unsafe impl Send for Task {}
 
 impl Task {
-    pub fn new(owner: Arc<Mailbox>, plan: Plan, payload: Payload, phase: Phase) -> Self {
+    pub fn new(owner: Arc<Mailbox>, plan: Plan, arguments: impl Into<Arguments>, phase: Phase) -> Self {
         Self {
             state: State::new(phase),
             plan,
             owner,
-            payload: UnsafeCell::new(payload),
+            arguments: UnsafeCell::new(arguments.into()),
             outcome: UnsafeCell::new(Outcome::default()),
             queued: AtomicU64::new(0),
             started: AtomicU64::new(0),
@@ -134,14 +148,14 @@ impl Task {
         self.started.store(now, Ordering::Relaxed);
     }
 
-    /// The arguments.
+    /// The arguments. With them go the tasks that they come from, so that of a chain only what is still needed stays in memory.
     ///
     /// # Safety
     /// Only the thread whose `claim` succeeded may call it, once.
-    pub unsafe fn take_payload(&self) -> Payload {
+    pub unsafe fn take_arguments(&self) -> Arguments {
         // SAFETY: the caller is the only one that touches the cell (see the field).
-        self.payload
-            .with_mut(|payload| unsafe { std::mem::take(&mut *payload) })
+        self.arguments
+            .with_mut(|arguments| unsafe { std::mem::take(&mut *arguments) })
     }
 
     /// Tries to become the one that settles it, and settles it. `outcome` is only made when that succeeds.
@@ -158,7 +172,7 @@ impl Task {
         let run = (before.phase() == Phase::Running).then(|| self.run(before.runner().0));
         if before.phase() != Phase::Running {
             // SAFETY: `begin_settle` has moved the task from Waiting or Queued, so nobody can claim it any more and nobody did.
-            drop(unsafe { self.take_payload() });
+            drop(unsafe { self.take_arguments() });
         }
         // SAFETY: this thread has won `begin_settle`, and Settled has not been published yet.
         self.outcome
@@ -260,5 +274,89 @@ impl Task {
         self.progress_is_news
             .swap(false, Ordering::AcqRel)
             .then(|| f64::from_bits(self.progress.load(Ordering::Relaxed)))
+    }
+}
+
+impl Task {
+    /// Moves the tasks that it holds to `held`: those that its arguments come from, and those that wait for it.
+    fn let_go(&mut self, held: &mut Vec<Arc<Task>>) {
+        // SAFETY: nobody else has the task any more.
+        held.append(&mut unsafe { self.take_arguments() }.inputs);
+        held.extend(self.dependents.get_mut().drain(..).map(|(task, _)| task));
+    }
+}
+
+impl Drop for Task {
+    /// A list instead of recursion: a chain of tasks that have not run may be long.
+    fn drop(&mut self) {
+        let mut held = Vec::new();
+        self.let_go(&mut held);
+        while let Some(task) = held.pop() {
+            if let Some(mut task) = Arc::into_inner(task) {
+                task.let_go(&mut held);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::pool::Pool;
+    use crate::sync::Parker;
+
+    const LONG: u32 = 200_000;
+
+    fn task(owner: &Arc<Mailbox>, inputs: Vec<Arc<Task>>) -> Arc<Task> {
+        let arguments = Arguments {
+            inputs,
+            ..Arguments::default()
+        };
+        Arc::new(Task::new(Arc::clone(owner), Plan::new(0, 0), arguments, Phase::Waiting))
+    }
+
+    fn owner() -> Arc<Mailbox> {
+        Arc::new(Mailbox::new(
+            Arc::new(Pool::new(0, 1)),
+            None,
+            Parker::new().unparker().clone(),
+        ))
+    }
+
+    #[test]
+    fn a_long_chain_of_arguments_is_dropped_without_recursion() {
+        let owner = owner();
+        let mut last = task(&owner, Vec::new());
+        for _ in 0..LONG {
+            last = task(&owner, vec![last]);
+        }
+        drop(last);
+        assert_eq!(Arc::strong_count(&owner), 1);
+    }
+
+    #[test]
+    fn a_long_chain_of_dependents_is_dropped_without_recursion() {
+        let owner = owner();
+        let first = task(&owner, Vec::new());
+        let mut last = Arc::clone(&first);
+        for _ in 0..LONG {
+            let next = task(&owner, Vec::new());
+            assert!(last.link(&next, 0).is_none());
+            last = next;
+        }
+        drop(last);
+        drop(first);
+        assert_eq!(Arc::strong_count(&owner), 1);
+    }
+
+    #[test]
+    fn a_task_that_has_run_holds_none_of_those_that_its_arguments_came_from() {
+        let owner = owner();
+        let input = task(&owner, Vec::new());
+        let ran = task(&owner, vec![Arc::clone(&input)]);
+        assert!(ran.state.enqueue() && ran.claim(0, 0));
+        // SAFETY: claimed by this thread.
+        drop(unsafe { ran.take_arguments() });
+        assert_eq!(Arc::strong_count(&input), 1);
     }
 }

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::payload::Payload;
 use crate::sleep::{Reach, resting};
 use crate::state::Settlement;
-use crate::task::Task;
+use crate::task::{Arguments, Task};
 
 /// A worker without work sleeps natively for so long, because that is the fastest to wake from; then it goes to sleep in its event loop, where
 /// it can be terminated and everything else that it has to do goes on.
@@ -84,7 +84,7 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>, 
         return Alive::Yes;
     };
     // SAFETY: `open` has claimed it on this thread.
-    let payload = unsafe { task.take_payload() };
+    let Arguments { payload, inputs } = unsafe { task.take_arguments() };
     let mut flags = 0;
     let mut length = 0;
     match payload.plain() {
@@ -98,8 +98,9 @@ pub fn execute(port: &Port, side: &WorkerSide, calls: &Calls, entry: Arc<Task>, 
             *side.fetchable.borrow_mut() = Some(payload);
         }
     }
-    if !task.plan.inputs.is_empty() {
+    if !inputs.is_empty() {
         flags |= header::FETCH_INPUTS;
+        *side.inputs.borrow_mut() = inputs;
     }
     side.set_header(header::JOB, job as i32);
     side.set_header(header::INDEX, task.plan.index);
@@ -339,19 +340,17 @@ pub unsafe extern "C" fn payload(env: sys::napi_env, info: sys::napi_callback_in
     }
 }
 
-/// `inputs(job) → array of [buffer, length, attachments | null]`.
+/// `inputs() → array of [buffer, length, attachments | null]`.
 ///
 /// # Safety
 /// A callback for `value::function`.
 pub unsafe extern "C" fn inputs(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: a callback made by `function`; all values are its arguments.
     unsafe {
-        enter(env, info, |port, [job]: [_; 1]| {
-            let Some(task) = side(port)?.find(int(env, job)? as u32) else {
-                return Ok(nothing());
-            };
+        enter(env, info, |port, []: [_; 0]| {
+            let inputs = side(port)?.inputs.take();
             let mut values = Vec::new();
-            for input in &task.plan.inputs {
+            for input in &inputs {
                 // All inputs were fulfilled before the task was queued.
                 if let Some((_, outcome)) = input.outcome() {
                     values.push(transit::deliver_copy(env, &outcome.payload)?);

@@ -11,7 +11,7 @@ use super::transit;
 use super::value::{enter, from_int, index, int, ints, is_present, nothing, number};
 use crate::payload::Payload;
 use crate::state::Phase;
-use crate::task::{Plan, Task};
+use crate::task::{Arguments, Plan, Task};
 use crate::timer::{Action, TIMER};
 
 /// `push(slot, index, length) → 1 when one more worker would help`. The payload is in the out-area.
@@ -103,24 +103,23 @@ pub unsafe extern "C" fn push_with(env: sys::napi_env, info: sys::napi_callback_
                     .into_iter()
                     .map(|slot| usize::try_from(slot).ok().and_then(|slot| port.task(slot)))
                     .collect();
-                let mut arguments = Vec::new();
+                let mut arguments = Arguments::from(payload);
                 for position in ints(env, inputs)? {
                     if let Some(Some(input)) = after.get(position.max(0) as usize) {
                         input.share_outcome();
-                        arguments.push(Arc::clone(input));
+                        arguments.inputs.push(Arc::clone(input));
                     }
                 }
                 let plan = Plan {
                     priority: if priority.is_nan() { 0.0 } else { priority },
                     grace: transit::duration(env, grace)?.unwrap_or(Duration::MAX),
-                    inputs: arguments,
                     pinned: u32::try_from(pinned).ok(),
                     frame: frame(port),
                     ..Plan::new(slot as u32, int(env, task)?)
                 };
                 let waits = after.iter().any(Option::is_some);
                 let phase = if waits { Phase::Waiting } else { Phase::Queued };
-                let task = Arc::new(Task::new(Arc::clone(&port.mailbox), plan, payload, phase));
+                let task = Arc::new(Task::new(Arc::clone(&port.mailbox), plan, arguments, phase));
                 task.timed.store(timeout.is_some(), Ordering::Relaxed);
                 port.enter(slot, Arc::clone(&task));
                 if let Some(timeout) = timeout {

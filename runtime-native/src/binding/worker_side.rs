@@ -70,6 +70,8 @@ pub struct WorkerSide {
     last_without_slot: Cell<u32>,
     /// Payload of a job that JavaScript is to fetch.
     pub fetchable: RefCell<Option<Payload>>,
+    /// Tasks whose outcomes are arguments of a job, for JavaScript to fetch.
+    pub inputs: RefCell<Vec<Arc<Task>>>,
     /// A result that did not fit into the area.
     pub stash: RefCell<Option<Payload>>,
     /// Jobs that go on asynchronously.
@@ -125,6 +127,7 @@ impl WorkerSide {
             without_slot: RefCell::default(),
             last_without_slot: Cell::new(0),
             fetchable: RefCell::default(),
+            inputs: RefCell::default(),
             stash: RefCell::default(),
             pending: Cell::new(0),
             pending_inside: Cell::new(0),

@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::state::{Phase, Settlement};
 use crate::sync::atomic::{KeptBy, Ordering, fence, set_order};
 use crate::sync::{Parker, Unparker};
-use crate::task::{Plan, Task};
+use crate::task::{Arguments, Plan, Task};
 
 /// Explores `program`, with at most so many preemptions.
 fn explore(preemptions: usize, program: impl Fn() + Sync + Send + 'static) {
@@ -67,10 +67,18 @@ impl Root {
     }
 
     fn task(&self, slot: u32, phase: Phase) -> Arc<Task> {
+        self.task_with(slot, phase, Vec::new())
+    }
+
+    fn task_with(&self, slot: u32, phase: Phase, inputs: Vec<Arc<Task>>) -> Arc<Task> {
+        let arguments = Arguments {
+            payload: payload(slot as u8),
+            inputs,
+        };
         Arc::new(Task::new(
             Arc::clone(&self.mailbox),
             Plan::new(slot, 0),
-            payload(slot as u8),
+            arguments,
             phase,
         ))
     }

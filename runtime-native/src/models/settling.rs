@@ -8,7 +8,7 @@ use loom::thread;
 use super::{Root, assert_freed, ended, explore, is_settled, payload};
 use crate::pool::{Pool, is_open};
 use crate::state::{Phase, Settlement};
-use crate::task::Task;
+use crate::task::{Arguments, Task};
 
 /// What a worker does with a queue entry. True when it was the one that settled it.
 fn run(pool: &Pool, task: &Arc<Task>, job: u32, settlement: Settlement) -> bool {
@@ -17,12 +17,16 @@ fn run(pool: &Pool, task: &Arc<Task>, job: u32, settlement: Settlement) -> bool 
     }
     pool.note_dequeued();
     // SAFETY: claimed by this thread.
-    let arguments = unsafe { task.take_payload() };
+    let Arguments { payload: given, inputs } = unsafe { task.take_arguments() };
     assert_eq!(
-        arguments.plain(),
+        given.plain(),
         Some(&[task.plan.slot as u8][..]),
         "the arguments are taken once"
     );
+    // What the tasks have left that these come from is there for whoever runs it.
+    for input in inputs {
+        assert_eq!(ended(&input).1, Some(100));
+    }
     pool.settle(
         Arc::clone(task),
         settlement,
@@ -153,10 +157,6 @@ fn assert_followed(root: &Root, pool: &Pool, dependent: &Arc<Task>, failed_at: O
                 .pop()
                 .expect("queued when the last dependency was fulfilled");
             assert!(Arc::ptr_eq(&entry, dependent) && pool.injector.pop().is_none());
-            // What the dependencies have left is there for whoever runs it.
-            for input in &dependent.plan.inputs {
-                assert_eq!(ended(input).1, Some(100));
-            }
             assert!(run(pool, &entry, 1, Settlement::Fulfilled));
         }
         Some(position) => {
@@ -188,8 +188,7 @@ fn dependencies_settle(ends: [Settlement; 2]) {
             let (pool, task) = (Arc::clone(&pool), Arc::clone(&dependencies[at]));
             thread::spawn(move || assert!(run(&pool, &task, at as u32 + 1, ends[at])))
         });
-        let mut dependent = root.task(3, Phase::Waiting);
-        Arc::get_mut(&mut dependent).unwrap().plan.inputs = dependencies.to_vec();
+        let dependent = root.task_with(3, Phase::Waiting, dependencies.to_vec());
         pool.submit_after(
             Arc::clone(&dependent),
             &dependencies.each_ref().map(|task| Some(Arc::clone(task))),

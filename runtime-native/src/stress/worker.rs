@@ -16,7 +16,7 @@ use crate::pool::Pool;
 use crate::sleep::{Reach, resting};
 use crate::state::{Phase, Settlement};
 use crate::sync::Parker;
-use crate::task::{Plan, Task};
+use crate::task::{Arguments, Plan, Task};
 use crate::worker::Worker;
 
 /// Nested tasks that push no more of their kind are deeper than this.
@@ -95,10 +95,10 @@ impl Side {
         self.pool.note_dequeued();
         self.ledger.claimed.fetch_add(1, SeqCst);
         // SAFETY: claimed by this thread.
-        let arguments = unsafe { task.take_payload() };
+        let Arguments { payload, inputs } = unsafe { task.take_arguments() };
         let served = task.owner.worker.as_ref().map(|owner| owner.id);
         let before = self.worker.serve(served);
-        let crashes = self.body(&task);
+        let crashes = self.body(&task, inputs);
         self.worker.serve(before);
         self.depth -= 1;
         let settlement = if crashes {
@@ -110,7 +110,7 @@ impl Side {
         };
         if self
             .pool
-            .settle(task, settlement, |phase| phase == Phase::Running, || arguments)
+            .settle(task, settlement, |phase| phase == Phase::Running, || payload)
             && !crashes
         {
             self.ledger.finished.fetch_add(1, SeqCst);
@@ -119,8 +119,8 @@ impl Side {
     }
 
     /// What a task does. True when its worker has died under it.
-    fn body(&mut self, task: &Arc<Task>) -> bool {
-        for input in &task.plan.inputs {
+    fn body(&mut self, task: &Arc<Task>, inputs: Vec<Arc<Task>>) -> bool {
+        for input in inputs {
             let (settlement, outcome) = input.outcome().expect("an argument has ended");
             assert_eq!(settlement, Settlement::Fulfilled);
             assert!(outcome.payload.plain().is_some());

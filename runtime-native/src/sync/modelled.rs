@@ -160,6 +160,10 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap()
     }
 
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap()
+    }
+
     /// Waits: whoever fails here tries again until it succeeds, and loom would explore the number of times.
     #[track_caller]
     pub fn try_lock(&self) -> Option<loom::sync::MutexGuard<'_, T>> {

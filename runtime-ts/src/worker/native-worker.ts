@@ -262,7 +262,7 @@ class NativeWorker implements WorkerHost {
     } else {
       payload.end = header[END]!;
       const fetched = (flags & FETCH_PAYLOAD) !== 0 ? encodedOf(this.port.payload()) : payload;
-      const inputs = (flags & FETCH_INPUTS) !== 0 ? this.port.inputs(job)!.map(encodedOf) : null;
+      const inputs = (flags & FETCH_INPUTS) !== 0 ? this.port.inputs().map(encodedOf) : null;
       settlement = this.executor.run(job, index, fetched, inputs);
     }
     if (settlement !== 0) this.hand(this.result);
