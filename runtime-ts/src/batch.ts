@@ -61,25 +61,25 @@ export interface CompletedValues<T> extends AsyncIterator<T, undefined, undefine
  */
 export function asCompleted<H extends PromiseLike<unknown>>(handles: Iterable<H>): CompletedValues<Awaited<H>> {
   const all = checked("asCompleted", handles);
+  /** Those that have settled, and the calls of `next` (each gets the handle that is meant for it: another call may come before it goes on), matched by their numbers. */
   const ready: H[] = [];
-  /** Calls of `next` that came before their value, each of which gets the handle that is meant for it: another call may come before it goes on. */
-  const waiting: ((handle: H) => void)[] = [];
+  const waiting = new Map<number, (handle: H) => void>();
+  let asked = 0;
   for (const handle of all) {
     const done = (): void => {
-      const first = waiting.shift();
-      if (first === undefined) ready.push(handle);
-      else first(handle);
+      const number = ready.push(handle) - 1;
+      waiting.get(number)?.(handle);
+      waiting.delete(number);
     };
     handle.then(done, done);
   }
-  let asked = 0;
   return {
     async next(): Promise<IteratorResult<Awaited<H>, undefined>> {
       if (asked >= all.length) return { done: true, value: undefined };
-      asked++;
-      const handle = ready.shift();
+      const number = asked++;
+      const handle = ready[number];
       if (handle !== undefined) return { done: false, value: await handle };
-      const value = await new Promise<Awaited<H>>((resolve) => waiting.push(resolve as (handle: H) => void));
+      const value = await new Promise<Awaited<H>>((resolve) => waiting.set(number, resolve as (handle: H) => void));
       return { done: false, value };
     },
     async return(): Promise<IteratorResult<Awaited<H>, undefined>> {
