@@ -22,6 +22,7 @@ import {
   isContainer,
   isFrozen,
   rootOfAccess,
+  runsAtTopLevel,
   runsWith,
   subjectOf,
   useOf,
@@ -258,7 +259,11 @@ export class Module {
     if (ts.isExportAssignment(statement)) {
       const name = statement.isExportEquals ? "export=" : "default";
       const named = ts.isIdentifier(statement.expression) ? this.scopes.module.bindings.get(statement.expression.text) : undefined;
-      if (named) {
+      // `export default level` exports what it is there: a later change is not seen.
+      const changes = named?.references.filter(
+        ({ node, erased }) => !erased && useOf(ts, node) === "write" && (node.pos > statement.pos || !runsAtTopLevel(ts, node)),
+      );
+      if (named && (statement.isExportEquals || changes?.length === 0)) {
         this.exports.set(name, { kind: "local", binding: named });
         return;
       }
