@@ -106,22 +106,23 @@ function lookSoon(afresh: boolean): void {
 }
 
 function look(): void {
-  let woken = false;
+  // They leave the array together: one by one, each would have all that are behind it moved.
+  let served = 0;
   try {
     const backend = currentBackend();
     // On the inline backend this also is what runs tasks.
     backend.poll();
     let room = roomInQueue(backend) - grantedOf(backend);
-    for (let first = waiters[0]; first !== undefined && first.count <= room; first = waiters[0]) {
-      waiters.shift();
+    for (let first = waiters[0]; first !== undefined && first.count <= room; first = waiters[served]) {
+      served++;
       room -= first.count;
       grant(backend, first.count);
-      woken = true;
       first.resolve();
     }
+    waiters.splice(0, served);
   } catch (error) {
     for (const { reject } of waiters.splice(0)) reject(error);
   }
   looking = false;
-  if (waiters.length > 0) lookSoon(woken);
+  if (waiters.length > 0) lookSoon(served > 0);
 }
