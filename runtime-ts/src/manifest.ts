@@ -67,8 +67,11 @@ export interface ManifestExternal {
   kind: "import" | "require";
   /** True: only a call (`import()`, `require()`) asks for it, so it is not loaded before the chunk runs. */
   lazy?: true;
-  /** `node`: what `require` gives is seen as Node's ES modules see CommonJS (`default` is `module.exports`, whatever `__esModule` says). */
-  interop?: "node";
+  /**
+   * `node`: what `require` gives is seen as Node's ES modules see CommonJS (`default` is `module.exports`, whatever `__esModule` says). `none`, of `import()`: it is what
+   * `require` gives.
+   */
+  interop?: "node" | "none";
 }
 
 /** A class whose instances can be revived, and the chunk that exports it. Key: class id, `path/from/root.ts#Name`. */

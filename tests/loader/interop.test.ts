@@ -81,6 +81,45 @@ test("an ES module that says what require gives of it is still imported by its n
   expect(result).toEqual(["whole", "named", "named"]);
 });
 
+test.each([
+  ["an ES module", "esm", "{}", ["object", "old named", { answer: 42 }, 42]],
+  [
+    "code of a bundle",
+    "cjs",
+    `{ defaultFormat: { module: "cjs", dynamicImport: "esm", nodeInterop: false, emitted } }`,
+    ["string", "old named", { answer: 42 }, 42],
+  ],
+  ["where esbuild splits code", "esm", "{ givesWholeCommonJs: true }", ["object", null, { answer: 42 }, null]],
+] as const)(
+  "import() of a CommonJS package that is in the chunks gives what it gives there: %s",
+  async (name, format, options, expected) => {
+    const result = await runScenario(`dynamic-${name.replaceAll(" ", "-")}`, {
+      files: {
+        "src/a.ts": `export async function task() {
+  const [old, plain] = await Promise.all([import("fixture-cjs-interop"), import("fixture-cjs-plain")]);
+  return [typeof old.default, old.named, plain.default, plain.answer];
+}`,
+      },
+      tasks: ["src/a.ts#task"],
+      format,
+      options: `{ packages: "bundle", ...${options} }`,
+      run: `return (await load("src/a.ts#task"))();`,
+    });
+    expect(result).toEqual(expected);
+  },
+);
+
+test("without esModuleInterop import() gives what require gives", async () => {
+  const result = await runScenario("dynamic-no-interop", {
+    files: { "src/a.ts": `export async function task() { const call: any = await import("fixture-cjs-callable"); return call(2); }` },
+    tasks: ["src/a.ts#task"],
+    format: "cjs",
+    options: `{ defaultFormat: { module: "cjs", interop: false, emitted } }`,
+    run: `return (await load("src/a.ts#task"))();`,
+  });
+  expect(result).toBe(4);
+});
+
 test("without esModuleInterop a namespace import is module.exports itself", async () => {
   const result = await runScenario("no-interop", {
     files: { "src/a.ts": `import * as plain from "fixture-cjs-callable";\nexport function call() { return plain(2); }` },

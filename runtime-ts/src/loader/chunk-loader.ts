@@ -11,7 +11,7 @@ import * as vm from "node:vm";
 import { ChunkError } from "../errors";
 import type { Manifest, ManifestChunk, ManifestTask } from "../manifest";
 import type { ChunkStore } from "../worker/chunks";
-import { ExternalModules } from "./external-modules";
+import { ExternalModules, importStar, nodeNamespace } from "./external-modules";
 import { loadHint } from "./load-hints";
 import { manifestFile, readManifest, refreshManifest } from "./manifest";
 import { resolveImport } from "./resolve-import";
@@ -36,10 +36,17 @@ interface ChunkScope {
   meta(source: string): Place;
   /** `import()`: of a request key, of another chunk, or of whatever the program computed, as seen from `source`. */
   import(specifier: unknown, source?: string): Promise<unknown>;
+  /** `import()` of a chunk that is a CommonJS module, by what imports it. */
+  readonly node: Importer;
+  readonly interop: Importer;
   /** `require` with a computed argument, as seen from `source`. */
   require(specifier: string, source: string): unknown;
   /** `require.resolve` with a computed argument, as seen from `source`. */
   resolve(specifier: string, source: string): string;
+}
+
+interface Importer {
+  import(chunk: string): Promise<unknown>;
 }
 
 interface Place {
@@ -239,6 +246,9 @@ export class ChunkLoader {
       const dirname = path.dirname(filename);
       return { url: pathToFileURL(filename).href, filename, dirname, resolve: (specifier) => resolveImport(specifier, dirname) };
     };
+    const load = async (request: string): Promise<LoadedChunk["module"]["exports"]> =>
+      (await this.#load(build, request.slice(2), user)).module.exports;
+    const whole = (seen: (exports: unknown) => unknown): Importer => ({ import: async (chunk) => seen((await load(chunk))["default"]) });
     return {
       url: pathToFileURL(self).href,
       meta: place,
@@ -247,11 +257,11 @@ export class ChunkLoader {
         const external = build.externals.get(request);
         if (external) return build.externals.import(external);
         if (request === "makeparallel") return this.runtime.api;
-        if (request.startsWith("./") && request.slice(2) in build.manifest.chunks) {
-          return (await this.#load(build, request.slice(2), user)).module.exports;
-        }
+        if (request.startsWith("./") && request.slice(2) in build.manifest.chunks) return load(request);
         return import(resolveImport(request, source === undefined ? build.folder : place(source).dirname));
       },
+      node: whole(nodeNamespace),
+      interop: whole(importStar),
       require: (specifier, source) => build.externals.requireFrom(place(source).dirname)(specifier),
       resolve: (specifier, source) => build.externals.requireFrom(place(source).dirname).resolve(specifier),
     };

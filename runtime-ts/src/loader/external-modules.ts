@@ -82,7 +82,7 @@ export class ExternalModules {
 
   /** As `import()` in the source would, with the same errors: the program may be prepared for them. */
   async import(external: ManifestExternal): Promise<unknown> {
-    if (external.kind === "require") return importStar(this.#require(external));
+    if (external.kind === "require") return external.interop === "none" ? this.#require(external) : importStar(this.#require(external));
     return import(resolveImport(external.specifier, path.join(this.folder, external.from)));
   }
 
@@ -140,7 +140,7 @@ function markedNamespace(namespace: object): object {
 }
 
 /** What an ES module that imports this CommonJS module sees: `default` is `module.exports`. */
-function nodeNamespace(exports: unknown): object {
+export function nodeNamespace(exports: unknown): object {
   const namespace = Object.create(null) as object;
   if ((typeof exports === "object" && exports !== null) || typeof exports === "function") {
     for (const key of Object.keys(exports)) {
@@ -152,8 +152,8 @@ function nodeNamespace(exports: unknown): object {
   return Object.defineProperty(namespace, "__esModule", { value: true });
 }
 
-/** TypeScript's `__importStar`, which is what its CommonJS output makes of `import()`. */
-function importStar(exports: unknown): unknown {
+/** TypeScript's `__importStar`, which is what its CommonJS output makes of `import()`, and bundlers of that of a CommonJS module. */
+export function importStar(exports: unknown): unknown {
   if (
     exports !== null &&
     (typeof exports === "object" || typeof exports === "function") &&

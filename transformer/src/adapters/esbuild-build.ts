@@ -233,6 +233,7 @@ export class HostBuild {
       packages: this.options.packages ?? settings.packages,
       external: [...(settings.options.external ?? []), ...(this.options.external ?? [])],
       dynamicProjectImports: settings.options.bundle ? "bundle" : "external",
+      givesWholeCommonJs: settings.options.splitting === true,
       host: settings.chunkOptions(),
       tsconfigIsForAll: settings.options.tsconfig !== undefined || settings.options.tsconfigRaw !== undefined,
       load: async (file) => this.#loadForChunk(file),

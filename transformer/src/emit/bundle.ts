@@ -23,6 +23,7 @@ import type { BundleOptions } from "./options";
 import { fileNamePart, portableRelative, toSlashes } from "./paths";
 import { withoutFailingClasses } from "./optional-classes";
 import { ChunkOrder } from "./chunk-order";
+import { DynamicImports } from "./dynamic-imports";
 import { CLASS_PREFIX, EFFECT_PREFIX, formatOf, slicePlugin, TASK_PREFIX } from "./slice-plugin";
 import { addWayOut, isImportOfSlice, locateInSource } from "./messages";
 import { sloppyInputs, withSloppyNames } from "./sloppy-modules";
@@ -116,6 +117,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   const { files: outputs, outputs: described } = withSloppyNames(result.outputFiles, result.metafile.outputs, sloppy);
   const meta = new Map(Object.entries(described).map((output) => [path.posix.basename(output[0]), output]));
   const order = new ChunkOrder({ ...result.metafile, outputs: described });
+  const owners = new DynamicImports(result.metafile, described, outputs, options, slices.fileOfSource);
   const chunkOfEntry = new Map<string, string>();
   const names = [...outputs.keys()].filter((name) => name.endsWith(".cjs")).sort();
   for (const name of [...outputs.keys()].sort()) {
@@ -134,7 +136,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
     const [nameInMetafile, output] = meta.get(name) as [string, esbuild.Metafile["outputs"][string]];
     const entry = output.entryPoint?.slice(output.entryPoint.indexOf(":") + 1);
     if (entry?.startsWith(EFFECT_PREFIX)) continue;
-    const { chunk, dynamicImports } = describe(output, externals);
+    const chunk = describe(output, externals);
     chunk.imports = inOrder(chunk, order.of(nameInMetafile));
     const map = JSON.parse(outputs.get(`${name}.map`)!.text) as RawSourceMap;
     const own = new Set(Object.keys(output.inputs).filter((input) => sloppy.has(input)));
@@ -142,7 +144,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
       name,
       code: outputs.get(name)!.text,
       map,
-      dynamicImports,
+      dynamicImports: owners.of(output),
       target,
       sloppy: own,
       keepsDirectives: options.tsconfigIsForAll === true,
@@ -184,16 +186,10 @@ function entryPoints(plan: SlicePlan): { in: string; out: string }[] {
   return points.sort((a, b) => (a.in < b.in ? -1 : 1));
 }
 
-function describe(
-  output: esbuild.Metafile["outputs"][string],
-  externals: Externals,
-): { chunk: Pick<ManifestChunk, "imports" | "externals">; dynamicImports: Set<string> } {
+function describe(output: esbuild.Metafile["outputs"][string], externals: Externals): Pick<ManifestChunk, "imports" | "externals"> {
   const chunk: Pick<ManifestChunk, "imports" | "externals"> = { imports: [], externals: [] };
-  const dynamicImports = new Set<string>();
   const seen = new Set<string>();
   for (const imported of output.imports) {
-    if (imported.kind === "dynamic-import")
-      dynamicImports.add(imported.external ? imported.path : `./${path.posix.basename(imported.path)}`);
     if (!imported.external) {
       const name = path.posix.basename(imported.path);
       if (imported.kind !== "dynamic-import" && name.endsWith(".cjs") && !chunk.imports.includes(name)) chunk.imports.push(name);
@@ -203,7 +199,7 @@ function describe(
       if (external) chunk.externals.push(external);
     }
   }
-  return { chunk, dynamicImports };
+  return chunk;
 }
 
 /**

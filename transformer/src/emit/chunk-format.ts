@@ -26,8 +26,8 @@ export interface ChunkInput {
   name: string;
   code: string;
   map: RawSourceMap;
-  /** Specifiers of `import()` calls in it: request keys of lazy externals, and other chunks as `./name`. */
-  dynamicImports: ReadonlySet<string>;
+  /** Specifiers of `import()` calls in it, request keys of lazy externals, and other chunks as `./name`: what of the loader is called for them. */
+  dynamicImports: ReadonlyMap<string, string>;
   target: string | string[];
   /** Modules of packages in it that are no strict code, by their names in esbuild's metafile. */
   sloppy: ReadonlySet<string>;
@@ -64,11 +64,12 @@ export async function toChunk(ts: () => TypeScript, input: ChunkInput): Promise<
 }
 
 /** `import("x")` becomes `__mp_chunk.import("x")`: only the loader knows where `x` is resolved from. */
-function dynamicImportEdits(code: string, specifiers: ReadonlySet<string>): TextEdit[] {
+function dynamicImportEdits(code: string, specifiers: ReadonlyMap<string, string>): TextEdit[] {
   if (specifiers.size === 0) return [];
   const edits: TextEdit[] = [];
   for (const match of code.matchAll(/(?<![\w$.])import\(("(?:[^"\\\n]|\\.)*")/g)) {
-    if (specifiers.has(JSON.parse(match[1]) as string)) edits.push({ start: match.index, end: match.index, text: "__mp_chunk." });
+    const owner = specifiers.get(JSON.parse(match[1]) as string);
+    if (owner !== undefined) edits.push({ start: match.index, end: match.index, text: `${owner}.` });
   }
   return edits;
 }

@@ -63,6 +63,8 @@ export interface BundleOptions {
   external: readonly string[];
   /** What becomes of `import("./module")` of a project module: left to the emitted program, or bundled whole. */
   dynamicProjectImports: "external" | "bundle";
+  /** `import()` of a CommonJS module in the host's bundle gives nothing but `default`, as where esbuild splits code. */
+  givesWholeCommonJs?: boolean;
   host: HostBuildOptions;
   /** The host's own bundle has these tsconfig settings for every file. Default: not for files of packages, to which esbuild applies what it is given here as well. */
   tsconfigIsForAll?: boolean;

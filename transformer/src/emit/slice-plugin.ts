@@ -204,7 +204,8 @@ function externalKey(args: esbuild.OnResolveArgs, importer: string, options: Bun
   if (kind === "require-call" || kind === "require-resolve") return externals.add(specifier, from, "require", true);
   const effective = format ?? options.defaultFormat;
   if (kind === "dynamic-import") {
-    return externals.add(specifier, from, (effective.dynamicImport ?? effective.module) === "cjs" ? "require" : "import", true);
+    if ((effective.dynamicImport ?? effective.module) === "esm") return externals.add(specifier, from, "import", true);
+    return externals.add(specifier, from, "require", true, effective.interop === false ? "none" : undefined);
   }
   if (effective.module === "esm") return externals.add(specifier, from, "import", false);
   return externals.add(specifier, from, "require", false, effective.nodeInterop ? "node" : undefined);

@@ -1,0 +1,60 @@
+/**
+ * What `import()` in chunks is.
+ *
+ * Takes what esbuild says of a build. Gives, for each output, what of the loader stands for `import` there, by the specifier. Of a chunk that is a CommonJS module esbuild
+ * gives nothing but `default`, while most bundles, and Node itself, give its names as well: the loader then makes the namespace, by the rules of the module that imports.
+ */
+import * as path from "node:path";
+import type * as esbuild from "esbuild";
+import { isNodeModule } from "../adapters/project-files";
+import type { BundleOptions } from "./options";
+import { formatOf } from "./slice-plugin";
+
+type Output = esbuild.Metafile["outputs"][string];
+
+/** What esbuild makes of an entry that is a CommonJS module. */
+const WHOLE = /^export default require_[\w$]+\(\);$/m;
+
+export class DynamicImports {
+  /** By output: the CommonJS module that it is. */
+  readonly #whole = new Map<string, string>();
+
+  constructor(
+    private readonly metafile: esbuild.Metafile,
+    outputs: Record<string, Output>,
+    files: ReadonlyMap<string, { text: string }>,
+    private readonly options: BundleOptions,
+    private readonly fileOfSource: (source: string) => string | undefined,
+  ) {
+    if (options.givesWholeCommonJs) return;
+    for (const [output, { entryPoint, exports }] of Object.entries(outputs)) {
+      const isDefault = exports.length === 1 && exports[0] === "default";
+      if (entryPoint !== undefined && isDefault && WHOLE.test(files.get(path.posix.basename(output))?.text ?? ""))
+        this.#whole.set(output, entryPoint);
+    }
+  }
+
+  of(output: Output): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const { kind, external, path: imported } of output.imports) {
+      if (kind !== "dynamic-import") continue;
+      const specifier = external ? imported : `./${path.posix.basename(imported)}`;
+      const whole = external ? undefined : this.#whole.get(imported);
+      found.set(specifier, whole === undefined ? "__mp_chunk" : this.#isOfNode(output, whole) ? "__mp_chunk.node" : "__mp_chunk.interop");
+    }
+    return found;
+  }
+
+  /** Whether the code in the output that imports the module is an ES module to Node. */
+  #isOfNode({ inputs }: Output, module: string): boolean {
+    const { metafile, options, fileOfSource } = this;
+    return Object.keys(inputs).some((input) => {
+      if (!metafile.inputs[input]?.imports.some(({ kind, path: imported }) => kind === "dynamic-import" && imported === module))
+        return false;
+      const file = path.resolve(options.root, input);
+      if (!input.startsWith("makeparallel-slice:")) return isNodeModule(file);
+      const format = formatOf(options, fileOfSource(input) ?? file);
+      return format.nodeInterop ?? (format.dynamicImport ?? format.module) === "esm";
+    });
+  }
+}
