@@ -109,6 +109,16 @@ test.each([
   },
 );
 
+test("a bundled package that awaits at the top level knows its place", async () => {
+  const result = await runScenario("late-place", {
+    files: { "src/a.ts": `import late, { place } from "fixture-esm-late";\nexport function task() { return [late, place]; }` },
+    tasks: ["src/a.ts#task"],
+    options: `{ packages: "bundle" }`,
+    run: `return (await load("src/a.ts#task"))();`,
+  });
+  expect(result).toEqual(["late", "string"]);
+});
+
 test("without esModuleInterop import() gives what require gives", async () => {
   const result = await runScenario("dynamic-no-interop", {
     files: { "src/a.ts": `export async function task() { const call: any = await import("fixture-cjs-callable"); return call(2); }` },

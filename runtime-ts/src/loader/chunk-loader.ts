@@ -30,8 +30,10 @@ export interface LoaderRuntime {
 
 /** What chunk code sees as `__mp_chunk`. */
 interface ChunkScope {
-  /** What bundled packages take for theirs: as if the chunk were among the program's output. */
+  /** What bundled packages take for their `import.meta`: as if the chunk were among the program's output. */
   url: string;
+  filename: string;
+  dirname: string;
   /** `import.meta` of the emitted counterpart of a source file. */
   meta(source: string): Place;
   /** `import()`: of a request key, of another chunk, or of whatever the program computed, as seen from `source`. */
@@ -251,6 +253,8 @@ export class ChunkLoader {
     const whole = (seen: (exports: unknown) => unknown): Importer => ({ import: async (chunk) => seen((await load(chunk))["default"]) });
     return {
       url: pathToFileURL(self).href,
+      filename: self,
+      dirname: path.dirname(self),
       meta: place,
       import: async (specifier, source) => {
         const request = String(specifier);
