@@ -7,11 +7,11 @@
  */
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
-import type { Binding, Reference } from "./bindings";
+import { type Binding, lookup, type Reference, type Scope } from "./bindings";
 import { changeOfThis, functionOf, isAtTopLevel, isSharedMemory, qualifiedName, thisContainer, writes } from "./capture-rules";
 import type { Module } from "./module";
 import type { TaskSite } from "./sites";
-import { contains, isContainer, isFunctionLike, useOf } from "./syntax";
+import { contains, isContainer, isFunctionLike, rootOfAccess, useOf } from "./syntax";
 
 export interface Hoisted {
   /** Function literals, declarations and `const f = …` declarators that move, in source order. */
@@ -119,13 +119,18 @@ class Collector {
   private readonly namespaces = new Set<Binding>();
   private capturesThis = false;
   private privateOwner: ts.ClassLikeDeclaration | undefined;
+  /** Where the stub reads what travels. */
+  private readonly place: Scope | undefined;
 
   constructor(
     private readonly module: Module,
     private readonly report: Reporter,
     private readonly site: TaskSite,
     private readonly inner: (site: TaskSite) => Hoisted | undefined,
-  ) {}
+  ) {
+    const { byNode, declared } = module.scopes;
+    this.place = (site.kind === "wrapper" ? byNode.get(rootOfAccess(module.ts, site.call.expression)) : declared.get(site.fn))?.scope;
+  }
 
   collect(): Hoisted | undefined {
     const { site } = this;
@@ -243,7 +248,32 @@ class Collector {
     }
     if (this.captured.has(binding)) return;
     this.captured.add(binding);
+    const meant = this.place ? lookup(this.place, binding.name, "value") : binding;
+    if (meant !== binding) {
+      const message = `where the task stands, \`${binding.name}\` means this`;
+      this.hidden(
+        reference.node,
+        through,
+        `\`${binding.name}\``,
+        declarationsOf(meant).map(({ node }) => ({ node, message })),
+      );
+    }
     this.captures.push({ binding, reference });
+  }
+
+  /** A local function needs what, at the place of the task, has another meaning, so that the stub can't read it. */
+  private hidden(node: ts.Node, through: Binding | undefined, what: string, related: { node: ts.Node; message: string }[]): void {
+    this.site.invalid = true;
+    this.report.add(
+      "MP1007",
+      (through && firstUse(this.site, through)) ?? node,
+      {
+        task: this.site.name,
+        name: through?.name ?? this.site.name,
+        reason: `it uses ${what}, which means something else where the task stands`,
+      },
+      [{ node, message: `${what} is used here` }, ...related],
+    );
   }
 
   private captureError(
@@ -277,7 +307,7 @@ class Collector {
       if (ts.isTypeNode(node)) return;
       if (ts.isPrivateIdentifier(node)) this.privateName(node, part);
       if (!ownThis) {
-        if (node.kind === ts.SyntaxKind.ThisKeyword) this.usesThis(node, part);
+        if (node.kind === ts.SyntaxKind.ThisKeyword) this.usesThis(node, part, through);
         else if (node.kind === ts.SyntaxKind.SuperKeyword) this.context(node, part, through, "super");
         else if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.NewKeyword) this.context(node, part, through, "new.target");
         else if (
@@ -308,7 +338,7 @@ class Collector {
     } else if (!this.privateOwner || contains(this.privateOwner, owner)) this.privateOwner = owner;
   }
 
-  private usesThis(node: ts.Node, part: ts.Node): void {
+  private usesThis(node: ts.Node, part: ts.Node, through: Binding | undefined): void {
     const { ts } = this.module;
     const around = thisContainer(this.module, part);
     if (!around || ts.isModuleDeclaration(around)) return;
@@ -325,6 +355,9 @@ class Collector {
       if (!change.deep) this.site.invalid = true;
       this.report.add(change.deep ? "MP2006" : "MP1012", change.access, { task: this.site.name, name: change.name });
     }
+    const { site } = this;
+    if (!this.capturesThis && around !== thisContainer(this.module, site.kind === "wrapper" ? site.call : site.fn))
+      this.hidden(node, through, "`this`", []);
     this.capturesThis = true;
   }
 
@@ -371,10 +404,10 @@ function isCallee(ts: Module["ts"], node: ts.Node): boolean {
   return ts.isCallExpression(node.parent) && node.parent.expression === node;
 }
 
-function declarationsOf(binding: Binding): { node: ts.Node; message: string }[] {
-  const declaration = binding.declarations[0];
+function declarationsOf(binding: Binding | undefined): { node: ts.Node; message: string }[] {
+  const declaration = binding?.declarations[0];
   const name = declaration && ((declaration as ts.NamedDeclaration).name ?? declaration);
-  return name ? [{ node: name, message: `\`${binding.name}\` is declared here` }] : [];
+  return name ? [{ node: name, message: `\`${binding?.name}\` is declared here` }] : [];
 }
 
 function firstUse(site: TaskSite, binding: Binding): ts.Node | undefined {

@@ -102,7 +102,7 @@ function taskExpression(site: TagSite | MethodSite, hoisted: Hoisted | undefined
 function tagEdits(site: TagSite, hoisted: Hoisted | undefined, slots: Slots, nameOf: NameOf): Edit[] {
   const call = `.call(void 0, ${captureValues(hoisted, nameOf) ?? "void 0"}, arguments); }`;
   const body = ["{ return ", ...taskExpression(site, hoisted, slots.of(site), []), call];
-  return [...signatureEdits(site.module, site.fn), replace(site.fn.body as ts.Block, "block", body)];
+  return [...signatureEdits(site.module, site.fn, captureNames(hoisted)), replace(site.fn.body as ts.Block, "block", body)];
 }
 
 /** Where the name of a function declaration would stand that has none. */
@@ -186,15 +186,18 @@ function stubParameters(module: Module, fn: ts.MethodDeclaration): string {
     .join(", ");
 }
 
-/** The stub is no `async` function and no generator; its parameters only have to give it its `length`. */
-function signatureEdits(module: Module, fn: ts.FunctionDeclaration | ts.MethodDeclaration): Edit[] {
+/**
+ * The stub is no `async` function and no generator; its parameters only have to give it its `length`.
+ * @param read names that its body reads of the functions around it
+ */
+function signatureEdits(module: Module, fn: ts.FunctionDeclaration | ts.MethodDeclaration, read: readonly string[] = []): Edit[] {
   const { ts } = module;
   const edits: Edit[] = [];
   const async = modifier(ts, fn, ts.SyntaxKind.AsyncKeyword);
   if (async) edits.push(remove(async));
   if (fn.asteriskToken) edits.push(remove(fn.asteriskToken));
   fn.parameters.forEach((parameter, index) => {
-    if (!ts.isIdentifier(parameter.name)) {
+    if (!ts.isIdentifier(parameter.name) || read.includes(parameter.name.text)) {
       const text = `${parameter.dotDotDotToken ? "..." : ""}__mp_p${index}${parameter.initializer ? " = void 0" : ""}`;
       edits.push(replace(parameter, "parameters", [text]));
     } else if (parameter.initializer) edits.push(replace(parameter.initializer, "expression", ["void 0"]));
