@@ -1,13 +1,21 @@
 /**
  * A channel of encoded values from one thread to another, with back-pressure, in one SharedArrayBuffer.
  *
- * Layout: eight Int32 of header, then a ring of bytes. Each value is framed by its length. Positions count bytes written and read modulo 2^32, so that
+ * Layout: nine Int32 of header, then a ring of bytes. Each value is framed by its length. Positions count bytes written and read modulo 2^32, so that
  * "written - read" is the fill even after they wrap. One producer, one consumer.
  *
- * Protocol. Producer: (1) wait while AHEAD items are unread or the ring has no room for the next byte; (2) copy bytes in; (3) store WRITTEN (the
+ * Protocol. Producer: (1) load ROOM; wait for it to change while WINDOW items are unread or the ring has no room for the next byte; (2) copy bytes in; (3) store WRITTEN (the
  * release that publishes them), add to ITEMS after the last byte of a frame; (4) bump NEWS and notify. Consumer: (1) load NEWS; (2) read what WRITTEN shows;
  * (3) if there is no whole frame, wait for NEWS to change from the value loaded in (1), so that nothing published in between is slept over. It stores
- * READ, adds to TAKEN, bumps ROOM and notifies. A value larger than the ring goes through in pieces.
+ * READ and adds to TAKEN; (4) it bumps ROOM and notifies when it leaves half a window of items, or has found the ring half full. A value larger than the ring goes
+ * through in pieces.
+ *
+ * A wake costs more than most values, so the producer is not woken for each place. It is not slept over: a producer that waits has stored what it has written, loaded ROOM,
+ * and then TAKEN and READ. The take that leaves half a window comes after that look, or else the look would have found room; so it sees ITEMS and WINDOW as they are. And
+ * while the ring is full, one of two copies finds it half full: one that finds less takes less than half, and leaves more.
+ *
+ * The window begins at {@link AHEAD} and doubles when the consumer has taken all before a woken producer goes on: it waits for values, and each wait costs two wakes. So a
+ * generator whose consumer is slow, or has stopped, is never far ahead.
  */
 import { clearTimeout, setInterval, setTimeout } from "./own-clock";
 
@@ -19,12 +27,14 @@ const NEWS = 4;
 const ROOM = 5;
 const ITEMS = 6;
 const TAKEN = 7;
-const HEADER_BYTES = 32;
+const WINDOW = 8;
+const HEADER_BYTES = 64;
 
 /** Bytes of the ring. */
 const CAPACITY = 1 << 16;
-/** Values that the producer may be ahead of the consumer. */
+/** Values that the producer may be ahead of the consumer: at first, and at most. */
 const AHEAD = 16;
+const FAR_AHEAD = 128;
 /** ms for which the producer waits for room before its worker takes other tasks: a consumer that reads on keeps it, one that does not lets it go. */
 const PATIENCE_MS = 5;
 /** After that, it looks so often whether there is still a consumer. */
@@ -61,6 +71,7 @@ export class StreamConsumer extends Channel {
 
   constructor() {
     super(new SharedArrayBuffer(HEADER_BYTES + CAPACITY));
+    this.header[WINDOW] = AHEAD;
   }
 
   /** The next value's bytes if they are all there. */
@@ -72,6 +83,7 @@ export class StreamConsumer extends Channel {
       if (this.length < 0 && this.filled === 0) this.frame = new Uint8Array(4);
       const count = Math.min(available, room);
       this.copyOut(count);
+      if (available >= CAPACITY / 2) this.bump(ROOM);
       if (count < room) continue;
       this.filled = 0;
       if (this.length < 0) {
@@ -80,8 +92,8 @@ export class StreamConsumer extends Channel {
         if (this.length > 0) continue;
       }
       this.length = -1;
-      Atomics.add(this.header, TAKEN, 1);
-      this.bump(ROOM);
+      const taken = Atomics.add(this.header, TAKEN, 1) + 1;
+      if (((this.load(ITEMS) - taken) | 0) === this.load(WINDOW) / 2) this.bump(ROOM);
       return this.frame;
     }
   }
@@ -124,7 +136,6 @@ export class StreamConsumer extends Channel {
       done += piece;
     }
     Atomics.store(this.header, READ, (from + count) | 0);
-    this.bump(ROOM);
   }
 }
 
@@ -191,6 +202,10 @@ export class StreamProducer extends Channel {
     this.job.resume();
   }
 
+  private unread(): number {
+    return (this.load(ITEMS) - this.load(TAKEN)) | 0;
+  }
+
   /** No more values follow. */
   end(): void {
     Atomics.store(this.header, ENDED, 1);
@@ -205,8 +220,10 @@ export class StreamProducer extends Channel {
     for (;;) {
       const room = this.load(ROOM);
       if (this.cancelled) return;
-      if (((this.load(ITEMS) - this.load(TAKEN)) | 0) < AHEAD) break;
+      const window = this.load(WINDOW);
+      if (this.unread() < window) break;
       yield room;
+      if (window < FAR_AHEAD && this.unread() === 0) Atomics.store(this.header, WINDOW, window * 2);
     }
     for (let done = 0; done < frame.length;) {
       const room = this.load(ROOM);

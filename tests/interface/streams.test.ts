@@ -22,6 +22,9 @@ const tasks = {
     yield new Uint8Array(bytes).fill(7);
     yield "x".repeat(bytes);
   },
+  sized: function* (sizes: readonly number[]) {
+    for (const [i, size] of sizes.entries()) yield new Uint8Array(size).fill(i);
+  },
   failing: function* () {
     yield 1;
     throw new RangeError("in the middle");
@@ -229,6 +232,39 @@ conformance("streams", tasks, {
       { name: "RangeError", message: "in the middle" },
     );
     assert.deepStrictEqual(seen, [1]);
+  },
+  "values of every size come whole and in order, however they are read": async ({ T, assert }) => {
+    // Mostly small ones, and a few that are larger than the memory between the threads.
+    let seed = 7;
+    const random = (): number => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) / 2 ** 32;
+    const bounds = [...new Array(14).fill(40), 4_000, 4_000, 70_000, 70_000, 70_000, 200_000];
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    for (const pace of ["fast", "slow", "in bursts"]) {
+      const sizes = Array.from({ length: 600 }, () => Math.floor(random() * bounds[Math.floor(random() * bounds.length)]!));
+      const stream = T.sized(sizes);
+      for (let i = 0; i < sizes.length;) {
+        const burst = pace === "in bursts" ? 1 + Math.floor(random() * 200) : 1;
+        const values = await Promise.all(Array.from({ length: Math.min(burst, sizes.length - i) }, () => stream.next()));
+        for (const { value } of values) {
+          assert.ok(value.length === sizes[i] && value.every((byte: number) => byte === i % 256), `value ${i}`);
+          i++;
+        }
+        if (pace !== "fast") await turn();
+      }
+      assert.deepStrictEqual(await stream.next(), { done: true, value: undefined });
+    }
+  },
+  "a generator is never far ahead of its consumer": {
+    on: ["native", "typescript"],
+    run: async ({ T, mp, assert }) => {
+      const counter = mp.sharedArray(Int32Array, 2);
+      let read = 0;
+      for await (const _ of T.counted(counter)) {
+        read++;
+        assert.ok(Atomics.load(counter, 0) <= read + 130, `${counter[0]} when ${read} had been read`);
+        if (read === 5_000) break;
+      }
+    },
   },
   "a value that can't cross is an error": async ({ T, mp, assert }) => {
     await assert.rejects(T.closure().next(), mp.TransferError);
