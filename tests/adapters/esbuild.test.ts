@@ -228,6 +228,26 @@ void all().then((value) => console.log(value.join()));
   expect(await run(workspace, "out/app.cjs")).toBe("paths,alias,text,defined,special,b,,bold");
 });
 
+test("files of esbuild's `file` loader are found by tasks, whoever else uses them", async () => {
+  const workspace = project("files", {
+    "src/task.dat": "of the task",
+    "src/both.dat": "of both",
+    "src/main.ts": `import { readFileSync } from "node:fs";
+import { parallel } from "makeparallel";
+import both from "./both.dat";
+import own from "./task.dat";
+const read = (file: string): string => readFileSync(new URL(file, import.meta.url), "utf8");
+const all = parallel(() => [read(own), read(both)]);
+void all().then((values) => console.log([...values, read(both)].join()));
+`,
+  });
+  await build(
+    workspace,
+    `{ entryPoints: ["src/main.ts"], bundle: true, platform: "node", format: "esm", outfile: "out/app.mjs", assetNames: "assets/[name]-[hash]", loader: { ".dat": "file" } }`,
+  );
+  expect(await run(workspace, "out/app.mjs")).toBe("of the task,of both,of both");
+});
+
 test("what stands for import.meta.url in CommonJS output, and what is injected, are there in tasks", async () => {
   const workspace = project("injected", {
     "node_modules/esm-only/package.json": { name: "esm-only", type: "module", exports: "./index.js" },

@@ -120,9 +120,14 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
   const owners = new DynamicImports(result.metafile, described, outputs, options, slices.fileOfSource);
   const chunkOfEntry = new Map<string, string>();
   const names = [...outputs.keys()].filter((name) => name.endsWith(".cjs")).sort();
+  // Code looks for them from the place of its module, which is among the program's output.
+  const { emitted } = options.defaultFormat;
+  const assets = new Map<string, string>();
   for (const name of [...outputs.keys()].sort()) {
     // Files that esbuild's `file` and `copy` loaders put beside the chunks.
-    if (!name.endsWith(".cjs") && !name.endsWith(".cjs.map")) files.set(name, outputs.get(name)!.contents);
+    if (name.endsWith(".cjs") || name.endsWith(".cjs.map")) continue;
+    files.set(name, outputs.get(name)!.contents);
+    if (emitted !== undefined) assets.set(`./${name}`, `./${portableRelative(path.dirname(emitted), path.join(options.folder, name))}`);
   }
   const texts = new SourceTexts();
   const maps: KeptMaps["maps"] = new Map();
@@ -145,6 +150,7 @@ export async function bundleChunks(original: SlicePlan, options: BundleOptions, 
       code: outputs.get(name)!.text,
       map,
       dynamicImports: owners.of(output),
+      assets,
       target,
       sloppy: own,
       keepsDirectives: options.tsconfigIsForAll === true,
@@ -220,7 +226,7 @@ async function convert(ts: () => TypeScript, input: Parameters<typeof toChunk>[1
     .update(input.name)
     .update(input.code)
     .update(input.map.mappings)
-    .update(JSON.stringify([input.target, [...input.sloppy], input.keepsDirectives]))
+    .update(JSON.stringify([input.target, [...input.sloppy], input.keepsDirectives, [...input.dynamicImports], [...input.assets]]))
     .digest("hex");
   let made = converted.get(key);
   if (!made) {

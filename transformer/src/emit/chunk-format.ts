@@ -28,6 +28,8 @@ export interface ChunkInput {
   map: RawSourceMap;
   /** Specifiers of `import()` calls in it, request keys of lazy externals, and other chunks as `./name`: what of the loader is called for them. */
   dynamicImports: ReadonlyMap<string, string>;
+  /** Files beside the chunks that code finds by their paths (esbuild's `file` loader): as esbuild has it, and as seen from the program's output. */
+  assets: ReadonlyMap<string, string>;
   target: string | string[];
   /** Modules of packages in it that are no strict code, by their names in esbuild's metafile. */
   sloppy: ReadonlySet<string>;
@@ -49,7 +51,7 @@ const PARAMETERS = "exports, require, module, __filename, __dirname, __mp_chunk"
 
 export async function toChunk(ts: () => TypeScript, input: ChunkInput): Promise<ChunkOutput> {
   const edits = input.code.includes("__name") ? cheapNames(ts(), input.code) : [];
-  edits.push(...dynamicImportEdits(input.code, input.dynamicImports));
+  edits.push(...dynamicImportEdits(input.code, input.dynamicImports), ...assetEdits(input.code, input.assets));
   const edited = editMapped(input.code, decoded(input.map), edits);
   const map: RawSourceMap = { ...input.map, mappings: encoded(edited.mappings) };
 
@@ -72,6 +74,14 @@ function dynamicImportEdits(code: string, specifiers: ReadonlyMap<string, string
     if (owner !== undefined) edits.push({ start: match.index, end: match.index, text: `${owner}.` });
   }
   return edits;
+}
+
+function assetEdits(code: string, assets: ReadonlyMap<string, string>): TextEdit[] {
+  if (assets.size === 0) return [];
+  return [...code.matchAll(/"(\.\/[^"\\\n]+)"/g)].flatMap(({ 0: written, 1: from, index }) => {
+    const to = assets.get(from);
+    return to === undefined ? [] : [{ start: index, end: index + written.length, text: JSON.stringify(to) }];
+  });
 }
 
 async function toCommonJs(code: string, map: RawSourceMap, target: string | string[]): Promise<ChunkOutput | undefined> {
