@@ -47,6 +47,8 @@ class SliceWriter {
   private readonly module: Module;
   private readonly slots = new Slots();
   private readonly edits: Edit[] = [];
+  /** Those that put a stub in the place of a site. */
+  private readonly stubEdits = new Map<TaskSite, readonly Edit[]>();
   private readonly variables: string[] = [];
 
   constructor(
@@ -133,7 +135,10 @@ class SliceWriter {
     const renames = new Map(tasks.flatMap((unit) => [...(input.hoisted(unit.site as TaskSite) as Hoisted).renames]));
     const nameOf = (binding: { name: string }): string => renames.get(binding as never) ?? binding.name;
     for (const site of shown) {
-      if (site.kind !== "method") edits.push(...siteEdits(site, input.hoisted(site), this.slots, nameOf), ...this.marking(site, nameOf));
+      if (site.kind === "method") continue;
+      const stub = [...siteEdits(site, input.hoisted(site), this.slots, nameOf), ...this.marking(site, nameOf)];
+      this.stubEdits.set(site, stub);
+      edits.push(...stub);
     }
     for (const unit of tasks) this.taskEdits(unit, removed);
 
@@ -272,7 +277,9 @@ class SliceWriter {
       .flatMap((other) => [...siteEdits(other, this.input.hoisted(other), this.slots, nameOf), ...this.marking(other, nameOf)]);
     const names = [...renameEdits(module, hoisted.parts, hoisted.renames), ...renameEdits(module, hoisted.parts, hoisted.qualified)];
     const visible = names.filter((edit) => !removed.some((range) => range.pos <= edit.start && edit.end <= range.end));
-    const own = [...edits, ...stubs, ...visible];
+    // The copy is the function itself.
+    const itself = this.stubEdits.get(site) ?? [];
+    const own = [...edits.filter((edit) => !itself.includes(edit)), ...stubs, ...visible];
     const inside = sortEdits(own).filter((edit) => edit.start !== edit.end || stubs.includes(edit));
     const parts = this.taskParts(site, hoisted).map((part) => (typeof part === "string" ? part : { ...part, edits: inside }));
     const name = taskExport(site.id);
