@@ -250,6 +250,24 @@ test("instances nest 100,000 deep", () => {
   expect(count).toBe(100_000);
 });
 
+test("instances of classes that extend built-in collections nest 20,000 deep", () => {
+  class OwnMap extends Map<string, unknown> {}
+  class OwnSet extends Set<unknown> {}
+  class OwnArray extends Array<unknown> {}
+  const classes = [OwnMap, OwnSet, OwnArray];
+  classes.forEach((constructor) => registerClass(constructor, `t#${constructor.name}`));
+  let source: unknown = "first";
+  for (let i = 0; i < 20_000; i++)
+    source = [() => new OwnMap([["k", source]]), () => new OwnSet([source]), () => OwnArray.of(source)][i % 3]!();
+  let at: unknown = roundTrip(source);
+  for (let i = 19_999; i >= 0; i--) {
+    if (Object.getPrototypeOf(at) !== classes[i % 3]!.prototype) throw new Error(`wrong at ${i}`);
+    at = [...(at as Iterable<unknown>)][0];
+    if (i % 3 === 0) at = (at as [string, unknown])[1];
+  }
+  expect(at).toBe("first");
+});
+
 test("a class that is not registered here is asked for", () => {
   class Late {
     x = 1;

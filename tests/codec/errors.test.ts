@@ -33,6 +33,37 @@ const { SuppressedError } = globalThis as { SuppressedError?: new (error: unknow
   expect(copy.error).toBeInstanceOf(TypeError);
 });
 
+test("causes nest 4,000 deep, also those of the project's classes", () => {
+  class Wrapped extends RangeError {
+    constructor(
+      readonly level: number,
+      cause: unknown,
+    ) {
+      super(`level ${level}`, { cause });
+    }
+  }
+  registerClass(Wrapped, "errors#Wrapped");
+  const made = [
+    (level: number, cause: unknown) => new Wrapped(level, cause),
+    (level: number, cause: unknown) => new errors.DependencyError(`level ${level}`, { task: "f", cause }),
+    (level: number, cause: unknown) => new AggregateError([cause], `level ${level}`),
+    (level: number, cause: unknown) => Object.assign(new SyntaxError(`level ${level}`), { from: cause }),
+  ];
+  let source: unknown = "first";
+  for (let level = 0; level < 4_000; level++) source = made[level % made.length]!(level, source);
+  for (const copy of [roundTrip(source), roundTripError(source)]) {
+    let at = copy as Error & { level: number; errors: unknown[]; from: unknown };
+    for (let level = 3_999; level >= 0; level--) {
+      const of = [Wrapped, errors.DependencyError, AggregateError, SyntaxError][level % made.length]!;
+      if (Object.getPrototypeOf(at) !== of.prototype || at.message !== `level ${level}`)
+        throw new Error(`wrong at ${level}: ${at.message}`);
+      if (at instanceof Wrapped && at.level !== level) throw new Error(`wrong field at ${level}`);
+      at = (at instanceof AggregateError ? at.errors[0] : at instanceof SyntaxError ? at.from : at.cause) as typeof at;
+    }
+    expect(at).toBe("first");
+  }
+});
+
 test("AggregateError, and errors that refer to each other", () => {
   const source = new AggregateError([new TypeError("a"), 5], "all");
   source.cause = source;

@@ -17,11 +17,25 @@ export function makeError(prototypeOf: { readonly prototype: object }): Error {
 export function decodeError(d: Decoder): Error {
   const number = d.uint();
   if (number === ERROR_CLASSES.length) return decodeDOMException(d);
-  if (number > ERROR_CLASSES.length) d.corrupt("an unknown error class");
-  const error = makeError(ERROR_CLASSES[number]!);
+  const error = makeError(classOf(d, number));
   d.register(error);
   decodeErrorParts(d, error);
   return error;
+}
+
+/** The empty error that a deferred tag stands for. */
+export function errorShell(d: Decoder): Error {
+  return makeError(classOf(d, d.uint()));
+}
+
+/** @param into a deferred error */
+export function fillError(d: Decoder, into: Error): void {
+  if (Object.getPrototypeOf(into) !== classOf(d, d.uint()).prototype) d.corrupt("a deferred error of another class");
+  decodeErrorParts(d, into);
+}
+
+function classOf(d: Decoder, number: number): { readonly prototype: object } {
+  return ERROR_CLASSES[number] ?? d.corrupt("an unknown error class");
 }
 
 export function decodeErrorParts(d: Decoder, error: Error): void {

@@ -7,7 +7,7 @@
 import { reviveParallelFunction } from "./brands";
 import { decodeArray } from "./decode-array";
 import { decodeArrayBuffer, decodeResizable, decodeView } from "./decode-binary";
-import { decodeError } from "./decode-error";
+import { decodeError, errorShell, fillError } from "./decode-error";
 import { decodeInstance, shellOf } from "./decode-instance";
 import type { ClassEntry } from "./classes";
 import { isStackOverflow } from "./refusal";
@@ -325,6 +325,8 @@ export class Decoder {
         return this.defer(new Set());
       case Tag.DeferredInstance:
         return this.defer(shellOf(this));
+      case Tag.DeferredError:
+        return this.defer(errorShell(this));
       case Tag.Flattened:
         this.flattens(this.string());
         return this.value();
@@ -503,6 +505,7 @@ export class Decoder {
     } else if (shell instanceof Map && tag === Tag.Map) this.map(shell);
     else if (shell instanceof Set && tag === Tag.Set) this.set(shell);
     else if (tag === Tag.Instance) decodeInstance(this, shell);
+    else if (tag === Tag.Error && shell instanceof Error) fillError(this, shell);
     else {
       this.pos = at;
       this.properties(shell, false);

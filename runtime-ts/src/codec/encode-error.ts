@@ -18,8 +18,9 @@ function hasPart(error: Error, key: string): boolean {
 }
 
 export function encodeError(e: Encoder, error: object): void {
-  e.tag(Tag.Error);
   const number = errorNumber(error);
+  if (e.defers(error, Tag.DeferredError)) return e.uint(number);
+  e.tag(Tag.Error);
   e.uint(number);
   const revived = ERROR_CLASSES[number]!.prototype;
   encodeErrorParts(e, error as Error, revived.name, inheritedMessage(error as Error, revived));

@@ -30,7 +30,7 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
   if (base !== Kind.Ordinary && !hasKind(value, base)) {
     throw new Refusal(`it has the prototype of ${entry.constructor_.name} but was not made by its constructor`);
   }
-  if (base === Kind.Ordinary && e.depth >= DEPTH_LIMIT) {
+  if (isFilled(base) && e.depth >= DEPTH_LIMIT) {
     e.defers(value, Tag.DeferredInstance);
     return classNumber(e, entry);
   }

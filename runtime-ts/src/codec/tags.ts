@@ -87,6 +87,9 @@ export const enum Tag {
 
   /** Name of a class, before a value that is its instance no more. */
   Flattened,
+
+  /** Number of its class; as {@link Tag.DeferredObject}. */
+  DeferredError,
 }
 
 export const SMALL_INT = 0x40;
