@@ -208,6 +208,24 @@ void handle.then((value) => console.log(value));
   expect(await run(workspace)).toBe("22");
 });
 
+test("a nameless class whose instances travel, for a target without static blocks", async () => {
+  const workspace = project("nameless-class", {
+    compilerOptions: { target: "ES2021" },
+    files: {
+      "src/main.ts": `import { parallel } from "makeparallel";
+import Square from "./main.js";
+class Shape { side = 2; }
+export default class extends Shape { area() { return this.side ** 2; } }
+const area = parallel((square: Square) => [square.area(), square.constructor.name]);
+void Promise.resolve().then(() => area(new Square())).then((value) => console.log(JSON.stringify([...value, Square.name])));
+`,
+    },
+  });
+  const built = await tspc(workspace);
+  expect(built.stdout + built.stderr).toBe("");
+  expect(JSON.parse(await run(workspace))).toEqual([4, "default", "default"]);
+});
+
 test("without outDir the chunks stand beside the common root of the files", async () => {
   const workspace = project("in-place", { compilerOptions: { outDir: undefined } });
   expect((await tspc(workspace)).code).toBe(0);

@@ -6,6 +6,7 @@
  * const enums, JSX). Everything that no edit touches stays the very same node.
  */
 import type * as ts from "typescript";
+import { DEFAULT_NAME } from "../analyze/module";
 import type { Edit, TypeScript } from "../core";
 
 export function applyEdits(ts: TypeScript, context: ts.TransformationContext, file: ts.SourceFile, edits: readonly Edit[]): ts.SourceFile {
@@ -115,7 +116,31 @@ class TreeEditor {
     if (visited && visited !== node && ts.isImportDeclaration(visited)) return elideUnused(ts, this.context, visited);
     const name = this.#names.get(node);
     if (name !== undefined && visited && ts.isFunctionDeclaration(visited)) return this.#named(visited, node, name);
-    return this.#into.has(node) && visited ? this.#fillEmptyList(visited, this.#parseInto(node)) : visited;
+    const filled = this.#into.has(node) && visited ? this.#fillEmptyList(visited, this.#parseInto(node)) : visited;
+    return filled && filled !== node && ts.isClassDeclaration(filled) && !filled.name ? this.#withName(filled, node) : filled;
+  }
+
+  /** For targets without static blocks TypeScript compiles a nameless class that has one to what is no JavaScript: it gets a name, and keeps `default` as its `name`. */
+  #withName(node: ts.ClassDeclaration, replaced: ts.Node): ts.ClassDeclaration {
+    const { ts } = this;
+    const { factory } = this.context;
+    if ((this.context.getCompilerOptions().target ?? ts.ScriptTarget.ES5) >= ts.ScriptTarget.ES2022) return node;
+    const naming = factory.createCallExpression(
+      factory.createPropertyAccessExpression(factory.createIdentifier("Object"), "defineProperty"),
+      undefined,
+      [
+        factory.createThis(),
+        factory.createStringLiteral("name"),
+        factory.createObjectLiteralExpression([
+          factory.createPropertyAssignment("value", factory.createStringLiteral("default")),
+          factory.createPropertyAssignment("configurable", factory.createTrue()),
+        ]),
+      ],
+    );
+    const block = factory.createClassStaticBlockDeclaration(factory.createBlock([factory.createExpressionStatement(naming)]));
+    const { modifiers, typeParameters, heritageClauses, members } = node;
+    const name = factory.createIdentifier(DEFAULT_NAME);
+    return ts.setTextRange(factory.createClassDeclaration(modifiers, name, typeParameters, heritageClauses, [block, ...members]), replaced);
   }
 
   /** A new node: the CommonJS emit goes by the name of an updated one's original. */
