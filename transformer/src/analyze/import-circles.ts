@@ -16,6 +16,7 @@ type Circle = ReadonlySet<Module>;
 
 export class ImportCircles {
   private readonly circles = new Map<Module, Circle | undefined>();
+  private readonly imported = new Map<Module, readonly Module[]>();
   private readonly needs = new Map<Module, ReadonlySet<Module>>();
   private readonly delicate = new Map<Circle, boolean>();
   private readonly leading = new Map<Module, boolean>();
@@ -100,9 +101,14 @@ export class ImportCircles {
       return count;
     };
     const others = [...circle].sort((a, b) => (a.path < b.path ? -1 : 1));
-    return [given, ...others]
-      .map((entry) => ({ entry, count: missing(entry) }))
-      .reduce((best, each) => (each.count < best.count ? each : best)).entry;
+    let best = given;
+    let least = Infinity;
+    for (const entry of [given, ...others]) {
+      const count = missing(entry);
+      if (count < least) [best, least] = [entry, count];
+      if (least === 0) break;
+    }
+    return best;
   }
 
   /** Modules of its circle that the module's code may come to when it runs with it. Calls are followed through the module's own declarations. */
@@ -132,7 +138,9 @@ export class ImportCircles {
     });
   }
 
-  private next(module: Module): Module[] {
-    return module.importsAtRunTime.flatMap(({ specifier, kind }) => this.modules.follow(module, specifier, kind) ?? []);
+  private next(module: Module): readonly Module[] {
+    return remembered(this.imported, module, () =>
+      module.importsAtRunTime.flatMap(({ specifier, kind }) => this.modules.follow(module, specifier, kind) ?? []),
+    );
   }
 }

@@ -162,8 +162,17 @@ export class Module {
     for (const { specifier } of this.bareImports) add(specifier);
     for (const record of this.exports.values()) if (record.kind !== "local") add(record.specifier);
     for (const specifier of this.stars) add(specifier);
-    const order = this.source.statements.map((statement) => specifierIn(this.ts, statement));
-    return [...found.values()].sort((a, b) => order.indexOf(a.specifier) - order.indexOf(b.specifier));
+    const place = ({ specifier }: Imported): number => this.placesOfImports.get(specifier) ?? -1;
+    return [...found.values()].sort((a, b) => place(a) - place(b));
+  }
+
+  private places: ReadonlyMap<string | undefined, number> | undefined;
+
+  /** By specifier, the first statement that names it. */
+  private get placesOfImports(): ReadonlyMap<string | undefined, number> {
+    return (this.places ??= new Map(
+      this.source.statements.map((statement, at) => [specifierIn(this.ts, statement), at] as const).reverse(),
+    ));
   }
 
   /** What the compiler writes in the place of the access that begins with a name, if that is a constant. */
