@@ -287,7 +287,7 @@ export class MapHandle<R> implements Promise<R[]>, AsyncIterable<R> {
 
   /** Results one by one. Leaving the loop early cancels the rest. */
   async *[Symbol.asyncIterator](): AsyncGenerator<R, void, undefined> {
-    if (this.outcome._settlement === Settlement.Fulfilled && (this.keepsAll || !this.iterating)) {
+    if (this.outcome._settlement === Settlement.Fulfilled && this.keepsAll) {
       yield* this.outcome._peek();
       return;
     }

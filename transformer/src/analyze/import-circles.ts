@@ -17,6 +17,7 @@ type Circle = ReadonlySet<Module>;
 export class ImportCircles {
   private readonly circles = new Map<Module, Circle | undefined>();
   private readonly imported = new Map<Module, readonly Module[]>();
+  private readonly entries = new Map<Module, readonly Module[]>();
   private readonly needs = new Map<Module, ReadonlySet<Module>>();
   private readonly delicate = new Map<Circle, boolean>();
   private readonly leading = new Map<Module, boolean>();
@@ -64,7 +65,11 @@ export class ImportCircles {
    * Modules to load first, in this order, where nothing has been loaded yet, so that what the code of a circle needs while it is evaluated is there. Which module of a circle is
    * loaded first decides that, and the given one may lead to another one than the program began with.
    */
-  before(module: Module): Module[] {
+  before(module: Module): readonly Module[] {
+    return remembered(this.entries, module, () => this.entriesFor(module));
+  }
+
+  private entriesFor(module: Module): Module[] {
     const ways: { best: Module; isEntered: boolean }[] = [];
     const entered = new Set<Circle>();
     const seen = new Set<Module>();
