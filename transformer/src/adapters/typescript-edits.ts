@@ -125,22 +125,14 @@ class TreeEditor {
     const { ts } = this;
     const { factory } = this.context;
     if ((this.context.getCompilerOptions().target ?? ts.ScriptTarget.ES5) >= ts.ScriptTarget.ES2022) return node;
-    const naming = factory.createCallExpression(
-      factory.createPropertyAccessExpression(factory.createIdentifier("Object"), "defineProperty"),
-      undefined,
-      [
-        factory.createThis(),
-        factory.createStringLiteral("name"),
-        factory.createObjectLiteralExpression([
-          factory.createPropertyAssignment("value", factory.createStringLiteral("default")),
-          factory.createPropertyAssignment("configurable", factory.createTrue()),
-        ]),
-      ],
-    );
-    const block = factory.createClassStaticBlockDeclaration(factory.createBlock([factory.createExpressionStatement(naming)]));
+    const naming = 'static { Object.defineProperty(this, "name", { value: "default" }); }';
+    const block = this.#parse({ kind: "members", start: 0, end: 0, parts: [naming] }) as ts.ClassElement[];
     const { modifiers, typeParameters, heritageClauses, members } = node;
     const name = factory.createIdentifier(DEFAULT_NAME);
-    return ts.setTextRange(factory.createClassDeclaration(modifiers, name, typeParameters, heritageClauses, [block, ...members]), replaced);
+    return ts.setTextRange(
+      factory.createClassDeclaration(modifiers, name, typeParameters, heritageClauses, [...block, ...members]),
+      replaced,
+    );
   }
 
   /** A new node: the CommonJS emit goes by the name of an updated one's original. */
