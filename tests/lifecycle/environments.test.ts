@@ -80,6 +80,19 @@ describe.each(threaded)("on the %s backend", (backend) => {
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
   });
 
+  test("loader hooks that give the source of CommonJS files", async () => {
+    // Node's own loader then evaluates them with a `require` of another kind.
+    const hook = `import { readFileSync } from "node:fs";
+      export async function load(url, context, next) {
+        const loaded = await next(url, context);
+        return loaded.format === "commonjs" ? { ...loaded, source: loaded.source ?? readFileSync(new URL(url)) } : loaded;
+      }`;
+    const asUrl = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
+    const preload = asUrl(`import { register } from "node:module"; register(${JSON.stringify(asUrl(hook))});`);
+    const ended = await run(`${USE} console.log("used");`, backend, ["--import", preload]);
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
+  });
+
   test("a Worker is terminated with tasks queued and running", async () => {
     const ended = await run(
       `const { Worker, isMainThread, parentPort } = require("node:worker_threads");
