@@ -1,6 +1,8 @@
 /** Structured concurrency: no task outlives the scope that it was added to. */
+import { inspect } from "node:util";
 import { CancelledError, ParallelError } from "./errors";
 import type { AsyncHandle } from "./handle";
+import { StreamHandle } from "./stream";
 
 /** Tasks that end together. Leaving it waits for all; the first error cancels the rest. */
 export class Scope implements AsyncDisposable {
@@ -22,7 +24,14 @@ export class Scope implements AsyncDisposable {
    */
   add<H extends PromiseLike<any>>(handle: H): H {
     const task = handle as unknown as AsyncHandle<any>;
-    if (typeof task.cancel !== "function") throw new TypeError("A scope takes the handles of parallel calls.");
+    const { cancel, then } = (task ?? {}) as Partial<AsyncHandle<any>>;
+    if (typeof cancel !== "function" || typeof then !== "function") {
+      // It would outlive the scope: that can only wait for what has a `then`.
+      if (task instanceof StreamHandle) task.cancel();
+      throw new TypeError(
+        `A scope takes the handles of parallel calls, not ${task instanceof StreamHandle ? "streams, which end with the loop that reads them" : inspect(handle)}.`,
+      );
+    }
     if (this.closed) {
       task.cancel();
       throw new ParallelError("This scope has been left already; the task was cancelled.");
@@ -51,7 +60,12 @@ export class Scope implements AsyncDisposable {
 
   /** Waits for all tasks, those that are added meanwhile included; throws the first error. */
   async [Symbol.asyncDispose](): Promise<void> {
-    while (this.handles.size > 0) await Promise.allSettled([...this.handles]);
+    while (this.handles.size > 0) {
+      const waited = [...this.handles];
+      await Promise.allSettled(waited);
+      // A thenable that is none of ours may end without a word to the callbacks that it was given.
+      for (const handle of waited) this.handles.delete(handle);
+    }
     this.closed = true;
     if (this.failed) throw this.error;
   }

@@ -22,6 +22,9 @@ const tasks = {
     while (Atomics.load(gate, 0) === 0) await sleep(1);
     return value;
   },
+  count: function* (n: number) {
+    for (let i = 0; i < n; i++) yield i;
+  },
   spin: () => {
     while (!mp.isCancelled()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   },
@@ -152,6 +155,27 @@ conformance("batches", tasks, {
     await s[Symbol.asyncDispose]();
     assert.strictEqual(handle.get(0), 5);
     assert.throws(() => s.add(T.square(1)), mp.ParallelError);
+  },
+  "a scope refuses what it can't wait for, and comes to its end": async ({ T, mp, assert }) => {
+    const stream: any = T.count(1e9);
+    const refused = [stream, { cancel() {} }, Promise.resolve(1), null, undefined];
+    for (const thing of refused)
+      await assert.rejects(
+        mp.scope(async (s) => void s.add(thing)),
+        { name: "TypeError", message: /^A scope takes the handles of parallel calls, not / },
+      );
+    assert.deepStrictEqual(await stream.next(), { done: true, value: undefined });
+    const mute = {
+      cancel() {},
+      then(resolve: () => void) {
+        if (resolve.length === 0) throw new RangeError("takes no callbacks");
+        resolve();
+      },
+    } as never;
+    await assert.rejects(
+      mp.scope(async (s) => void s.add(mute)),
+      { message: "takes no callbacks" },
+    );
   },
   "map runs over arrays, typed arrays, iterables and async iterables": async ({ T, mp, assert }) => {
     void mp;
