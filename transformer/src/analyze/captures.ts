@@ -186,7 +186,7 @@ class Collector {
     }
     if (contains(part, binding.scope.node) || this.hasAlong(binding.scope.node)) return;
     if (this.site.kind === "tag" && binding.declarations.includes(this.site.fn)) {
-      if (binding.scope.kind !== "module") this.along.add(binding);
+      if (binding.scope.kind !== "module") this.alone(binding, [this.site.fn], reference, through);
       // A call of itself stays in the worker; anything else that is done with its name means the parallel function.
       else if (!isCallee(ts, reference.node)) this.outer.push(reference);
       return;
@@ -213,7 +213,7 @@ class Collector {
     if (literal) {
       const write = writes(this.module, binding)[0];
       if (write) return this.captureError("MP1004", binding, write, reference, through);
-      this.along.add(binding);
+      this.alone(binding, literal, reference, through);
       for (const part of literal) if (!this.parts.includes(part)) this.queue.push({ node: part, through: binding });
       return;
     }
@@ -259,6 +259,24 @@ class Collector {
       );
     }
     this.captures.push({ binding, reference });
+  }
+
+  /** A function that comes along is made anew in the worker, so that it has none of the properties that code around it sets. Those that its own code sets, a cache, it sets there too. */
+  private alone(binding: Binding, fn: readonly ts.Node[], reference: Reference, through: Binding | undefined): void {
+    const { ts } = this.module;
+    if (this.along.has(binding)) return;
+    this.along.add(binding);
+    const moves = ({ node }: Reference): boolean => [...fn, this.site.fn, ...this.parts].some((part) => contains(part, node));
+    const uses = binding.references.filter(({ erased }) => !erased);
+    const set = uses.find((use) => useOf(ts, use.node) === "mutate" && !moves(use));
+    if (!set || uses.every((use) => !moves(use) || isCallee(ts, use.node))) return;
+    this.site.invalid = true;
+    this.report.add(
+      "MP1007",
+      (through && firstUse(this.site, through)) ?? reference.node,
+      { task: this.site.name, name: binding.name, reason: "it has properties, which are set where it stands" },
+      [{ node: set.node, message: `a property of \`${binding.name}\` is set here` }],
+    );
   }
 
   /** A local function needs what, at the place of the task, has another meaning, so that the stub can't read it. */
