@@ -14,6 +14,7 @@ import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
 import {
   accessedName,
+  chosen,
   forEachThis,
   hasModifier,
   isAccess,
@@ -21,7 +22,6 @@ import {
   isCalledAtOnce,
   isContainer,
   isFunctionLike,
-  rootOfAccess,
   unwrap,
   useOf,
   wrapped,
@@ -54,12 +54,11 @@ export function setUpCall(ts: TypeScript, name: ts.Identifier): Omit<SetUpCall, 
 
 /** The call when `name` is what a method is called on: `name.x.y(…)`, at the left of a chain of calls. */
 export function methodCallOn(ts: TypeScript, name: ts.Identifier): ts.CallExpression | undefined {
-  let node = wrapped(ts, name);
+  let node = chosen(ts, name);
   while (isAccess(ts, node.parent) && node.parent.expression === node) {
     node = wrapped(ts, node.parent);
-    if (ts.isCallExpression(node.parent) && node.parent.expression === node) {
-      return rootOfAccess(ts, node.parent.expression) === name ? node.parent : undefined;
-    }
+    if (ts.isCallExpression(node.parent) && node.parent.expression === node) return node.parent;
+    node = chosen(ts, node);
   }
   return undefined;
 }

@@ -119,6 +119,7 @@ const MUTATING_STATICS = new Set(["assign", "defineProperty", "defineProperties"
 export function useOf(ts: TypeScript, node: ts.Node): Use {
   let current = wrapped(ts, node);
   if (isAssignmentTarget(ts, current)) return "write";
+  current = chosen(ts, current);
   if (isChangedByStatic(ts, current)) return "mutate";
   while (isAccess(ts, current.parent) && current.parent.expression === current) {
     const access = current.parent;
@@ -127,9 +128,25 @@ export function useOf(ts: TypeScript, node: ts.Node): Use {
     const { parent } = current;
     if (ts.isDeleteExpression(parent)) return "mutate";
     if (ts.isCallExpression(parent) && parent.expression === current && MUTATING.has(accessedName(ts, access) ?? "")) return "call";
+    current = chosen(ts, current);
     if (isChangedByStatic(ts, current)) return "mutate";
   }
   return "read";
+}
+
+/** Operators that may give their left, and their right side. */
+const LEFT = /^(?:\|\||\?\?)$/;
+const RIGHT = /^(?:\|\||\?\?|&&|,)$/;
+
+/** The outermost expression whose value may be this one's: `a` in `(n > 0 ? a : b).push(n)`, `(a ?? b).x = 1`. */
+export function chosen(ts: TypeScript, node: ts.Node): ts.Node {
+  for (let current = wrapped(ts, node); ; current = wrapped(ts, current.parent)) {
+    const { parent } = current;
+    const goesOn = ts.isConditionalExpression(parent)
+      ? parent.condition !== current
+      : ts.isBinaryExpression(parent) && (parent.right === current ? RIGHT : LEFT).test(parent.operatorToken.getText());
+    if (!goesOn) return current;
+  }
 }
 
 /** `Object.assign(x, …)`, `Reflect.set(x, …)`. */
