@@ -5,9 +5,9 @@ import { ChunkError } from "../errors";
 import { type Foreign, foreignOf } from "./foreign-state";
 import { baseKind, type Kind } from "./kinds";
 
-/** Reads and writes the `#private` and the symbol-named fields that one class declares, in a fixed order. Made by the transformer inside the class body. */
+/** Reads and writes the `#private` and the symbol-named fields that one class declares, and what weak collections keep for its instances, in a fixed order. Made by the transformer inside the class body. */
 export interface PrivateAccessors {
-  /** How they are written after the instance: `.#x`, `[kState]`. */
+  /** How they are written after the instance: `.#x`, `[kState]`, " (what `secrets` has for it)". */
   readonly names?: readonly string[];
   get(instance: object): unknown[];
   set(instance: object, values: unknown[]): void;

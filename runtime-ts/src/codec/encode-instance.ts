@@ -67,9 +67,9 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
   e.depth--;
 }
 
-/** @param written how a field outside of the properties is written after the instance */
+/** @param written how a field outside of the properties is written after the instance; what is kept for it elsewhere, and is no field, begins with a space */
 function travels(fields: readonly string[] | undefined, written: string | undefined): boolean {
-  return fields === undefined || written === undefined || fields.includes(written.replace(/^\./, ""));
+  return fields === undefined || written === undefined || written.startsWith(" ") || fields.includes(written.replace(/^\./, ""));
 }
 
 /**

@@ -5,10 +5,11 @@
  * (only needed for private state, which nothing but the constructor can install), and, in slices, that put stubs in the place of its task methods.
  */
 import type * as ts from "typescript";
+import type { Binding } from "../analyze/bindings";
 import type { Edit, EditPart } from "../core";
 import type { Module } from "../analyze/module";
 import { type MethodSite, usesClass } from "../analyze/sites";
-import { hasModifier } from "../analyze/syntax";
+import { forEachThis, hasModifier, unwrap, wrapped } from "../analyze/syntax";
 import { hashOf } from "./ids";
 import { rangeOf, remove, replace, type Slots, stubMember } from "./stubs";
 
@@ -20,10 +21,52 @@ interface State {
   readonly name?: string;
   /** Of an auto-accessor: its key. A subclass may have another accessor of that name, so that the path alone could lead to that one. */
   readonly key?: EditPart;
+  /** What is kept for the instance in a weak collection, which `path` names. */
+  readonly kept?: "WeakMap" | "WeakSet";
 }
 
-/** Private fields, auto-accessors, and fields named by a constant, which is often a symbol: structured clone knows none of them. */
+/**
+ * Private fields, auto-accessors, fields named by a constant, which is often a symbol, and what the class keeps for its instances in a weak collection:
+ * structured clone knows none of them.
+ */
 export function privateState(module: Module, node: ts.ClassLikeDeclaration): State[] {
+  return [...fieldState(module, node), ...keptState(module, node)];
+}
+
+/** `secrets.set(this, …)` and `known.add(this)` where an instance is made, of a `WeakMap` or `WeakSet` of the same file. */
+function keptState(module: Module, node: ts.ClassLikeDeclaration): State[] {
+  const { ts } = module;
+  const found = new Map<Binding, State>();
+  for (const member of node.members) {
+    const isField = ts.isPropertyDeclaration(member) && !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword);
+    if (!isField && !ts.isConstructorDeclaration(member)) continue;
+    forEachThis(ts, member, (self) => {
+      const argument = wrapped(ts, self);
+      const { parent: call } = argument;
+      if (!ts.isCallExpression(call) || call.arguments[0] !== argument || !ts.isPropertyAccessExpression(call.expression)) return;
+      const holder = unwrap(ts, call.expression.expression);
+      const binding = module.scopes.byNode.get(holder)?.binding;
+      const declaration = binding?.declarations[0];
+      if (!binding || !declaration || !ts.isVariableDeclaration(declaration)) return;
+      const { type, initializer } = declaration;
+      const made = initializer && unwrap(ts, initializer);
+      const what = made && ts.isNewExpression(made) ? made.expression.getText() : type?.getText().replace(/<.*/s, "");
+      const kept = what === "WeakMap" || what === "WeakSet" ? what : undefined;
+      if (kept && call.expression.name.text === (kept === "WeakMap" ? "set" : "add"))
+        found.set(binding, {
+          path: [rangeOf(holder)],
+          name: `${KEPT}${kept === "WeakMap" ? "what" : "that"} \`${binding.name}\` has ${kept === "WeakMap" ? "for it" : "it"})`,
+          kept,
+        });
+    });
+  }
+  return [...found.values()];
+}
+
+/** How the name of what is kept elsewhere begins: it is no field, so that it always travels. */
+const KEPT = " (";
+
+function fieldState(module: Module, node: ts.ClassLikeDeclaration): State[] {
   const { ts } = module;
   return node.members.flatMap((member): State[] => {
     if (!ts.isPropertyDeclaration(member) || hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)) return [];
@@ -61,15 +104,20 @@ const PROTOTYPE = "__mp_prototype";
 function accessorsOf(state: readonly State[]): EditPart[] {
   // Where the author's constants are named as well, they keep their meaning.
   const [o, v] = state.some(({ name }) => name !== undefined) ? ["__mp_o", "__mp_v"] : ["o", "v"];
-  const values = state.flatMap(({ path, key }, index): EditPart[] => [
-    index > 0 ? ", " : "",
-    ...(key === undefined ? [o, ...path] : [`Reflect.get(${PROTOTYPE}, `, key, `, ${o})`]),
-  ]);
-  const sets = state.flatMap(({ path, name, key }, index): EditPart[] => [
+  const read = ({ path, key, kept }: State): EditPart[] => {
+    if (kept !== undefined) return [...path, kept === "WeakMap" ? `.get(${o})` : `.has(${o}) || void 0`];
+    return key === undefined ? [o, ...path] : [`Reflect.get(${PROTOTYPE}, `, key, `, ${o})`];
+  };
+  const write = ({ path, key, kept }: State, value: string): EditPart[] => {
+    if (kept !== undefined) return [...path, kept === "WeakMap" ? `.set(${o}, ${value});` : `.add(${o});`];
+    return key === undefined ? [o, ...path, ` = ${value};`] : [`Reflect.set(${PROTOTYPE}, `, key, `, ${value}, ${o});`];
+  };
+  const values = state.flatMap((one, index): EditPart[] => [index > 0 ? ", " : "", ...read(one)]);
+  const sets = state.flatMap((one, index): EditPart[] => [
     index > 0 ? " " : "",
     // A field that has not been set, and that no initialiser defines, stays absent.
-    name === undefined ? "" : `if (${v}[${index}] !== void 0) `,
-    ...(key === undefined ? [o, ...path, ` = ${v}[${index}];`] : [`Reflect.set(${PROTOTYPE}, `, key, `, ${v}[${index}], ${o});`]),
+    one.name === undefined ? "" : `if (${v}[${index}] !== void 0) `,
+    ...write(one, `${v}[${index}]`),
   ]);
   const names = JSON.stringify(state.map(({ path, name }) => name ?? path.join("")));
   return [`{ get(${o}) { return [`, ...values, `]; }, set(${o}, ${v}) { `, ...sets, ` }, names: ${names} }`];
