@@ -39,8 +39,12 @@ export interface ImportRecord {
 
 export type Imported = Pick<ImportRecord, "specifier" | "kind">;
 
-export type ExportRecord =
-  { kind: "local"; binding: Binding } | { kind: "from"; specifier: string; name: string } | { kind: "namespace"; specifier: string };
+export type ExportRecord = (
+  { kind: "local"; binding: Binding } | { kind: "from"; specifier: string; name: string } | { kind: "namespace"; specifier: string }
+) & {
+  /** `export type { X }`: as a type only, whatever it is where it is declared. */
+  readonly isTypeOnly?: true;
+};
 
 export interface Unit {
   readonly key: string;
@@ -82,6 +86,8 @@ export class Module {
   readonly exports = new Map<string, ExportRecord>();
   /** Specifiers of `export * from`. */
   readonly stars: string[] = [];
+  /** Specifiers of `export type * from`. */
+  readonly typeStars: string[] = [];
   /** Specifiers and nodes of `import "x"`. */
   readonly bareImports: { specifier: string; node: ts.ImportDeclaration; included: boolean }[] = [];
   /** Statements that every slice with code of this module has, because their author says so and they are about no name in particular: `enableMapSet()`. */
@@ -146,22 +152,23 @@ export class Module {
 
   /** Every module that its static imports and re-exports name, type-only ones and bare ones too, in the order of the source. */
   get staticImports(): Imported[] {
-    return this.importsOf(this.imports.values());
+    return this.importsOf(this.imports.values(), true);
   }
 
   /** As {@link staticImports}, without those whose names only stand in types. */
   get importsAtRunTime(): Imported[] {
-    return this.importsOf([...this.imports].flatMap(([{ references }, record]) => (references.some((use) => !use.erased) ? record : [])));
+    const named = [...this.imports].flatMap(([{ references }, record]) => (references.some((use) => !use.erased) ? record : []));
+    return this.importsOf(named, false);
   }
 
-  private importsOf(named: Iterable<ImportRecord>): Imported[] {
+  private importsOf(named: Iterable<ImportRecord>, types: boolean): Imported[] {
     const found = new Map<string, Imported>();
     const add = (specifier: string, kind: ImportRecord["kind"] = "import"): void =>
       void found.set(`${kind} ${specifier}`, { specifier, kind });
     for (const { specifier, kind } of named) add(specifier, kind);
     for (const { specifier } of this.bareImports) add(specifier);
-    for (const record of this.exports.values()) if (record.kind !== "local") add(record.specifier);
-    for (const specifier of this.stars) add(specifier);
+    for (const record of this.exports.values()) if (record.kind !== "local" && (types || !record.isTypeOnly)) add(record.specifier);
+    for (const specifier of types ? [...this.stars, ...this.typeStars] : this.stars) add(specifier);
     const place = ({ specifier }: Imported): number => this.placesOfImports.get(specifier) ?? -1;
     return [...found.values()].sort((a, b) => place(a) - place(b));
   }
@@ -337,19 +344,21 @@ export class Module {
       statement.moduleSpecifier && ts.isStringLiteralLike(statement.moduleSpecifier) ? statement.moduleSpecifier.text : undefined;
     const clause = statement.exportClause;
     if (!clause) {
-      if (specifier !== undefined) this.stars.push(specifier);
+      if (specifier !== undefined) (statement.isTypeOnly ? this.typeStars : this.stars).push(specifier);
       return;
     }
+    const typeOnly = statement.isTypeOnly && ({ isTypeOnly: true } as const);
     if (ts.isNamespaceExport(clause)) {
-      if (specifier !== undefined) this.exports.set(clause.name.text, { kind: "namespace", specifier });
+      if (specifier !== undefined) this.exports.set(clause.name.text, { kind: "namespace", specifier, ...typeOnly });
       return;
     }
     for (const element of clause.elements) {
       const name = (element.propertyName ?? element.name).text;
-      if (specifier !== undefined) this.exports.set(element.name.text, { kind: "from", specifier, name });
+      const only = typeOnly || (element.isTypeOnly && ({ isTypeOnly: true } as const));
+      if (specifier !== undefined) this.exports.set(element.name.text, { kind: "from", specifier, name, ...only });
       else {
         const binding = this.scopes.module.bindings.get(name);
-        if (binding) this.exports.set(element.name.text, { kind: "local", binding });
+        if (binding) this.exports.set(element.name.text, { kind: "local", binding, ...only });
       }
     }
   }

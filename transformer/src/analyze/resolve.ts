@@ -211,7 +211,7 @@ export class Modules {
     }
     if (name === "default") return module.exports.has("export=") ? this.exported(module, "export=", seen) : undefined;
     let outside: string | undefined;
-    for (const specifier of module.stars) {
+    for (const specifier of [...module.stars, ...module.typeStars]) {
       const other = this.follow(module, specifier);
       if (!other) outside ??= specifier;
       else {
@@ -229,13 +229,13 @@ export class Modules {
     return found;
   }
 
-  /** Names that a module exports, its `export *` included, but for what packages export through it. */
+  /** Names that a module exports as values, or may, its `export *` included, but for what packages export through it. */
   exportNames(module: Module, seen = new Set<Module>()): { names: Set<string>; outside: { module: Module; specifier: string }[] } {
     const names = new Set<string>();
     const outside: { module: Module; specifier: string }[] = [];
     if (seen.has(module)) return { names, outside };
     seen.add(module);
-    for (const name of module.exports.keys()) if (name !== "export=") names.add(name);
+    for (const [name, record] of module.exports) if (name !== "export=" && !record.isTypeOnly) names.add(name);
     for (const specifier of module.stars) {
       const other = this.follow(module, specifier);
       if (!other) outside.push({ module, specifier });
