@@ -63,12 +63,22 @@ function classOf(d: Decoder): ClassEntry {
 function makeShell(entry: ClassEntry): object {
   const { constructor_, layers, foreign } = entry;
   if (layers.length === 0) return makeBase(entry);
-  if (!foreign.inherits && !entry.remade) return whileReviving(() => Reflect.construct(constructor_, []) as object);
+  if (!foreign.inherits && !entry.remade) return emptied(whileReviving(() => Reflect.construct(constructor_, []) as object));
   const root = layers.at(-1)!.constructor_;
-  if (Object.getPrototypeOf(root) !== Function.prototype) return withLayers(entry, makeBase(entry));
+  if (Object.getPrototypeOf(root) !== Function.prototype) return emptied(withLayers(entry, makeBase(entry)));
   // What extends nothing makes the object itself.
   const instance = whileReviving(() => Reflect.construct(root, [], constructor_) as object);
-  return withLayers(entry, instance, layers.slice(0, -1));
+  return emptied(withLayers(entry, instance, layers.slice(0, -1)));
+}
+
+/**
+ * Without the public fields that its constructor has just defined: those that the original has come with their values, in its order, and those that it has
+ * not (`delete this.timer`) stay away. The last is taken first, which keeps the object one of few shapes in V8.
+ */
+function emptied(instance: object): object {
+  const keys = Object.keys(instance);
+  for (let i = keys.length - 1; i >= 0; i--) delete (instance as Record<string, unknown>)[keys[i]!];
+  return instance;
 }
 
 /** The empty built-in that the class extends, as an instance of the class. */
