@@ -56,6 +56,8 @@ const tasks = {
     const seen: string[] = [];
     const cleared = setImmediate(() => seen.push("cleared"));
     clearImmediate(cleared);
+    // As Node, which takes whatever it is given: `fetch` clears immediates that it has not set.
+    for (const other of [null, undefined, 0, ""]) clearImmediate(other as never);
     setImmediate((text: string) => seen.push(text), "first");
     await new Promise<void>((resolve) => {
       setImmediate(() => {

@@ -36,8 +36,9 @@ function set(callback: (...args: unknown[]) => void, ...args: unknown[]): NodeJS
   return handle;
 }
 
+/** @param handle whatever the program clears: `null` as well, or 0 */
 function unset(handle: NodeJS.Immediate | undefined): void {
-  const entry = handle && entries.get(handle);
+  const entry = entries.get(handle!);
   if (entry !== undefined) {
     entries.delete(handle!);
     clear(entry.native);
