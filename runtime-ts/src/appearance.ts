@@ -22,8 +22,11 @@ export function show(name: string, facts: object, depth: number, options: Inspec
   return `${name} ${inspect(facts, { ...options, depth: options.depth === null ? null : depth })}`;
 }
 
+/** The engine's own, whatever has been put in the place of the global one: a library such as bluebird looks into what seems to be an instance of its class, and does not call `then`. */
+const promisePrototype = Object.getPrototypeOf((async () => {})()) as object;
+
 /** Gives a class its name back, and makes `instanceof Promise` true for its objects if it has a promise's methods. */
 export function appearsAs(type: { readonly prototype: object }, name: string, promise: boolean): void {
   Object.defineProperty(type, "name", { value: name, configurable: true });
-  if (promise) Object.setPrototypeOf(type.prototype, Promise.prototype);
+  if (promise) Object.setPrototypeOf(type.prototype, promisePrototype);
 }

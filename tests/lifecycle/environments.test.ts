@@ -1,4 +1,5 @@
 /** Places to use the package from, other than the main thread of a program of its own. */
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { hasNative, threaded } from "../support/backends";
 import { removeTemporaryFolders, runNode, temporaryFolder, type Ended } from "../support/children";
@@ -91,6 +92,36 @@ describe.each(threaded)("on the %s backend", (backend) => {
     const preload = asUrl(`import { register } from "node:module"; register(${JSON.stringify(asUrl(hook))});`);
     const ended = await run(`${USE} console.log("used");`, backend, ["--import", preload]);
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
+  });
+
+  test("a promise library in the place of the global Promise", async () => {
+    // As bluebird does, it looks into what is an instance of its own class instead of calling `then`.
+    const library = `const Engine = Promise;
+      globalThis.Promise = class Library {
+        #own;
+        constructor(body) { this.#own = new Engine(body); }
+        then(...callbacks) { return new Library((resolve) => resolve(this.#own.then(...callbacks))); }
+        catch(callback) { return this.then(undefined, callback); }
+        finally(callback) { return new Library((resolve) => resolve(this.#own.finally(callback))); }
+        static resolve(value) { return value instanceof Library ? value : new Library((resolve) => resolve(value)); }
+        static reject(error) { return new Library((_, reject) => reject(error)); }
+        static #owns(values) { return Array.from(values, (value) => (value instanceof Library ? value.#own : value)); }
+        static all(values) { return new Library((resolve) => resolve(Engine.all(Library.#owns(values)))); }
+        static allSettled(values) { return new Library((resolve) => resolve(Engine.allSettled(Library.#owns(values)))); }
+        static race(values) { return new Library((resolve) => resolve(Engine.race(Library.#owns(values)))); }
+      };`;
+    const program = writeProgram(path.join(temporaryFolder(), "program"), {
+      tasks,
+      main: `${USE} assert.deepStrictEqual(await mp.gather([T.add(1, 2)], { onError: "settle" }), [{ status: "fulfilled", value: 3 }]); console.log("used");`,
+    });
+    const preload = path.join(program.folder, "library.cjs");
+    writeFileSync(preload, library);
+    const env = { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" };
+    expect(await runNode(program.main, [], { env, execArgv: ["--require", preload] })).toMatchObject({
+      code: 0,
+      stdout: "used\n",
+      stderr: "",
+    });
   });
 
   test("a Worker is terminated with tasks queued and running", async () => {
