@@ -71,6 +71,20 @@ test("a detached buffer is refused with its path", () => {
   expect(() => encodeArgs([1, view])).toThrow(expect.objectContaining({ path: "args[1]" }));
 });
 
+test("a DataView out of the bounds of its buffer is refused with its path", () => {
+  const buffer = new (ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void })(
+    16,
+    {
+      maxByteLength: 32,
+    },
+  );
+  const view = new DataView(buffer, 8, 8);
+  buffer.resize(4);
+  expect(() => encodeArgs([{ view }])).toThrow(
+    "args[0].view cannot be sent to another thread: it is a DataView out of the bounds of its buffer",
+  );
+});
+
 test("marked, then detached before the call", () => {
   const data = move(new Uint8Array(8));
   structuredClone(data.buffer, { transfer: [data.buffer] });

@@ -64,6 +64,8 @@ export function encodeView(e: Encoder, view: ArrayBufferView): void {
   if (number < 0) throw new Refusal("it is a kind of typed array that this version does not know");
   const buffer = view.buffer as ResizableArrayBuffer;
   if (hasKind(buffer, Kind.ArrayBuffer) && isDetached(buffer)) throw new Refusal(DETACHED);
+  // First: whatever else is asked of a view out of its bounds throws as well.
+  const offset = readOffset(view);
   e.tag(Tag.View);
   e.tag(number);
   if (isPooled(view, buffer)) {
@@ -79,7 +81,7 @@ export function encodeView(e: Encoder, view: ArrayBufferView): void {
   }
   const size = number === 0 ? 1 : VIEW_CONSTRUCTORS[number]!.BYTES_PER_ELEMENT;
   e.tag(isLengthTracking(view, buffer, size) ? ViewFlag.LengthTracking : 0);
-  e.uint(readOffset(view));
+  e.uint(offset);
   e.uint(view.byteLength / size);
   e.value(buffer);
 }
