@@ -198,7 +198,8 @@ function wantedKind(): BackendKind | undefined {
 export function chosenKind(): BackendKind {
   const kind = wantedKind();
   if (kind !== undefined) return kind;
-  return "path" in (require("./pool/native") as typeof import("./pool/native")).nativeAvailable() ? "native" : "typescript";
+  const found = (require("./pool/native") as typeof import("./pool/native")).nativeAvailable();
+  return "path" in found || found.advice !== undefined ? "native" : "typescript";
 }
 
 /** Loads only the backend that is used: a program on the native one never reads the others. */
@@ -208,6 +209,9 @@ function createBackend(kind: BackendKind | undefined, options: BackendOptions): 
   const native = require("./pool/native") as typeof import("./pool/native");
   const found = native.nativeAvailable();
   if ("path" in found) return native.createNativeBackend(options);
+  // The other backend could not start either, and the program would stay with it.
+  if (found.advice !== undefined)
+    throw new ParallelError(`The native backend can't be used now: ${found.reason.replace(/\.$/, "")}. ${found.advice}`);
   if (kind === "native") {
     const remedy = found.forbidden ? "" : ", or install makeparallel on this platform (in a checkout of it: `npm run build`)";
     throw new ParallelError(

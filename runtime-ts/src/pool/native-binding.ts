@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OWN_FOLDER } from "../own-folder";
+import { descriptorAdvice } from "../descriptors";
 import { addonsAreDenied } from "../permissions";
 import type * as Binding from "../../../runtime-native";
 
@@ -23,6 +24,8 @@ export interface Missing {
   readonly reason: string;
   /** It is there, and Node has been told not to load it. */
   readonly forbidden?: boolean;
+  /** What may be done about it, where that may help while the program runs: it is there, and loads as soon as there are file descriptors. */
+  readonly advice?: string;
 }
 
 let found: { path: string; binding: NativeBinding } | Missing | undefined;
@@ -45,16 +48,19 @@ function load(folder: string): { path: string; binding: NativeBinding } | Missin
       );
     }
   }
-  if (failures.length > 0) return { reason: `its binary does not load: ${failures.join("; ")}`, forbidden };
+  const reason = failures.join("; ");
+  if (failures.length > 0) return { reason: `its binary does not load: ${reason}`, forbidden, advice: descriptorAdvice(reason) };
   return { reason: `there is no binary for ${targets().join(" or ")} in ${folder}` };
 }
 
 /**
- * Whether the addon is there and loads; the answer of the first call is kept.
+ * Whether the addon is there and loads; the answer of the first call is kept, but for one that may be another next time.
  * @param folder that it is in, for code that is bundled elsewhere
  */
 export function findBinding(folder: string = FOLDER): { path: string; binding: NativeBinding } | Missing {
-  return (found ??= load(folder));
+  const answer = found ?? load(folder);
+  if (!("advice" in answer) || answer.advice === undefined) found = answer;
+  return answer;
 }
 
 /** @throws Error when it is not there */

@@ -230,19 +230,30 @@ export const starting: FaultGroup = {
           const { status, stderr } = require("node:child_process").spawnSync("sh", ["-c", 'ulimit -n 60; exec "$0" "$@"', process.execPath, __filename],
             { env: { ...process.env, FEW_FILES: "yes" }, encoding: "utf8", timeout: 15_000 });
           assert.strictEqual(status, 0, stderr);
-        } else for (const left of [0, 1, 4, 7]) {
-          // What the pool is made of has been loaded.
-          assert.strictEqual(T.add(1, 2).get(), 3);
-          await mp.shutdown();
-          const open = [];
-          try { for (;;) open.push(fs.openSync("/dev/null")); } catch {}
-          for (let i = 0; i < left; i++) fs.closeSync(open.pop());
-          for (const look of [() => T.add(1, 2).get(), async () => await T.add(1, 2)]) {
-            await assert.rejects(async () => await look(), (error) => error instanceof mp.WorkerCrashedError &&
-              /^add was not run, because no worker can be started: EMFILE: .*This process can open no more files/.test(error.message) && error.cause.code === "EMFILE");
+        } else {
+          const exhaust = (left) => {
+            const open = [];
+            try { for (;;) open.push(fs.openSync("/dev/null")); } catch {}
+            for (let i = 0; i < left; i++) fs.closeSync(open.pop());
+            return () => { for (const descriptor of open) fs.closeSync(descriptor); };
+          };
+          // Before anything of a pool has been loaded.
+          const release = exhaust(0);
+          const code = process.env.MAKEPARALLEL_BACKEND === "native" ? "MP_ERROR" : "MP_WORKER_CRASHED";
+          await assert.rejects(async () => await T.add(1, 2), (error) => error.code === code && /\\. This process can open no more files: [^.]*\\.$/.test(error.message));
+          release();
+          for (const left of [0, 1, 4, 7]) {
+            assert.strictEqual(T.add(1, 2).get(), 3);
+            assert.strictEqual(mp.stats().backend, process.env.MAKEPARALLEL_BACKEND);
+            await mp.shutdown();
+            const release = exhaust(left);
+            for (const look of [() => T.add(1, 2).get(), async () => await T.add(1, 2)]) {
+              await assert.rejects(async () => await look(), (error) => error instanceof mp.WorkerCrashedError &&
+                /^add was not run, because no worker can be started: EMFILE: .*This process can open no more files/.test(error.message) && error.cause.code === "EMFILE");
+            }
+            release();
+            assert.strictEqual(T.add(1, 2).get(), 3);
           }
-          for (const descriptor of open) fs.closeSync(descriptor);
-          assert.strictEqual(T.add(1, 2).get(), 3);
         }`,
       outcome: ["WorkerCrashedError", "MP_WORKER_CRASHED"],
     },
