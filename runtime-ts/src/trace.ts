@@ -4,7 +4,7 @@
  * The root turns the recording on in all environments of its pool, takes their events out of their memory (trace-events.ts) now and then and when it saves, and
  * keeps them in blocks of numbers until then.
  */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { processNow } from "./clock";
@@ -138,7 +138,7 @@ function deliver(): void {
 
 /**
  * Writes what has been recorded so far, as Chrome trace-event JSON. The recording goes on. The file is complete when this returns, and it appears at once or not
- * at all: it is written beside its place and renamed.
+ * at all: it is written beside its place and renamed. (A pipe or a device is written to as it is.)
  * @param file path; a file of that name is replaced
  * @throws (the promise is rejected) ParallelError when nothing has been recorded; the file system's errors
  */
@@ -153,15 +153,24 @@ async function save(file: string): Promise<SavedTrace> {
     recording.ended = processNow();
   }
   const path = resolve(file);
-  const beside = `${path}.${process.pid}.tmp`;
+  write(path, traceFile(recording));
+  return { file: path, events: recording.rows, dropped: recording.dropped };
+}
+
+function write(path: string, text: string): void {
+  const there = statSync(path, { throwIfNoEntry: false });
+  // A pipe or a device (/dev/stdout) can only be written to.
+  if (there !== undefined && !there.isFile()) return writeFileSync(path, text);
+  // A link stays one.
+  const target = there === undefined ? path : realpathSync(path);
+  const beside = `${target}.${process.pid}.tmp`;
   try {
-    writeFileSync(beside, traceFile(recording));
-    renameSync(beside, path);
+    writeFileSync(beside, text);
+    renameSync(beside, target);
   } catch (error) {
     rmSync(beside, { force: true });
     throw error;
   }
-  return { file: path, events: recording.rows, dropped: recording.dropped };
 }
 
 /** Records tasks for Perfetto: `trace.start()`, run something, `trace.save("tasks.json")`. See docs/observability.md. */

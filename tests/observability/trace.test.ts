@@ -285,6 +285,25 @@ conformance(
       await T.add(1, 1);
       assert.equal((await load()).runs("add").length, 2);
     },
+    "saved through a link or into a pipe, these stay what they are": async ({ T, mp, assert }) => {
+      const fs = await import("node:fs");
+      const { execFileSync, spawn } = await import("node:child_process");
+      mp.trace.start();
+      await T.add(1, 1);
+      mp.trace.stop();
+      const { file } = (await load()).summary;
+      const [link, pipe] = [`${file}.link`, `${file}.pipe`];
+      fs.symlinkSync(file, link);
+      await mp.trace.save(link);
+      assert.ok(fs.lstatSync(link).isSymbolicLink());
+      execFileSync("mkfifo", [pipe]);
+      const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "inherit"] });
+      await mp.trace.save(pipe);
+      assert.ok(fs.lstatSync(pipe).isFIFO());
+      let text = "";
+      for await (const part of reader.stdout) text += String(part);
+      assert.equal(text, fs.readFileSync(file, "utf8"));
+    },
     mistakes: async ({ T, mp, assert, backend }) => {
       assert.throws(() => mp.trace.start({ maxEvents: 0 }), RangeError);
       assert.throws(() => mp.trace.start({ maxEvent: 1 } as never), /"maxEvent" is no option of trace\.start\(\)/);
