@@ -5,8 +5,8 @@
  * a few turns of the event loop at once, then at growing intervals. Waiters are woken in the order in which they came, each only when there is room for it and those
  * before it that have not made their calls yet, so that nobody is woken in vain.
  */
-import { currentBackend, queueLimit, threadCount } from "./configure";
-import { QueueFullError } from "./errors";
+import { currentBackend, queueLimit, runningBackend, threadCount, whenPoolCloses } from "./configure";
+import { ParallelError, QueueFullError } from "./errors";
 import type { Backend } from "./pool/backend";
 import { setImmediate, setTimeout } from "./own-clock";
 
@@ -23,6 +23,14 @@ interface Waiter {
 }
 
 const waiters: Waiter[] = [];
+/** They wait for room in the pool that there is: a look after its end would start another one. */
+const closing = {
+  poolCloses(): void {
+    const error = new ParallelError("The pool was shut down while queueRoom() waited for room in its queue.");
+    for (const { reject } of waiters.splice(0)) reject(error);
+  },
+};
+let listening = false;
 /** Places that have been given to waiters who have not made their calls yet. Forgotten in the next turn: a waiter may do something else with it. */
 let granted = 0;
 /** Whose places they are: a pool may be shut down, and another one be full, within the same turn. */
@@ -69,6 +77,8 @@ export async function queueRoom(count = 1): Promise<void> {
   if (waiters.length === 0 && waitsForNobody(count)) return;
   await new Promise<void>((resolve, reject) => {
     waiters.push({ count, resolve, reject });
+    if (!listening) whenPoolCloses(closing);
+    listening = true;
     if (!looking) lookSoon(true);
   });
 }
@@ -106,10 +116,13 @@ function lookSoon(afresh: boolean): void {
 }
 
 function look(): void {
+  looking = false;
+  const backend = runningBackend();
+  // The pool has closed since.
+  if (waiters.length === 0 || backend === undefined) return;
   // They leave the array together: one by one, each would have all that are behind it moved.
   let served = 0;
   try {
-    const backend = currentBackend();
     // On the inline backend this also is what runs tasks.
     backend.poll();
     let room = roomInQueue(backend) - grantedOf(backend);
@@ -123,6 +136,5 @@ function look(): void {
   } catch (error) {
     for (const { reject } of waiters.splice(0)) reject(error);
   }
-  looking = false;
-  if (waiters.length > 0) lookSoon(served > 0);
+  if (waiters.length > 0 && !looking) lookSoon(served > 0);
 }

@@ -386,6 +386,23 @@ conformance(
         }
       },
     },
+    "who waits for room when the pool is shut down is told at once, and starts no other pool": {
+      on: WITH_WORKERS,
+      threads: 1,
+      pool: { maxQueue: 0 },
+      run: async ({ T, mp, assert }) => {
+        const held = T["hold"](mp.sharedArray(Int32Array, 2));
+        held.catch(() => {});
+        let told: unknown;
+        mp.queueRoom().catch((error: unknown) => (told = error));
+        const ended = mp.shutdown({ cancelPending: true });
+        // Not as late as the next look for room, which may come after the end.
+        for (let i = 0; i < 20; i++) await undefined;
+        assert.ok(told instanceof mp.ParallelError, String(told));
+        await ended;
+        mp.configure({ threads: 1 });
+      },
+    },
     "without maxQueue there is always room": async ({ mp }) => {
       await mp.queueRoom(1_000_000);
     },
