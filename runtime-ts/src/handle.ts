@@ -950,7 +950,7 @@ function inZones(): boolean {
 }
 
 /** What a callback throws is the program's own uncaught exception, not a rejection of the task's promise. */
-function escape(call: () => void): void {
+export function escape(call: () => void): void {
   try {
     call();
   } catch (error) {

@@ -6,7 +6,7 @@
  */
 import type { MultiBar, SingleBar } from "cli-progress";
 import { inspect } from "node:util";
-import { type AsyncHandle, isHandle } from "./handle";
+import { type AsyncHandle, escape, isHandle } from "./handle";
 import { MapHandle } from "./map";
 import { checkKeys } from "./options";
 import { Settlement } from "./pool/backend";
@@ -69,8 +69,16 @@ export function progressBar<T extends ProgressTarget>(target: T, options: Progre
   let display: Display | undefined;
   if (stream.isTTY === true) display = new TerminalDisplay(label, stream, begun, shapeOf(target), totalOf(target));
   else if (piped === "lines") display = new LineDisplay(label, stream, begun);
-  if (display !== undefined) follow(target, display);
+  if (display !== undefined) follow(target, escaping(display));
   return target;
+}
+
+/** What the stream throws is nobody's who waits for a task. */
+function escaping(display: Display): Display {
+  return {
+    update: (progress) => escape(() => display.update(progress)),
+    end: (progress) => escape(() => display.end(progress)),
+  };
 }
 
 function handlesOf(target: ProgressTarget): readonly AsyncHandle<unknown>[] {

@@ -297,6 +297,26 @@ conformance("options", tasks, {
       await assert.rejects(handle, (error: any) => error instanceof mp.CancelledError && error.cause.message === "stop it");
     },
   },
+  "a signal that throws when it is left is the program's uncaught exception, and holds up nobody": async ({ T, mp, assert, sleep }) => {
+    void mp;
+    const heard: unknown[] = [];
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", ({ message }) => heard.push(message));
+    const signal = Object.assign(new AbortController().signal, {
+      removeEventListener() {
+        throw new Error("not mine");
+      },
+    });
+    const followed = T.add.with({ signal })(1, 0);
+    // Also where it throws while somebody waits for another task.
+    assert.strictEqual(T.add(1, 1).get(), 2);
+    assert.deepStrictEqual(await Promise.all([followed, T.add(2, 2)]), [1, 4]);
+    while (heard.length === 0) await sleep(1);
+    assert.deepStrictEqual(heard, ["not mine"]);
+    process.removeAllListeners("uncaughtException");
+    for (const other of others) process.on("uncaughtException", other);
+  },
   "an aborted signal refuses": async ({ T, mp, assert }) => {
     const handle = T.add.with({ signal: AbortSignal.abort() })(1, 2);
     assert.strictEqual(handle.status, "cancelled");

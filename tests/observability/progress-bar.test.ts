@@ -59,6 +59,23 @@ conformance(
       assert.match(stream.text, /^adding: 100%, 3\/3, \d+\.\d s, 1 failed\n$/);
       assert.strictEqual(barsLoaded(), false);
     },
+    "a stream that throws is the program's uncaught exception, and holds up no task": async ({ T, mp, assert, until }) => {
+      const heard: unknown[] = [];
+      const others = process.listeners("uncaughtException");
+      process.removeAllListeners("uncaughtException");
+      process.on("uncaughtException", ({ message }) => heard.push(message));
+      const write = (): never => {
+        throw new Error("no room");
+      };
+      const shown = [1, 2, 3].map((n) => mp.progressBar(T.add(n, 0), { stream: { write, isTTY: false } as never }));
+      // Also where it throws while somebody waits for another task.
+      assert.strictEqual(T.add(1, 1).get(), 2);
+      assert.deepStrictEqual(await Promise.all([...shown, T.add(2, 2)]), [1, 2, 3, 4]);
+      await until(() => heard.length === 3);
+      assert.deepStrictEqual(heard, ["no room", "no room", "no room"]);
+      process.removeAllListeners("uncaughtException");
+      for (const other of others) process.on("uncaughtException", other);
+    },
     "all of them are 100 %, whatever fractions they have reported": async ({ T, mp, assert }) => {
       const stream = pipe();
       // In whichever order they come, these add up to less than 3.

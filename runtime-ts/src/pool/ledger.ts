@@ -249,7 +249,14 @@ export abstract class Ledger {
     }
     task.parcel = null;
     this.dropInputs(task);
-    task.sink.settle(settlement, payload, run?.elapsed ?? 0, detail, run);
+    try {
+      task.sink.settle(settlement, payload, run?.elapsed ?? 0, detail, run);
+    } catch (error) {
+      // It must not keep others from theirs, nor come out of a call that has nothing to do with it.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
     // The last of a chain must not keep all of it in memory.
     task.after = null;
     const { dependents } = task;
