@@ -3,7 +3,7 @@ import type * as ts from "typescript";
 import { classId } from "../hoist/ids";
 import type { Binding } from "./bindings";
 import type { Module } from "./module";
-import type { Modules } from "./resolve";
+import type { Modules, Target } from "./resolve";
 import { unwrap } from "./syntax";
 
 export interface ClassInfo {
@@ -65,17 +65,23 @@ export function targetOf(modules: Modules, module: Module, written: ts.Expressio
     const left = unwrap(ts, expression.expression);
     const name = ts.isIdentifier(left) ? module.scopes.byNode.get(left)?.binding : undefined;
     const target = name && name.scope.kind === "module" ? modules.target(module, name) : undefined;
-    if (target?.kind === "namespace") {
-      const exported = modules.member(target, member);
-      return exported?.kind === "declared" ? exported : undefined;
-    }
-    const outer = target?.kind === "declared" ? target : targetOf(modules, module, left);
-    const inner = outer?.binding.parts?.map((part) => part.bindings.get(member)).find((binding) => binding !== undefined);
-    return outer && inner && { module: outer.module, binding: inner };
+    if (target?.kind === "namespace") return declaredAt(modules.member(target, member));
+    return memberOf(declaredAt(target) ?? targetOf(modules, module, left), member);
   }
   const binding = ts.isIdentifier(expression) ? module.scopes.byNode.get(expression)?.binding : undefined;
   if (!binding) return undefined;
   if (binding.scope.kind === "namespace") return { module, binding };
-  const target = binding.scope.kind === "module" ? modules.target(module, binding) : undefined;
+  return binding.scope.kind === "module" ? declaredAt(modules.target(module, binding)) : undefined;
+}
+
+/** What declares a target, members of namespaces among them. */
+function declaredAt(target: Target | undefined): { module: Module; binding: Binding } | undefined {
+  if (target?.kind === "member") return memberOf(declaredAt(target.whole), target.name);
   return target?.kind === "declared" ? target : undefined;
+}
+
+/** What a namespace declares under a name. */
+function memberOf(outer: { module: Module; binding: Binding } | undefined, name: string): { module: Module; binding: Binding } | undefined {
+  const inner = outer?.binding.parts?.map((part) => part.bindings.get(name)).find((binding) => binding !== undefined);
+  return outer && inner && { module: outer.module, binding: inner };
 }

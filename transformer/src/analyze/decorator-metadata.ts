@@ -10,7 +10,7 @@ import type * as ts from "typescript";
 import type { DecoratorMetadataSettings, RuntimeType, TypeScript } from "../core";
 import type { Binding, Reference } from "./bindings";
 import type { Module } from "./module";
-import type { Modules } from "./resolve";
+import type { Modules, Target } from "./resolve";
 import { hasModifier } from "./syntax";
 
 /** Text, and the names in it that stand for something of the module. */
@@ -258,6 +258,10 @@ class TypeNames {
     return type === "class" ? "Function" : type === "unknown" ? "Object" : type;
   }
 
+  private followMember({ whole, name }: Target & { kind: "member" }, path: readonly string[]): RuntimeType | "outside" {
+    return whole.kind === "external" ? "outside" : this.follow(whole.module, whole.binding, [name, ...path]);
+  }
+
   private follow(module: Module, binding: Binding, path: readonly string[]): RuntimeType | "outside" {
     if (module.imports.has(binding)) {
       const target = this.modules.target(module, binding);
@@ -265,12 +269,14 @@ class TypeNames {
       if (!target) return "Object";
       if (target.kind === "external") return "outside";
       if (target.kind === "declared") return this.follow(target.module, target.binding, path);
+      if (target.kind === "member") return this.followMember(target, path);
       let namespace = target;
       for (const [index, name] of path.entries()) {
         const member = this.modules.member(namespace, name);
         if (!member) return "Object";
         if (member.kind === "external") return "outside";
         if (member.kind === "declared") return this.follow(member.module, member.binding, path.slice(index + 1));
+        if (member.kind === "member") return this.followMember(member, path.slice(index + 1));
         namespace = member;
       }
       return "Object";

@@ -7,14 +7,14 @@
  */
 import type * as ts from "typescript";
 import type { Module, Unit } from "./module";
-import type { Modules, Namespace, Target } from "./resolve";
+import { type Modules, type Thing, thingOf } from "./resolve";
 import { changesObject } from "./set-up-calls";
 import { contains, isContainer, isFrozen, runsAtTopLevel, subjectOf, useOf } from "./syntax";
 
 export interface ForeignChange {
   /** Where it is made. */
   readonly module: Module;
-  readonly target: Exclude<Target, Namespace>;
+  readonly target: Thing;
   readonly node: ts.Identifier;
   /** What of the top level makes it, a statement or a declaration, if slices can have it. */
   readonly effect: Unit | undefined;
@@ -36,8 +36,9 @@ export function foreignChangesIn(modules: Modules, module: Module): ForeignChang
       const isEffect = around !== undefined && (around.kind === "effect" || use !== "call" || isIncluded);
       const effect = isEffect && runsAtTopLevel(ts, node) ? around : undefined;
       if (use === "write" || (use === "read" && !(isIncluded && effect) && !isFrozen(ts, node))) continue;
-      const target = modules.targetOf(module, binding, node);
-      if (!target || target.kind === "namespace") continue;
+      const given = modules.targetOf(module, binding, node);
+      if (!given || given.kind === "namespace") continue;
+      const target = thingOf(given);
       const fills = target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]);
       if (use === "call" && !(isIncluded && effect) && !fills) continue;
       found.push({ module, target, node, effect });
@@ -51,7 +52,7 @@ export function changingCallsIn(modules: Modules, module: Module): ForeignChange
   return module.callsLeftOut.flatMap((call): ForeignChange[] => {
     if (!module.imports.has(call.binding)) return [];
     const target = modules.targetOf(module, call.binding, call.name);
-    if (!target || target.kind === "namespace" || !changesObject(modules, call, target)) return [];
+    if (!target || target.kind === "namespace" || target.kind === "member" || !changesObject(modules, call, target)) return [];
     return [{ module, target, node: call.name, effect: undefined }];
   });
 }

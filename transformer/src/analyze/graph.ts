@@ -120,6 +120,7 @@ export class Graph {
 
   unitsOfTarget(target: Target, members: Set<string> | "all" | undefined, seen = new Set<Module>()): Unit[] {
     if (target.kind === "external") return [target.unit];
+    if (target.kind === "member") return this.unitsOfTarget(target.whole, undefined, seen);
     if (target.kind === "declared") {
       const unit = target.module.unitOf.get(target.binding);
       return unit ? [unit] : [];

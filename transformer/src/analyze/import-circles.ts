@@ -9,7 +9,7 @@ import type { Binding } from "./bindings";
 import { components } from "./components";
 import type { Module } from "./module";
 import { remembered } from "./remembered";
-import type { Modules } from "./resolve";
+import { type Modules, thingOf } from "./resolve";
 import { mayRunWith } from "./syntax";
 
 type Circle = ReadonlySet<Module>;
@@ -133,7 +133,8 @@ export class ImportCircles {
         const other = this.modules.follow(module, record.specifier, record.kind);
         if (!other || !circle.has(other)) return;
         const target = this.modules.target(module, binding);
-        needed.add(target && target.kind !== "external" && circle.has(target.module) ? target.module : other);
+        const thing = target && (target.kind === "namespace" ? target : thingOf(target));
+        needed.add(thing && thing.kind !== "external" && circle.has(thing.module) ? thing.module : other);
       };
       for (const statement of module.source.statements) {
         if (ts.isExportDeclaration(statement)) continue;

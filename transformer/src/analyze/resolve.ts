@@ -16,7 +16,17 @@ export type Target =
   | { kind: "declared"; module: Module; binding: Binding }
   /** An import of a package or a data file, kept as it is in the module that has it. */
   | { kind: "external"; unit: Unit; binding: Binding | undefined }
+  /** A property of what a CommonJS module is as a whole: `import { parse } from "./tool"` of `export = Tool`. */
+  | { kind: "member"; whole: Thing; name: string }
   | Namespace;
+
+/** What has a name of its own in slices. */
+export type Thing = Extract<Target, { kind: "declared" | "external" }>;
+
+/** The thing that a target is, or is a member of. */
+export function thingOf(target: Exclude<Target, Namespace>): Thing {
+  return target.kind === "member" ? target.whole : target;
+}
 
 export interface Namespace {
   readonly kind: "namespace";
@@ -209,7 +219,11 @@ export class Modules {
         ? this.given(module, other, from, seen)
         : { kind: "external", unit: module.reexport(record.specifier, from), binding: undefined };
     }
-    if (name === "default") return module.exports.has("export=") ? this.exported(module, "export=", seen) : undefined;
+    if (module.exports.has("export=")) {
+      const whole = this.exported(module, "export=", seen);
+      return !whole || name === "default" ? whole : this.memberOf(whole, name);
+    }
+    if (name === "default") return undefined;
     let outside: string | undefined;
     for (const specifier of [...module.stars, ...module.typeStars]) {
       const other = this.follow(module, specifier);
@@ -220,6 +234,11 @@ export class Modules {
       }
     }
     return outside === undefined ? undefined : { kind: "external", unit: module.reexport(outside, name), binding: undefined };
+  }
+
+  private memberOf(whole: Target, name: string): Target | undefined {
+    if (whole.kind === "namespace") return this.member(whole, name);
+    return whole.kind === "member" ? undefined : { kind: "member", whole, name };
   }
 
   /** Names of a namespace, as {@link exportNames}. */

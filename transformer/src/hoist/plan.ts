@@ -10,7 +10,7 @@ import type { Binding } from "../analyze/bindings";
 import type { Graph } from "../analyze/graph";
 import type { ImportCircles } from "../analyze/import-circles";
 import { localName, type Module, type Unit } from "../analyze/module";
-import type { Modules, Namespace, Target } from "../analyze/resolve";
+import { type Modules, type Namespace, type Target, type Thing, thingOf } from "../analyze/resolve";
 import { keepsSideEffects, type TaskSite } from "../analyze/sites";
 import type { ClassInfo } from "../analyze/class-info";
 import type { Hoisted } from "../analyze/captures";
@@ -233,7 +233,8 @@ class Planner {
       return { order, inPlace: false, text: `import * as ${local} from ${sliceSpecifier(facade.module.id)};`, from: facade };
     }
     if (target.kind === "declared" && localName(target.binding) === local && this.groupOf(target) === group) return undefined;
-    const exported = this.exported(target);
+    // What is exported as a whole has the name of its member here: see memberEdits.
+    const exported = this.exported(thingOf(target));
     if (!exported) return undefined;
     // Other parts of the same file come after what the file imports.
     const same = target.kind === "declared" && target.module === module;
@@ -246,7 +247,7 @@ class Planner {
   }
 
   /** The group that exports a target, and the name; the export is noted. */
-  private exported(target: Exclude<Target, Namespace>): { group: Group; name: string } | undefined {
+  private exported(target: Thing): { group: Group; name: string } | undefined {
     const unit = unitOf(target);
     const group = unit && this.groups.get(unit);
     if (!unit || !group) return undefined;
@@ -255,7 +256,7 @@ class Planner {
     return { group, name };
   }
 
-  private groupOf(target: Exclude<Target, Namespace>): Group | undefined {
+  private groupOf(target: Thing): Group | undefined {
     const unit = unitOf(target);
     return unit && this.groups.get(unit);
   }
@@ -282,9 +283,18 @@ class Planner {
         lines.push(`export * as ${exportName(name)} from ${sliceSpecifier(inner.module.id)};`);
         continue;
       }
-      const exported = this.exported(target);
+      const exported = this.exported(thingOf(target));
       if (!exported) continue;
       facade.imported.push(exported.group);
+      if (target.kind === "member") {
+        const whole = `__mp_whole_${lines.length}`;
+        lines.push(
+          `import { ${renamed(exported.name, whole)} } from ${sliceSpecifier(exported.group.id)};`,
+          `const ${whole}_member = ${whole}[${JSON.stringify(target.name)}];`,
+          `export { ${renamed(`${whole}_member`, name)} };`,
+        );
+        continue;
+      }
       lines.push(`export { ${renamed(exported.name, name)} } from ${sliceSpecifier(exported.group.id)};`);
     }
     if (all) {
@@ -308,7 +318,7 @@ function membersInAll(graph: Graph, group: Group): Map<Binding, Set<string> | "a
   return found;
 }
 
-function unitOf(target: Exclude<Target, Namespace>): Unit | undefined {
+function unitOf(target: Thing): Unit | undefined {
   return target.kind === "external" ? target.unit : target.module.unitOf.get(target.binding);
 }
 

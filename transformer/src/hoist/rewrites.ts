@@ -3,7 +3,8 @@
  */
 import type * as ts from "typescript";
 import type { Edit } from "../core";
-import type { Module } from "../analyze/module";
+import type { Graph } from "../analyze/graph";
+import type { Module, Unit } from "../analyze/module";
 import type { Binding } from "../analyze/bindings";
 import type { ImportCircles } from "../analyze/import-circles";
 import type { Modules } from "../analyze/resolve";
@@ -66,6 +67,25 @@ export function constantEdits(module: Module, within: (node: ts.Node) => boolean
   return module.scopes.references.flatMap((reference) => {
     const constant = within(reference.node) ? module.constantOf(reference) : undefined;
     return constant ? [{ start: constant.start, end: constant.end, kind: "expression", parts: [constant.text] }] : [];
+  });
+}
+
+/** `parse` in the place of `import { parse } from "./tool"`, where that is `export = Tool`: it is read anew at each use, as in CommonJS. */
+export function memberEdits(graph: Graph, units: readonly Unit[]): Edit[] {
+  return units.flatMap((unit) => {
+    const { module } = unit;
+    const { ts } = module;
+    const names = new Map<Binding, string>();
+    for (const { binding, target } of graph.dependencies(unit)) if (target.kind === "member") names.set(binding, target.name);
+    return graph.references(unit).flatMap(({ node, binding }) => {
+      const name = binding && names.get(binding);
+      if (binding === undefined || name === undefined || ts.isExportSpecifier(node.parent)) return [];
+      const { parent } = node;
+      const isCalled =
+        (ts.isCallExpression(parent) && parent.expression === node) || (ts.isTaggedTemplateExpression(parent) && parent.tag === node);
+      const member = `${binding.name}.${name}`;
+      return [rename(module, node, isCalled ? `(0, ${member})` : member)];
+    });
   });
 }
 
