@@ -1,6 +1,8 @@
 /** `makeparallel/jest` and ts-jest with `makeparallel/transformer`: jest runs tests whose code has marks, and ends by itself. */
 import * as fs from "node:fs";
+import * as path from "node:path";
 import { all } from "../support/backends";
+import { ROOT } from "../support/chunks";
 import { type Ended, runNode } from "../support/children";
 import type { Workspace } from "../adapters/support/workspace";
 import { makeApp } from "./support/app";
@@ -80,6 +82,15 @@ test.each(all)("the preset, %s: in workers, in one process, and from jest's cach
   const app = project(`preset-${backend}`, { preset: "makeparallel" });
   expectPassed(await jest(app, backend, ["-w", "2"]));
   expectPassed(await jest(app, backend, ["-i", "--detectOpenHandles"]));
+});
+
+test("where the package is linked, its own code is not compiled as the project's is", async () => {
+  const app = project("linked", { preset: "makeparallel" });
+  expectPassed(await jest(app, "typescript", ["-i"]));
+  const compiled = fs.readdirSync(app.file("jest-cache"), { recursive: true }).map(String);
+  const runtime = compiled.find((file) => /[\\/]runtimebundle_\w+$/.test(file));
+  const [, code] = /^\w+\n([^]*)$/.exec(app.read(`jest-cache/${runtime}`)) ?? [];
+  expect(code).toBe(fs.readFileSync(path.join(ROOT, "dist/runtime-ts/src/runtime.bundle.js"), "utf8"));
 });
 
 test("a change in what a task uses is seen, although jest has the test file in its cache", async () => {

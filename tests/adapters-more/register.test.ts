@@ -37,6 +37,24 @@ console.log(await size(new common.default()));
   expect(await node(app, "src/whole.ts", "typescript", HOOK)).toMatchObject({ stdout: "6\n", stderr: "" });
 });
 
+test("import() of a CommonJS source gives all that it exports as its default, in tasks as well", async () => {
+  const files = {
+    "src/common.ts": `export const size = 3;\nexport default { deep: 4 };\n`,
+    "src/through.ts": `export const through = async () => Object.keys((await import("./common")).default).sort().join();\n`,
+    "src/main.ts": `import { parallel } from "makeparallel";
+const look = async () => {
+  const common: any = await import("./common");
+  const { through } = await import("./through");
+  return [common.size, Object.keys(common.default).sort().join(), common.default.default.deep, await through()].join(" ");
+};
+const task = parallel(look);
+void Promise.all([look(), task()]).then(([here, there]) => console.log(here, here === there || there));
+`,
+  };
+  const run = await node(makeApp("register-dynamic", files, "commonjs"), "src/main.ts", "typescript", HOOK);
+  expect(run).toMatchObject({ stdout: "3 default,size 4 default,size true\n", stderr: "" });
+});
+
 test("an edit is seen by the next run; what did not change is taken from the cache", async () => {
   const app = makeApp("register-edit");
   await expectApp(app, "src/main.ts", HOOK);

@@ -40,6 +40,8 @@ interface ChunkScope {
   import(specifier: unknown, source?: string): Promise<unknown>;
   /** `import()` of a chunk that is a CommonJS module, by what imports it. */
   readonly node: Importer;
+  /** `import()` of a chunk whose source is an ES module in its syntax and CommonJS to Node. */
+  readonly compiled: Importer;
   readonly interop: Importer;
   /** `require` with a computed argument, as seen from `source`. */
   require(specifier: string, source: string): unknown;
@@ -265,6 +267,7 @@ export class ChunkLoader {
         return import(resolveImport(request, source === undefined ? build.folder : place(source).dirname));
       },
       node: whole(nodeNamespace),
+      compiled: { import: async (chunk) => nodeNamespace(await load(chunk)) },
       interop: whole(importStar),
       require: (specifier, source) => build.externals.requireFrom(place(source).dirname)(specifier),
       resolve: (specifier, source) => build.externals.requireFrom(place(source).dirname).resolve(specifier),

@@ -80,9 +80,9 @@ function hashOf(plan: SlicePlan, options: Omit<BundleOptions, "folder" | "key">)
   const { root } = options;
   const hash = createHash("sha256");
   const add = (value: unknown): void => void hash.update(JSON.stringify(value)).update("\0");
-  add([packageVersion(), esbuild.version, options.packages, options.external, options.host, options.defaultFormat]);
+  add([packageVersion(), esbuild.version, options.packages, options.external, options.host, options.defaultFormat, options.isLoadedByNode]);
   for (const [id, module] of [...plan.modules].sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
-    add([id, portableRelative(root, module.file), module.contents, module.loader, options.sources.get(module.file)?.module]);
+    add([id, portableRelative(root, module.file), module.contents, module.loader, options.sources.get(module.file)]);
   }
   add(plan.entries);
   add([...plan.classes]);

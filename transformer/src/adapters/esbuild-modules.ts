@@ -15,7 +15,7 @@ import type { Resolution } from "../core";
 import { resolutionKey } from "../emit/options";
 import { EXTENSIONS, RELATIVE } from "../emit/plain-files";
 import { PlainImports } from "./plain-imports";
-import { specifiersIn } from "./project-files";
+import { isOwnCode, specifiersIn } from "./project-files";
 import { SourceProbe } from "./source-probe";
 
 type ImportKind = "import" | "require";
@@ -45,7 +45,7 @@ const SOURCE = /\.[cm]?[jt]sx?$/;
 const IN_PACKAGE = /[\\/]node_modules[\\/]/;
 
 export function isProjectSource(file: string): boolean {
-  return SOURCE.test(file) && !IN_PACKAGE.test(file);
+  return SOURCE.test(file) && !IN_PACKAGE.test(file) && !isOwnCode(file);
 }
 
 export class EsbuildModules {

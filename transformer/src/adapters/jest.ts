@@ -11,7 +11,7 @@ import * as path from "node:path";
 import { findTypeScript } from "./find-typescript";
 import { compileForJest } from "./jest-compile";
 import { type JestConfig, jestMappings } from "./jest-mappings";
-import { isNodeModule, packageRoot, projectSources } from "./project-files";
+import { isNodeModule, isOwnCode, packageRoot, projectSources } from "./project-files";
 import { editTextSync } from "./text-edits";
 import { decoratorMetadataIn, readTsconfig, settingsFor, type Tsconfig } from "./tsconfig-settings";
 import { type UnbuiltFile, UnbuiltProject } from "./unbuilt-project";
@@ -66,6 +66,8 @@ class JestTransformer {
   constructor(private readonly options: JestTransformOptions) {}
 
   process(source: string, file: string, options: TransformOptions): Transformed {
+    // Where it is linked, jest takes it for the project's.
+    if (isOwnCode(file)) return { code: source };
     const found = this.#find(source, file, options);
     if (found?.warnings !== undefined) process.stderr.write(`${found.warnings}\n`);
     const edited = found && found.edits.length > 0 ? editTextSync(source, file, found.edits) : undefined;
@@ -82,6 +84,7 @@ class JestTransformer {
   }
 
   getCacheKey(source: string, file: string, options: TransformOptions): string {
+    if (isOwnCode(file)) return createHash("sha256").update(source).digest("hex").slice(0, 32);
     const found = this.#find(source, file, options);
     const { config } = options;
     const hash = createHash("sha256");

@@ -58,6 +58,13 @@ export function findUp(folder: string, names: readonly string[]): string | undef
   }
 }
 
+const OWN = path.resolve(__dirname, "../../..") + path.sep;
+
+/** Whether a file is this package's own code, which a link may have put outside of `node_modules`. */
+export function isOwnCode(file: string): boolean {
+  return file.startsWith(OWN);
+}
+
 /** Whether Node takes the file for an ES module by its name and its package, whatever is in it. */
 export function isNodeModule(file: string): boolean {
   if (/\.m[jt]sx?$/.test(file)) return true;

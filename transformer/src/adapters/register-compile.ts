@@ -6,19 +6,16 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
-import { isNodeModule, packageRoot, probeSource, specifiersIn } from "./project-files";
+import { isNodeModule, isOwnCode, packageRoot, probeSource, specifiersIn } from "./project-files";
 import type { Report } from "./register-watch";
 import { editTextSync } from "./text-edits";
 import { compilerOptionsFor, readTsconfig, settingsFor } from "./tsconfig-settings";
 import type { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
 
-/** This package's own code, which a link may have put outside of `node_modules`. */
-const OWN = path.resolve(__dirname, "../../..") + path.sep;
-
 /** Whether a file is no source of the program. */
 export function isForeign(file: string): boolean {
-  return /[\\/]node_modules[\\/]/.test(file) || file.startsWith(OWN);
+  return /[\\/]node_modules[\\/]/.test(file) || isOwnCode(file);
 }
 
 export const TYPESCRIPT_EXTENSIONS = [".ts", ".mts", ".cts", ".tsx"];
@@ -155,6 +152,7 @@ class SourceCompiler {
       settings: settingsFor(readTsconfig(start)),
       packages: "external",
       external: [],
+      isLoadedByNode: true,
     });
     return this.#project;
   }

@@ -36,6 +36,7 @@ export interface UnbuiltHost {
   standardDecorators?: BundleOptions["standardDecorators"];
   packages: "external" | "bundle";
   external: readonly string[];
+  isLoadedByNode?: BundleOptions["isLoadedByNode"];
 }
 
 export interface UnbuiltFile {
@@ -212,6 +213,7 @@ export class UnbuiltProject {
       packages: host.packages,
       external: host.external,
       dynamicProjectImports: "bundle",
+      ...(host.isLoadedByNode && { isLoadedByNode: true }),
       host: host.settings,
       standardDecorators: host.standardDecorators,
     };

@@ -18,6 +18,8 @@ const WHOLE = /^export default require_[\w$]+\(\);$/m;
 export class DynamicImports {
   /** By output: the CommonJS module that it is. */
   readonly #whole = new Map<string, string>();
+  /** By output: the module with ES syntax that it is, which Node loads as CommonJS. */
+  readonly #compiled = new Map<string, string>();
 
   constructor(
     private readonly metafile: esbuild.Metafile,
@@ -31,6 +33,8 @@ export class DynamicImports {
       const isDefault = exports.length === 1 && exports[0] === "default";
       if (entryPoint !== undefined && isDefault && WHOLE.test(files.get(path.posix.basename(output))?.text ?? ""))
         this.#whole.set(output, entryPoint);
+      else if (options.isLoadedByNode && entryPoint !== undefined && this.#isCompiledToCommonJs(entryPoint))
+        this.#compiled.set(output, entryPoint);
     }
   }
 
@@ -39,15 +43,26 @@ export class DynamicImports {
     for (const { kind, external, path: imported } of output.imports) {
       if (kind !== "dynamic-import") continue;
       const specifier = external ? imported : `./${path.posix.basename(imported)}`;
-      const whole = external ? undefined : this.#whole.get(imported);
-      found.set(specifier, whole === undefined ? "__mp_chunk" : this.#isOfNode(output, whole) ? "__mp_chunk.node" : "__mp_chunk.interop");
+      found.set(specifier, external ? "__mp_chunk" : this.#ownerOf(output, imported));
     }
     return found;
+  }
+
+  #ownerOf(output: Output, imported: string): string {
+    const whole = this.#whole.get(imported);
+    if (whole !== undefined) return this.#isOfNode(output, whole) ? "__mp_chunk.node" : "__mp_chunk.interop";
+    const compiled = this.#compiled.get(imported);
+    return compiled !== undefined && this.#isOfNode(output, compiled) ? "__mp_chunk.compiled" : "__mp_chunk";
+  }
+
+  #isCompiledToCommonJs(input: string): boolean {
+    return /\.[cm]?[jt]sx?$/.test(input) && !/(?:^|\/)node_modules\//.test(input) && !isNodeModule(path.resolve(this.options.root, input));
   }
 
   /** Whether the code in the output that imports the module is an ES module to Node. */
   #isOfNode({ inputs }: Output, module: string): boolean {
     const { metafile, options, fileOfSource } = this;
+    if (options.isLoadedByNode) return true;
     return Object.keys(inputs).some((input) => {
       if (!metafile.inputs[input]?.imports.some(({ kind, path: imported }) => kind === "dynamic-import" && imported === module))
         return false;

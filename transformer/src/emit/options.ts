@@ -65,6 +65,8 @@ export interface BundleOptions {
   dynamicProjectImports: "external" | "bundle";
   /** `import()` of a CommonJS module in the host's bundle gives nothing but `default`, as where esbuild splits code. */
   givesWholeCommonJs?: boolean;
+  /** Node loads each project module by itself, so that `import()` of one that is CommonJS to Node gives all that it exports as `default`. */
+  isLoadedByNode?: boolean;
   host: HostBuildOptions;
   /** The host's own bundle has these tsconfig settings for every file. Default: not for files of packages, to which esbuild applies what it is given here as well. */
   tsconfigIsForAll?: boolean;
