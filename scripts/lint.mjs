@@ -1,43 +1,55 @@
 /**
- * Everything that is checked besides the tests: formatting, lints, generated files, and the package as others would get it. All steps run, then the
- * failed ones are named.
+ * Everything that is checked besides the tests: formatting, lints, generated files, and the package as others would get it. All steps run, two at a
+ * time where neither needs what the other writes; then the failed ones are named.
  */
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { binOf, hasCargo, root, run, runNode, sayNoCargo } from "./lib/project.mjs";
+import { binOf, hasCargo, root, sayNoCargo } from "./lib/project.mjs";
 
 const failed = [];
 
-function step(name, action) {
-  console.log(`\n— ${name}`);
-  const status = action();
-  if (status !== 0) failed.push(name);
+/** Runs a program; what it prints is shown when it has ended. */
+function step(name, command, args) {
+  return new Promise((resolve) => {
+    let output = "";
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+    const end = (problem) => {
+      console.log(`\n— ${name}\n${output}${problem}`.trimEnd());
+      if (problem !== "") failed.push(name);
+      resolve();
+    };
+    child.on("error", (error) => end(error.message));
+    child.on("close", (code, signal) => end(code === 0 ? "" : `It failed (${signal ?? code}).`));
+  });
 }
 
-const node = (...args) => runNode(args, { allowFailure: true });
+const node = (name, ...args) => step(name, process.execPath, args);
 
-step("package-lock.json is complete", () => node("scripts/complete-lock.mjs", "--check"));
-step("prettier", () => node(binOf("prettier"), "--check", "--log-level", "warn", "."));
-step("eslint", () => node(binOf("eslint"), "--max-warnings", "0", "."));
-
-if (hasCargo()) {
-  step("cargo fmt", () => run("cargo", ["fmt", "--all", "--check"], { allowFailure: true }));
-  step("cargo clippy", () =>
-    run("cargo", ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], { allowFailure: true }),
-  );
-} else {
-  sayNoCargo("rustfmt, clippy and the check of the generated typings");
+async function sources() {
+  await node("package-lock.json is complete", "scripts/complete-lock.mjs", "--check");
+  await node("prettier", binOf("prettier"), "--check", "--log-level", "warn", ".");
+  await node("eslint", binOf("eslint"), "--max-warnings", "0", ".");
 }
 
-if (fs.existsSync(path.join(root, "scripts/generate-diagnostics.mjs"))) {
-  step("generated diagnostics are up to date", () => node("scripts/generate-diagnostics.mjs", "--check"));
+async function whatIsBuilt() {
+  if (hasCargo()) {
+    await step("cargo fmt", "cargo", ["fmt", "--all", "--check"]);
+    await step("cargo clippy", "cargo", ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+  } else {
+    sayNoCargo("rustfmt, clippy and the check of the generated typings");
+  }
+  if (fs.existsSync(path.join(root, "scripts/generate-diagnostics.mjs")))
+    await node("generated diagnostics are up to date", "scripts/generate-diagnostics.mjs", "--check");
+  if (hasCargo()) await node("generated native typings are up to date", "scripts/build-native.mjs", "--check");
+  await node("publint", binOf("publint"), "--strict");
+  await node("are the types wrong", binOf("@arethetypeswrong/cli", "attw"), "--pack", ".");
 }
 
-step("build", () => node("scripts/build.mjs"));
-if (hasCargo()) step("generated native typings are up to date", () => node("scripts/build-native.mjs", "--check"));
-step("publint", () => node(binOf("publint"), "--strict"));
-step("are the types wrong", () => node(binOf("@arethetypeswrong/cli", "attw"), "--pack", "."));
-
+// The types that eslint reads are among what it writes.
+await node("build", "scripts/build.mjs");
+await Promise.all([sources(), whatIsBuilt()]);
 if (failed.length > 0) {
   console.error(`\nFailed: ${failed.join(", ")}.`);
   process.exit(1);

@@ -8,7 +8,7 @@ import { threaded, type BackendName } from "../support/backends";
 import { ROOT } from "../support/chunks";
 import { runNode } from "../support/children";
 import { typescriptIs } from "../support/typescript";
-import { esbuildBuild, esbuildErrors, makeWorkspace, tspc, type Workspace } from "./support/workspace";
+import { esbuildBuild, esbuildErrors, makeWorkspace, tspc, withNodeTypes, type Workspace } from "./support/workspace";
 
 const FIXTURES = path.join(ROOT, "fixtures", "exec");
 
@@ -72,10 +72,12 @@ function tsconfig(legacy: boolean): object {
 
 async function build(way: Way): Promise<Workspace> {
   const [tool, format, decorators] = way.split("-") as ["tspc" | "esbuild", "cjs" | "esm", "legacy"?];
-  const workspace = makeWorkspace(`exec-${way}`, {
-    "package.json": { name: `exec-${way}`, version: "1.0.0", type: format === "esm" ? "module" : "commonjs" },
-    "tsconfig.json": tsconfig(decorators !== undefined),
-  });
+  const workspace = withNodeTypes(
+    makeWorkspace(`exec-${way}`, {
+      "package.json": { name: `exec-${way}`, version: "1.0.0", type: format === "esm" ? "module" : "commonjs" },
+      "tsconfig.json": tsconfig(decorators !== undefined),
+    }),
+  );
   const chosen = programsOf(way);
   for (const { name } of chosen) fs.cpSync(path.join(FIXTURES, name), workspace.file(`src/${name}`), { recursive: true });
   if (tool === "tspc") {

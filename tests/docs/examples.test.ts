@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { makeWorkspace, tspc, type Workspace } from "../adapters/support/workspace";
+import { makeWorkspace, tspc, withNodeTypes, type Workspace } from "../adapters/support/workspace";
 import { threaded } from "../support/backends";
 import { ROOT } from "../support/chunks";
 import { runNode } from "../support/children";
@@ -29,24 +29,26 @@ const examples: Example[] = PAGES.flatMap((page) => {
 
 let workspace: Workspace;
 beforeAll(async () => {
-  workspace = makeWorkspace("documentation", {
-    "package.json": { name: "documentation", version: "1.0.0", type: "module" },
-    "tsconfig.json": {
-      compilerOptions: {
-        target: "ES2022",
-        module: "NodeNext",
-        lib: ["ES2023", "ESNext.Disposable"],
-        types: ["node"],
-        strict: true,
-        skipLibCheck: true,
-        rootDir: "src",
-        outDir: "dist",
-        plugins: [{ transform: "makeparallel/transformer" }],
+  workspace = withNodeTypes(
+    makeWorkspace("documentation", {
+      "package.json": { name: "documentation", version: "1.0.0", type: "module" },
+      "tsconfig.json": {
+        compilerOptions: {
+          target: "ES2022",
+          module: "NodeNext",
+          lib: ["ES2023", "ESNext.Disposable"],
+          types: ["node"],
+          strict: true,
+          skipLibCheck: true,
+          rootDir: "src",
+          outDir: "dist",
+          plugins: [{ transform: "makeparallel/transformer" }],
+        },
+        include: ["src"],
       },
-      include: ["src"],
-    },
-    ...Object.fromEntries(examples.map(({ name, code }) => [`src/${name}.ts`, code])),
-  });
+      ...Object.fromEntries(examples.map(({ name, code }) => [`src/${name}.ts`, code])),
+    }),
+  );
   const built = await tspc(workspace);
   expect(`${built.stdout}${built.stderr}`.trim()).toBe("");
 }, 60_000);

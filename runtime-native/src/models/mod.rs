@@ -20,20 +20,27 @@ use crate::sync::atomic::{KeptBy, Ordering, fence, set_order};
 use crate::sync::{Parker, Unparker};
 use crate::task::{Arguments, Plan, Task};
 
-/// Explores `program`, with at most so many preemptions.
+/// Explores `program`, with at most so many preemptions: under both total orders at the same time, since what loom explores it explores on one core.
 fn explore(preemptions: usize, program: impl Fn() + Sync + Send + 'static) {
     let program = Arc::new(program);
-    for kept_by in [KeptBy::Loads, KeptBy::Stores] {
-        set_order(kept_by);
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound.get_or_insert(preemptions);
-        builder.max_branches = 20_000;
+    let explorations = [KeptBy::Loads, KeptBy::Stores].map(|kept_by| {
         let program = Arc::clone(&program);
-        builder.check(move || {
-            // The total order's own atomic is made now, by the thread that all others come from, so that its making orders nothing between them.
-            fence(Ordering::SeqCst);
-            program();
-        });
+        std::thread::spawn(move || {
+            set_order(kept_by);
+            let mut builder = loom::model::Builder::new();
+            builder.preemption_bound.get_or_insert(preemptions);
+            builder.max_branches = 20_000;
+            builder.check(move || {
+                // The total order's own atomic is made now, by the thread that all others come from, so that its making orders nothing between them.
+                fence(Ordering::SeqCst);
+                program();
+            });
+        })
+    });
+    for exploration in explorations {
+        if let Err(panic) = exploration.join() {
+            std::panic::resume_unwind(panic);
+        }
     }
 }
 

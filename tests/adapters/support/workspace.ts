@@ -12,6 +12,9 @@ afterAll(() => fs.rmSync(SCRATCH, { recursive: true, force: true }));
 
 const PACKAGES = path.join(ROOT, "fixtures", "projects", "packages");
 
+/** `@types/node` for small builds. */
+const TYPES = path.join(ROOT, "fixtures", "projects", "types", "node");
+
 /** Options that most projects begins with. */
 export const COMPILER_OPTIONS = {
   target: "ES2022",
@@ -48,7 +51,8 @@ export function makeWorkspace(name: string, files: Record<string, string | objec
   link(ROOT, "makeparallel");
   link(TYPESCRIPT, "typescript");
   link(TS_PATCH, "ts-patch");
-  for (const dependency of ["esbuild", "@types/node"]) link(path.join(ROOT, "node_modules", dependency), dependency);
+  link(path.join(ROOT, "node_modules/esbuild"), "esbuild");
+  link(TYPES, "@types/node");
   for (const dependency of fs.readdirSync(PACKAGES))
     fs.cpSync(path.join(PACKAGES, dependency), path.join(root, "node_modules", dependency), { recursive: true });
   const workspace: Workspace = {
@@ -62,6 +66,14 @@ export function makeWorkspace(name: string, files: Record<string, string | objec
   };
   for (const [file, contents] of Object.entries(files))
     workspace.write(file, typeof contents === "string" ? contents : JSON.stringify(contents, null, 2));
+  return workspace;
+}
+
+/** Gives a workspace all types of Node, in the place of those few that tests name. */
+export function withNodeTypes(workspace: Workspace): Workspace {
+  const types = workspace.file("node_modules/@types/node");
+  fs.unlinkSync(types);
+  fs.symlinkSync(path.join(ROOT, "node_modules/@types/node"), types, "junction");
   return workspace;
 }
 
