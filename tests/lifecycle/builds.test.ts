@@ -131,6 +131,33 @@ describe.each(threaded)("on the %s backend", (backend) => {
     const ended = await runNode(two.main, [], { env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "2" } });
     expect(ended).toMatchObject({ hung: false, code: 0, stdout: "both\n", stderr: "" });
   });
+
+  test("the package is removed while the program runs, and installed again", async () => {
+    const folder = temporaryFolder();
+    const copy = path.join(folder, "package");
+    cpSync(path.resolve(RUNTIME, "..", ".."), copy, { recursive: true, filter: (file) => !file.includes(`${path.sep}esm`) });
+    symlinkSync(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
+    const program = writeProgram(path.join(folder, "program"), {
+      tasks: { ...tasks, exit: () => process.exit(1) },
+      runtime: path.join(copy, "runtime-ts", "src"),
+      main: `
+        const { renameSync } = require("node:fs");
+        const copy = ${JSON.stringify(copy)};
+        const gone = "the files of makeparallel are gone from " + copy + "/runtime-ts/src, where workers find their code. Install it again, and restart the program if that is another version.";
+        assert.strictEqual(await T.add(1, 2), 3);
+        renameSync(copy, copy + ".away");
+        assert.strictEqual(await T.add(1, 2), 3);
+        await assert.rejects(T.exit(), mp.WorkerCrashedError);
+        await assert.rejects(T.add(1, 2), { code: "MP_WORKER_CRASHED", message: "add was not run, because no worker can be started: " + gone });
+        await mp.shutdown();
+        assert.throws(() => T.add(1, 2), { code: "MP_ERROR", message: "add: " + gone });
+        renameSync(copy + ".away", copy);
+        assert.strictEqual(await T.add(1, 2), 3);
+        console.log("back");`,
+    });
+    const ended = await runNode(program.main, [], { env: { MAKEPARALLEL_BACKEND: backend, MAKEPARALLEL_THREADS: "1" } });
+    expect(ended).toMatchObject({ hung: false, code: 0, stdout: "back\n", stderr: "" });
+  });
 });
 
 test("code that was not transformed says how to set up", async () => {

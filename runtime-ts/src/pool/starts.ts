@@ -1,6 +1,8 @@
 /** How both backends with threads start workers, and what they do when that fails. */
 import { type MessagePort, Worker } from "node:worker_threads";
 import { requireDescriptors } from "../descriptors";
+import { ParallelError } from "../errors";
+import { whenRemoved } from "../worker/entry-file";
 import type { BackendOptions } from "./backend";
 import { performance, setTimeout } from "../own-clock";
 
@@ -9,10 +11,12 @@ import { performance, setTimeout } from "../own-clock";
  * @param start its `workerData`
  * @param port in `start`, handed over
  * @param number of the worker, as tasks see it
- * @throws what `new Worker` throws, and Error without file descriptors for it
+ * @throws what `new Worker` throws, Error without file descriptors for it, and ParallelError without the package's files
  */
 export function startThread(file: string, start: object, port: MessagePort, number: number, options: BackendOptions): Worker {
   requireDescriptors(file);
+  const removed = whenRemoved();
+  if (removed !== undefined) throw new ParallelError(removed);
   return new Worker(file, {
     workerData: start,
     transferList: [port],
