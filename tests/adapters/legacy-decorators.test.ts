@@ -4,13 +4,15 @@ import { esbuildBuild, esbuildErrors, makeWorkspace, tspc, type Workspace } from
 
 const source = `import { parallel } from "makeparallel";
 import { log, note, registered, Dependency } from "./decorators.js";
+import Nameless from "./nameless.js";
 
 @registered("service")
 class Service {
   base = 10;
+  #extra = 0;
   constructor(readonly dependency: Dependency) {}
   @parallel async add(n: number): Promise<number> {
-    return this.base + n + this.dependency.extra();
+    return this.base + n + this.dependency.extra() + this.#extra;
   }
   @note("total") @parallel({ timeout: 20_000 }) async total(@note("list") list: number[]): Promise<number> {
     return list.reduce((sum, n) => sum + n, this.base);
@@ -25,7 +27,7 @@ class Service {
 
 async function main(): Promise<void> {
   const service = new Service(new Dependency(3));
-  console.log(JSON.stringify([await service.add(1), await service.total([1, 2]), service.plain(5), await Service.half(8), log]));
+  console.log(JSON.stringify([await service.add(1), await service.total([1, 2]), service.plain(5), await Service.half(8), log, await new Nameless().n()]));
 }
 void main();
 `;
@@ -39,6 +41,16 @@ export function registered(name: string) {
 }
 export function note(text: string) {
   return (_target: object, key: string | symbol, _at?: unknown): void => { log.push(text + ":" + String(key)); };
+}
+`;
+const nameless = `import { parallel } from "makeparallel";
+const kept = <C>(target: C): void => void target;
+@kept
+export default class {
+  #n = 7;
+  @parallel async n(): Promise<number> {
+    return this.#n;
+  }
 }
 `;
 const config = {
@@ -56,14 +68,15 @@ const config = {
   },
   include: ["src"],
 };
-const expected = [14, 13, 5, 4, ["total:total", "list:total", "plain:plain", "service:Service"]];
+const expected = [14, 13, 5, 4, ["total:total", "list:total", "plain:plain", "service:Service"], 7];
 
-function project(name: string): Workspace {
+function project(name: string, target = "ES2022"): Workspace {
   return makeWorkspace(`legacy-${name}`, {
     "package.json": { name: "project", version: "1.0.0" },
-    "tsconfig.json": config,
+    "tsconfig.json": { ...config, compilerOptions: { ...config.compilerOptions, target } },
     "src/main.ts": `declare namespace Reflect { function metadata(key: string, value: unknown): (target: object, key?: string | symbol) => void }\n${source}`,
     "src/decorators.ts": decorators,
+    "src/nameless.ts": nameless,
   });
 }
 
@@ -79,8 +92,9 @@ async function run(workspace: Workspace): Promise<unknown> {
 
 const sorted = expected.map((part) => (Array.isArray(part) ? [...part].sort() : part));
 
-test("tspc", async () => {
-  const workspace = project("tspc");
+// Below ES2022 TypeScript has `void 0` for the `this` of static blocks in classes that it decorates.
+test.each(["ES2022", "ES2021"])("tspc, %s", async (target) => {
+  const workspace = project(`tspc-${target}`, target);
   const built = await tspc(workspace);
   expect(built.stdout).toBe("");
   expect(await run(workspace)).toEqual(sorted);

@@ -125,7 +125,7 @@ class TreeEditor {
     const { ts } = this;
     const { factory } = this.context;
     if ((this.context.getCompilerOptions().target ?? ts.ScriptTarget.ES5) >= ts.ScriptTarget.ES2022) return node;
-    const naming = 'static { Object.defineProperty(this, "name", { value: "default" }); }';
+    const naming = `static { Object.defineProperty(this ?? ${DEFAULT_NAME}, "name", { value: "default" }); }`;
     const block = this.#parse({ kind: "members", start: 0, end: 0, parts: [naming] }) as ts.ClassElement[];
     const { modifiers, typeParameters, heritageClauses, members } = node;
     const name = factory.createIdentifier(DEFAULT_NAME);

@@ -11,7 +11,7 @@ import type { Module } from "../analyze/module";
 import { type MethodSite, usesClass } from "../analyze/sites";
 import { forEachThis, hasModifier, unwrap, wrapped } from "../analyze/syntax";
 import { hashOf } from "./ids";
-import { rangeOf, remove, replace, type Slots, stubMember } from "./stubs";
+import { classItself, rangeOf, remove, replace, type Slots, stubMember } from "./stubs";
 
 /** One value of an instance that lies outside of its string-keyed properties. */
 interface State {
@@ -138,8 +138,9 @@ export function classEdits(module: Module, { node, id, guarded }: ClassRewrite):
   const parent = isDecorated ? parentOf(module, node) : undefined;
   const accessors = state.length > 0 ? [", ", ...accessorsOf(state)] : parent === undefined ? [] : [", void 0"];
   const rest = parent === undefined ? [] : [`, ${parent}`];
-  const prototype = state.some((one) => one.key !== undefined) ? `const ${PROTOTYPE} = this.prototype; ` : "";
-  edits.push(insertion(node.end - 1, "members", `; static { ${prototype}__mp_m().class(this, ${key}`, ...accessors, ...rest, "); } "));
+  const itself = classItself(module, node);
+  const prototype = state.some((one) => one.key !== undefined) ? `const ${PROTOTYPE} = ${itself}.prototype; ` : "";
+  edits.push(insertion(node.end - 1, "members", `; static { ${prototype}__mp_m().class(${itself}, ${key}`, ...accessors, ...rest, "); } "));
   return edits;
 }
 

@@ -139,13 +139,25 @@ export function markingInBlock(site: TagSite): Edit[] {
   return [{ start: position, end: position, kind: "statements", parts: [` ${markingCall(name.text)}`] }];
 }
 
+/**
+ * The class in a static block of its own. With `experimentalDecorators` and a target below ES2022, TypeScript has `void 0` in the place of `this` there, of a class that it
+ * decorates, and the name still means the class as it was written.
+ */
+export function classItself({ ts }: Module, owner: ts.ClassLikeDeclaration): string {
+  if (!ts.isClassDeclaration(owner)) return "this";
+  const isDecorated = (node: ts.Node): boolean => ts.canHaveDecorators(node) && ts.getDecorators(node) !== undefined;
+  const parameters = owner.members.flatMap((member) => (ts.isConstructorDeclaration(member) ? [...member.parameters] : []));
+  return [owner, ...parameters].some(isDecorated) ? `(this ?? ${owner.name?.text ?? DEFAULT_NAME})` : "this";
+}
+
 /** The same for a class's methods, but for those that other decorators may have wrapped, and those that nothing outside can get at. */
 export function markingInClass(owner: ts.ClassLikeDeclaration, sites: readonly MethodSite[]): Edit[] {
+  const itself = sites[0] ? classItself(sites[0].module, owner) : "this";
   const calls = sites.flatMap((site) => {
     const { ts } = site.module;
     const { name } = site.fn;
     if ((ts.getDecorators(site.fn) ?? []).length > 1 || !(ts.isIdentifier(name) || ts.isStringLiteral(name))) return [];
-    return [markingCall(`${site.isStatic ? "this" : "this.prototype"}[${JSON.stringify(name.text)}]`)];
+    return [markingCall(`${itself}${site.isStatic ? "" : ".prototype"}[${JSON.stringify(name.text)}]`)];
   });
   if (calls.length === 0) return [];
   return [{ start: owner.end - 1, end: owner.end - 1, kind: "members", parts: [`; static { ${calls.join(" ")} } `] }];
