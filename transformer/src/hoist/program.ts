@@ -163,7 +163,10 @@ function importEdits(module: Module, removed: readonly ts.Node[], hasToLoad: (re
     edits.push(remove(statement));
     const record = records.get(name) as ImportRecord;
     const isAwaited = record.specifier !== PACKAGE && module.bareImports.some(({ node }) => node.pos > statement.pos);
-    if (isAwaited || hasToLoad(record)) edits.push(insertion(statement.end, "statements", ` import ${JSON.stringify(record.specifier)};`));
+    // Data runs nothing that could matter, and Node would not load JSON without its attributes.
+    const isData = /\.json$/.test(record.specifier) || (ts.isImportDeclaration(statement) && statement.attributes !== undefined);
+    if ((isAwaited && !isData) || hasToLoad(record))
+      edits.push(insertion(statement.end, "statements", ` import ${JSON.stringify(record.specifier)};`));
   };
   for (const statement of module.source.statements) {
     if (ts.isImportEqualsDeclaration(statement) && gone.has(statement)) take(statement, statement);
