@@ -6,10 +6,11 @@
  * what comes from a package: anything from there, whichever module imports it.
  */
 import type * as ts from "typescript";
+import type { TypeScript } from "../core";
 import type { Module, Unit } from "./module";
 import { type Modules, type Thing, thingOf } from "./resolve";
 import { changesObject } from "./set-up-calls";
-import { contains, isContainer, isFrozen, runsAtTopLevel, subjectOf, useOf } from "./syntax";
+import { accessedName, contains, isAccess, isContainer, isFrozen, runsAtTopLevel, subjectOf, useOf, wrapped } from "./syntax";
 
 export interface ForeignChange {
   /** Where it is made. */
@@ -18,6 +19,8 @@ export interface ForeignChange {
   readonly node: ts.Identifier;
   /** What of the top level makes it, a statement or a declaration, if slices can have it. */
   readonly effect: Unit | undefined;
+  /** What instances have of a class of the project: `Shape.prototype.area = …`. */
+  readonly isOfInstances: boolean;
 }
 
 export function foreignChangesIn(modules: Modules, module: Module): ForeignChange[] {
@@ -41,10 +44,17 @@ export function foreignChangesIn(modules: Modules, module: Module): ForeignChang
       const target = thingOf(given);
       const fills = target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]);
       if (use === "call" && !(isIncluded && effect) && !fills) continue;
-      found.push({ module, target, node, effect });
+      found.push({ module, target, node, effect, isOfInstances: target.kind === "declared" && isOfPrototype(ts, node) });
     }
   }
   return found;
+}
+
+function isOfPrototype(ts: TypeScript, name: ts.Node): boolean {
+  let node = wrapped(ts, name);
+  for (; isAccess(ts, node.parent) && node.parent.expression === node; node = wrapped(ts, node.parent))
+    if (accessedName(ts, node.parent) === "prototype") return true;
+  return false;
 }
 
 /** Calls at the module's top level that change an object of another module for certain, and are in no slice: `registry.add(rule)`. */
@@ -53,6 +63,6 @@ export function changingCallsIn(modules: Modules, module: Module): ForeignChange
     if (!module.imports.has(call.binding)) return [];
     const target = modules.targetOf(module, call.binding, call.name);
     if (!target || target.kind === "namespace" || target.kind === "member" || !changesObject(modules, call, target)) return [];
-    return [{ module, target, node: call.name, effect: undefined }];
+    return [{ module, target, node: call.name, effect: undefined, isOfInstances: false }];
   });
 }

@@ -185,9 +185,11 @@ export class Graph {
       else modules.add(unit.module);
     }
     return [...modules].flatMap((module) =>
-      this.foreignChanges(module).flatMap(({ effect, target }) => {
+      this.foreignChanges(module).flatMap(({ effect, target, isOfInstances }) => {
         const changed = target.kind === "declared" ? target.module.unitOf.get(target.binding) : target.unit;
-        const isThere = changed && (reached.has(changed) || (target.kind === "external" && packages.has(specifierOf(changed))));
+        // Instances arrive without being named.
+        const isThere =
+          changed && (reached.has(changed) || isOfInstances || (target.kind === "external" && packages.has(specifierOf(changed))));
         return effect && isThere ? [effect] : [];
       }),
     );
