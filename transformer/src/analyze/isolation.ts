@@ -18,12 +18,14 @@ import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
 import { changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
+import { StatefulThings } from "./stateful-calls";
 import { assignedStaticFields, isReached, membersUsed, namesUsed, type NamesUsed, type StaticField } from "./static-fields";
 import {
   accessedName,
   contains,
   forEachThis,
   hasModifier,
+  isAccess,
   isContainer,
   runsAtTopLevel,
   subjectOf,
@@ -51,12 +53,15 @@ export class Isolation {
   private readonly staticFields = new Map<Binding, StaticField[]>();
   private readonly namespaceVariables = new Map<Binding, NamespaceVariable[]>();
   private readonly names = new Map<ts.Node, NamesUsed>();
+  private readonly stateful: StatefulThings;
 
   constructor(
     private readonly graph: Graph,
     private readonly modules: Modules,
     private readonly report: Reporter,
-  ) {}
+  ) {
+    this.stateful = new StatefulThings(modules);
+  }
 
   /** Assignments to the module's bindings in the task's own code. Call it for every site before `check`, which only reads on. */
   checkOwnCode(site: TaskSite, hoisted: Hoisted | undefined): void {
@@ -99,7 +104,10 @@ export class Isolation {
     }
     this.checkStaticFields(site, units);
     this.checkNamespaceVariables(site, units);
-    for (const module of new Set([...units].map((unit) => unit.module))) this.checkCalls(site, module, units);
+    for (const module of new Set([...units].map((unit) => unit.module))) {
+      this.checkCalls(site, module, units);
+      this.checkStatefulCalls(site, module, units);
+    }
   }
 
   /** Names that the module they are imported from does not have. */
@@ -269,6 +277,27 @@ export class Isolation {
     }
   }
 
+  /** Calls that are left out, of something that gives another value each time, before one that comes along. */
+  private checkStatefulCalls(site: TaskSite, module: Module, units: ReadonlySet<Unit>): void {
+    const before = new Map<Unit, ts.Node>();
+    for (const { unit, calls } of this.stateful.inOrder(module)) {
+      const isThere = units.has(unit);
+      for (const [called, node] of calls) {
+        if (!units.has(called)) continue;
+        const left = before.get(called);
+        if (!isThere) {
+          if (!left) before.set(called, node);
+          continue;
+        }
+        if (!left || this.reported.has(left)) continue;
+        this.reported.add(left);
+        const [binding] = called.bindings;
+        const values = { call: shorten(calleeAround(module.ts, left).getText()), name: binding?.name ?? "", task: `\`${site.name}\`` };
+        this.report.add("MP2003", left, values, [{ node, message: `it gives something else here when that call is left out` }]);
+      }
+    }
+  }
+
   /** Writes to the instance, in the method and in the methods that it calls on `this`. */
   private checkThis(site: MethodSite): void {
     const { module, owner } = site;
@@ -372,6 +401,12 @@ function declarationOf(binding: Binding): { node: ts.Node; message: string }[] {
   return declaration
     ? [{ node: (declaration as ts.NamedDeclaration).name ?? declaration, message: `\`${binding.name}\` is declared here` }]
     : [];
+}
+
+/** What is called where a name stands. */
+function calleeAround(ts: TypeScript, name: ts.Node): ts.Node {
+  const node = wrapped(ts, name);
+  return isAccess(ts, node.parent) && node.parent.expression === node ? node.parent : node;
 }
 
 function shorten(text: string): string {

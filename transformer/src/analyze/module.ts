@@ -11,7 +11,7 @@ import { type Binding, referencesWithin, type Reference, type ScopeTree } from "
 import type { DecoratedElement } from "./decorator-metadata";
 import { remembered } from "./remembered";
 import { buildScopes } from "./scopes";
-import { methodCallOn, setUpCall, type SetUpCall } from "./set-up-calls";
+import { methodCallOn, setUpCall, type SetUpCall, takesPartInCall } from "./set-up-calls";
 import type { TaskSite } from "./sites";
 import {
   changedGlobal,
@@ -374,6 +374,7 @@ export class Module {
     const pragma = this.hasPragma(statement, "include") || INCLUDE.test(statement.getText(this.source));
     const assigned = new Map<Unit, Reference>();
     const called: Omit<SetUpCall, "units">[] = [];
+    const inCalls = new Map<Unit, Reference>();
     let isAboutName = false;
     const globals: ts.Node[] = [];
     for (const reference of this.references(statement)) {
@@ -395,7 +396,10 @@ export class Module {
       if ((pragma && (!declares || call)) || use === "write" || use === "mutate" || fills || isFrozen(ts, reference.node))
         for (const changed of use === "mutate" ? [unit, ...this.partOf(binding)] : [unit]) assigned.set(changed, reference);
       else if (call) called.push({ binding, ...call });
+      else if (pragma && takesPartInCall(ts, reference.node)) inCalls.set(unit, reference);
     }
+    // A call whose result alone seems to matter, of which its author says that it does more: `const first = nextId()`.
+    if (declares && pragma && assigned.size === 0) for (const [unit, reference] of inCalls) assigned.set(unit, reference);
     if (declares) {
       if (pragma) for (const unit of own) this.includedByPragma.add(unit);
       this.callsLeftOut.push(...called.map((call) => ({ ...call, units: own })));

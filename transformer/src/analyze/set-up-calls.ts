@@ -52,6 +52,11 @@ export function setUpCall(ts: TypeScript, name: ts.Identifier): Omit<SetUpCall, 
   return index === -1 ? undefined : { name, node: parent, argument: index, isKept: false };
 }
 
+/** Whether a name is what is called, or an argument, or what a method is called on. */
+export function takesPartInCall(ts: TypeScript, name: ts.Node): boolean {
+  return ts.isCallExpression(wrapped(ts, name).parent) || methodCallOn(ts, name as ts.Identifier) !== undefined;
+}
+
 /** The call when `name` is what a method is called on: `name.x.y(…)`, at the left of a chain of calls. */
 export function methodCallOn(ts: TypeScript, name: ts.Identifier): ts.CallExpression | undefined {
   let node = chosen(ts, name);
