@@ -111,6 +111,16 @@ export function qualifiedName(binding: Binding): { text: string; root: Binding }
   return current.scope.kind === "module" ? { text: [current.name, ...names].join("."), root: current } : undefined;
 }
 
+/** The constant of the module that holds a class expression, by whose own name, which only the class knows, it is meant: `const Point = class P {}`. */
+export function nameOutside(module: Module, binding: Binding): Binding | undefined {
+  const { ts } = module;
+  const [declaration] = binding.declarations;
+  if (!declaration || !ts.isClassExpression(declaration)) return undefined;
+  const { parent } = wrapped(ts, declaration);
+  const constant = ts.isVariableDeclaration(parent) ? module.scopes.declared.get(parent) : undefined;
+  return constant?.kind === "const" && constant.scope.kind === "module" ? constant : undefined;
+}
+
 /** The nodes to hoist when a local binding is a function: its declarations, or its `const f = () => …`. */
 export function functionOf(module: Module, binding: Binding): ts.Node[] | undefined {
   const { ts } = module;

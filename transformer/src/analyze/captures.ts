@@ -8,7 +8,7 @@
 import type * as ts from "typescript";
 import type { Reporter } from "../diagnostics/report";
 import { type Binding, lookup, type Reference, type Scope } from "./bindings";
-import { changeOfThis, functionOf, isAtTopLevel, isSharedMemory, qualifiedName, thisContainer, writes } from "./capture-rules";
+import { changeOfThis, functionOf, isAtTopLevel, isSharedMemory, nameOutside, qualifiedName, thisContainer, writes } from "./capture-rules";
 import type { Module } from "./module";
 import type { TaskSite } from "./sites";
 import { contains, isContainer, isFunctionLike, rootOfAccess, useOf } from "./syntax";
@@ -25,7 +25,7 @@ export interface Hoisted {
   readonly references: Reference[];
   /** Bindings of namespaces around it, by how they are written in the worker: `A.B.x`. */
   readonly qualified: Map<Binding, string>;
-  /** Namespaces that `qualified` starts with. */
+  /** Namespaces, and constants that hold a class, that `qualified` starts with. */
   readonly namespaces: Set<Binding>;
   /** The class whose `#private` names the parts use: they have to stay inside its body. */
   readonly privateOwner: ts.ClassLikeDeclaration | undefined;
@@ -203,6 +203,12 @@ class Collector {
         return;
       }
     }
+    const constant = nameOutside(this.module, binding);
+    if (constant) {
+      this.qualified.set(binding, constant.name);
+      this.namespaces.add(constant);
+      return;
+    }
     this.local(binding, reference, through);
   }
 
@@ -219,6 +225,8 @@ class Collector {
     }
     if (binding.kind === "class" || binding.kind === "enum" || binding.kind === "namespace") {
       const what = binding.kind;
+      const isHidden = binding.scope.kind === "namespace" && !binding.exported;
+      const where = isHidden ? "its namespace does not export" : "is declared inside a function";
       if (through) {
         this.site.invalid = true;
         this.report.add(
@@ -227,14 +235,15 @@ class Collector {
           {
             task: this.site.name,
             name: through.name,
-            reason: `it uses the ${what} \`${binding.name}\`, which is declared inside a function`,
+            reason: `it uses the ${what} \`${binding.name}\`, which ${where}`,
           },
           [{ node: reference.node, message: `\`${binding.name}\` is used here` }],
         );
         return;
       }
       this.site.invalid = true;
-      this.report.add("MP1006", reference.node, { task: this.site.name, what, name: binding.name }, declarationsOf(binding));
+      const or = isHidden ? ", or export it from its namespace" : "";
+      this.report.add("MP1006", reference.node, { task: this.site.name, what, name: binding.name, where, or }, declarationsOf(binding));
       return;
     }
     for (const write of writes(this.module, binding)) {

@@ -2,9 +2,9 @@
 import type * as ts from "typescript";
 import { classId } from "../hoist/ids";
 import type { Binding } from "./bindings";
-import type { Module } from "./module";
+import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
-import { unwrap } from "./syntax";
+import { hasModifier, isFunctionLike, unwrap } from "./syntax";
 
 export interface ClassInfo {
   readonly module: Module;
@@ -48,6 +48,48 @@ export function classInfo(module: Module, binding: Binding): ClassInfo | undefin
   }
   if (root.scope.kind !== "module" || !module.unitOf.has(root)) return undefined;
   return { module, binding, root, path, node, id: classId(module, path.join(".")), guarded: false };
+}
+
+/**
+ * Classes in a unit's expressions that are made once, when the module runs, though no name of it is theirs: `static Limit = class extends Error {}`,
+ * `const errors = { NotFound: class extends Error {} }`, `register(class {})`. Their own module registers them.
+ */
+export function classesWithin(module: Module, unit: Unit): ClassInfo[] {
+  const { ts } = module;
+  const [root] = unit.bindings;
+  const found: ClassInfo[] = [];
+  if (!root || unit.kind !== "declaration" || root.ambient) return found;
+  const known = new Set(unit.bindings.map((binding) => classNode(module, binding)));
+  const taken = new Set<string>();
+  const visit = (node: ts.Node, path: readonly string[]): void => {
+    if (isFunctionLike(ts, node) || ts.isIterationStatement(node, false)) return;
+    if (ts.isPropertyDeclaration(node) && !hasModifier(ts, node, ts.SyntaxKind.StaticKeyword)) return;
+    let within = path;
+    const name = ts.isPropertyAssignment(node) || ts.isPropertyDeclaration(node) ? node.name : undefined;
+    if (name && "text" in name) within = [...path, name.text];
+    if (ts.isClassExpression(node) && !known.has(node)) {
+      const own = within === path && node.name ? [...path, node.name.text] : within;
+      let id = own.join("/");
+      for (let index = 2; taken.has(id) || own.length === 1; index++) {
+        if (!taken.has(`${own.join("/")}~${index}`)) {
+          id = `${own.join("/")}~${index}`;
+          break;
+        }
+      }
+      taken.add(id);
+      found.push({ module, binding: ofExpression(root, node), root, path: own, node, id: classId(module, id), guarded: false });
+    }
+    ts.forEachChild(node, (child) => visit(child, within));
+  };
+  for (const node of unit.nodes) if (/\bclass\b/.test(module.text.slice(node.pos, node.end))) visit(node, [root.name]);
+  return found;
+}
+
+/** No scope has it: it stands for the class where a binding is asked for. */
+function ofExpression(root: Binding, node: ts.ClassExpression): Binding {
+  const { scope } = root;
+  const meaning = { value: true, type: true, ambient: false, exported: false };
+  return { name: node.name?.text ?? "", kind: "class", scope, declarations: [node], references: [], ...meaning };
 }
 
 /** How another module reaches it, given what the root is exported as; undefined when a namespace on the way does not export it. */

@@ -7,8 +7,8 @@
 import type * as ts from "typescript";
 import { privateState } from "../hoist/classes";
 import { type Binding, referencesWithin } from "./bindings";
-import { type ClassInfo, classInfo, classNode, targetOf } from "./class-info";
-import type { Module } from "./module";
+import { classesWithin, type ClassInfo, classInfo, classNode, targetOf } from "./class-info";
+import type { Module, Unit } from "./module";
 import { remembered } from "./remembered";
 import type { Modules } from "./resolve";
 
@@ -23,6 +23,7 @@ export interface Named {
 
 export class ClassNames {
   private readonly parts = new Map<Binding, readonly Named[]>();
+  private readonly inner = new Map<Unit, readonly ClassInfo[]>();
   private readonly infos = new Map<Binding, ClassInfo | undefined>();
   private readonly bases = new Map<ts.ClassLikeDeclaration, ClassInfo | undefined>();
   private readonly withPrivateState = new Map<ts.ClassLikeDeclaration, boolean>();
@@ -32,6 +33,11 @@ export class ClassNames {
   /** See `classInfo`. One object for all who ask: copy it before changing it. */
   infoOf(module: Module, binding: Binding): Readonly<ClassInfo> | undefined {
     return remembered(this.infos, binding, () => classInfo(module, binding));
+  }
+
+  /** See `classesWithin`. */
+  within(module: Module, unit: Unit): readonly Readonly<ClassInfo>[] {
+    return remembered(this.inner, unit, () => classesWithin(module, unit));
   }
 
   /** The class that this one extends, if it is the project's. */

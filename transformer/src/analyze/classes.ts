@@ -36,14 +36,18 @@ export class ClassFinder {
 
   /** Every class at the top level of the module. */
   ofModule(module: Module): void {
-    for (const unit of module.units) if (unit.kind === "declaration") for (const binding of unit.bindings) this.add(module, binding, DEPTH);
+    for (const unit of module.units) this.ofUnit(unit, DEPTH);
   }
 
   /** Classes that a slice has. */
   ofUnits(units: Iterable<Unit>): void {
-    for (const unit of units) {
-      if (unit.kind === "declaration") for (const binding of unit.bindings) this.add(unit.module, binding, 2);
-    }
+    for (const unit of units) this.ofUnit(unit, 2);
+  }
+
+  private ofUnit(unit: Unit, depth: number): void {
+    if (unit.kind !== "declaration") return;
+    for (const binding of unit.bindings) this.add(unit.module, binding, depth);
+    for (const info of this.names.within(unit.module, unit)) if (!this.found.has(info.id)) this.found.set(info.id, { ...info });
   }
 
   /** Classes that a task's signature and captured variables name. */

@@ -16,7 +16,7 @@ export interface DiagnosticParameters {
   MP1003: { text: string };
   MP1004: { task: string; name: string };
   MP1005: { task: string; name: string };
-  MP1006: { task: string; what: string; name: string };
+  MP1006: { task: string; what: string; name: string; where: string; or: string };
   MP1007: { task: string; name: string; reason: string };
   MP1008: { task: string; what: string };
   MP1009: { task: string };
@@ -88,9 +88,9 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
   MP1006: {
     severity: "error",
     title: "Captured class or enum",
-    message: "`{task}` uses the {what} `{name}`, which is declared inside a function",
-    fix: "Move `{name}` to the top level of the module.",
-    why: "A class inside a function is a new class each time that the function runs. A worker would have another one than the caller.",
+    message: "`{task}` uses the {what} `{name}`, which {where}",
+    fix: "Move `{name}` to the top level of the module{or}.",
+    why: "A class inside a function is a new class each time that the function runs. A worker would have another one than the caller. One inside a namespace is reached through the namespace, which has to export it.",
     example: "function f() {\n  class Point {}\n  return parallel(() => new Point());\n}\n",
   },
   MP1007: {
