@@ -12,7 +12,7 @@ import type { Initializer } from "./initializer";
 import { insidePendingTask } from "./inside";
 import { requireWorkers } from "./permissions";
 import { checkKeys, checkMs } from "./options";
-import { clearTimeout, LONGEST_TIMER, setTimeout } from "./own-clock";
+import { clearTimeout, LONGEST_TIMER, setTimeout, timersAreMocked } from "./own-clock";
 import { ensureStack, ROOM_FOR_POOL } from "./stack-room";
 import { OWN_FOLDER } from "./own-folder";
 import { workerFile } from "./worker/entry-file";
@@ -162,6 +162,10 @@ function startBackend(): Backend {
   if (closing !== undefined)
     throw new ParallelError("the pool is shutting down; wait for the promise of shutdown() before the next parallel call.");
   if (refusal !== undefined) throw new ParallelError(refusal);
+  if (timersAreMocked)
+    throw new ParallelError(
+      "makeparallel was loaded while the mock timers of node:test were on, and has no others to go by. Import it, or what imports it, before mock.timers.enable().",
+    );
   const threads = threadCount();
   const minThreads = Math.min(threads, configured.minThreads ?? (configured.idleTimeout === undefined ? threads : 0));
   const options: BackendOptions = {

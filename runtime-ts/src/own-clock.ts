@@ -25,6 +25,8 @@ export const setInterval = genuine(timers, "setInterval");
 export const clearInterval = genuine(timers, "clearInterval");
 export let setImmediate = genuine(timers, "setImmediate");
 export let clearImmediate = genuine(timers, "clearImmediate");
+/** Those of node:test were there first. They keep what they have replaced to themselves, and nothing would ever go on. */
+export const timersAreMocked = [setTimeout, setImmediate].some(({ name }) => name.startsWith("bound #"));
 export const queueMicrotask = genuine(globalThis, "queueMicrotask");
 export const nextTick = genuine(process, "nextTick");
 export const hrtime = genuine(process, "hrtime");

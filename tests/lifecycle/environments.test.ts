@@ -124,6 +124,17 @@ describe.each(threaded)("on the %s backend", (backend) => {
     });
   });
 
+  test("mock timers of node:test", async () => {
+    const after = await run(`require("node:test").mock.timers.enable(); ${USE} console.log("used");`, backend, ["--no-warnings"]);
+    expect(after).toMatchObject({ hung: false, code: 0, stdout: "used\n", stderr: "" });
+    const preload = path.join(temporaryFolder(), "mock.cjs");
+    writeFileSync(preload, `if (require("node:worker_threads").isMainThread) require("node:test").mock.timers.enable();`);
+    const refused =
+      'assert.throws(() => T.add(1, 2), { code: "MP_ERROR", message: /before mock\\.timers\\.enable\\(\\)/ }); console.log("refused");';
+    const before = await run(refused, backend, ["--no-warnings", "--require", preload]);
+    expect(before).toMatchObject({ hung: false, code: 0, stdout: "refused\n", stderr: "" });
+  });
+
   test("a Worker is terminated with tasks queued and running", async () => {
     const ended = await run(
       `const { Worker, isMainThread, parentPort } = require("node:worker_threads");
