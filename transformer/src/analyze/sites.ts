@@ -10,7 +10,7 @@ import { uniqueIds } from "../hoist/ids";
 import type { Binding } from "./bindings";
 import type { InstanceFields } from "./instance-fields";
 import type { ImportRecord, Module } from "./module";
-import { commentsBefore, type FunctionLike, hasModifier, isFunctionLike, unwrap, wrapped } from "./syntax";
+import { accessedName, commentsBefore, type FunctionLike, hasModifier, isAccess, isFunctionLike, unwrap, wrapped } from "./syntax";
 
 export const PACKAGE = "makeparallel";
 
@@ -134,11 +134,23 @@ class SiteFinder {
       if (reference.erased) continue;
       let mark: ts.Expression = reference.node;
       if (isNamespace) {
-        const access = wrapped(ts, mark).parent;
-        if (!ts.isPropertyAccessExpression(access) || access.name.text !== "parallel") continue;
-        mark = access;
+        const outer = wrapped(ts, mark);
+        const { parent } = outer;
+        if (ts.isVariableDeclaration(parent) && parent.initializer === outer) this.taken(parent.name);
+        if (!isAccess(ts, parent) || parent.expression !== outer || accessedName(ts, parent) !== "parallel") continue;
+        mark = parent;
       }
       this.mark(mark);
+    }
+  }
+
+  /** `const { parallel } = makeparallel` */
+  private taken(pattern: ts.BindingName): void {
+    const { ts } = this.module;
+    if (!ts.isObjectBindingPattern(pattern)) return;
+    for (const { propertyName, name } of pattern.elements) {
+      const key = propertyName ?? name;
+      if ("text" in key && key.text === "parallel") this.report.add("MP1002", key, { text: "parallel" });
     }
   }
 
