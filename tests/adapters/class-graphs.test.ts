@@ -11,6 +11,7 @@ const tsconfig = {
     target: "ES2022",
     module: "Node16",
     strict: true,
+    skipLibCheck: true,
     types: [],
     rootDir: "src",
     outDir: "dist",
