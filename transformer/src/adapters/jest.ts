@@ -84,7 +84,6 @@ class JestTransformer {
   }
 
   getCacheKey(source: string, file: string, options: TransformOptions): string {
-    if (isOwnCode(file)) return createHash("sha256").update(source).digest("hex").slice(0, 32);
     const found = this.#find(source, file, options);
     const { config } = options;
     const hash = createHash("sha256");

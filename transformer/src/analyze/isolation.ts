@@ -264,7 +264,7 @@ export class Isolation {
       const unit =
         target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
       if (!target || !unit || call.units.some((own) => units.has(own)) || isTaskBinding(target)) continue;
-      if (call.argument === undefined && isHarmless(module, call, target)) continue;
+      if (call.argument === undefined && isHarmless(this.modules, module, call, target)) continue;
       const isUsed = units.has(unit) && (call.argument === undefined || maySetUp(this.modules, module, call, target));
       const name = isUsed ? usedName(module, call, target) : packageName(module, call, target, units);
       if (name === undefined) continue;

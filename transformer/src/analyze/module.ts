@@ -21,6 +21,7 @@ import {
   isAccess,
   isContainer,
   isFrozen,
+  namesIn,
   rootOfAccess,
   runsAtTopLevel,
   runsWith,
@@ -476,11 +477,6 @@ function specifierIn(ts: TypeScript, statement: ts.Statement): string | undefine
   const { moduleSpecifier } = statement as Partial<ts.ImportDeclaration>;
   const written = moduleReference && ts.isExternalModuleReference(moduleReference) ? moduleReference.expression : moduleSpecifier;
   return written && ts.isStringLiteralLike(written) ? written.text : undefined;
-}
-
-export function namesIn(ts: TypeScript, name: ts.BindingName): ts.Identifier[] {
-  if (ts.isIdentifier(name)) return [name];
-  return name.elements.flatMap((element) => (ts.isBindingElement(element) ? namesIn(ts, element.name) : []));
 }
 
 function scriptKind(ts: TypeScript, file: string): ts.ScriptKind {

@@ -22,6 +22,8 @@ import {
   isCalledAtOnce,
   isContainer,
   isFunctionLike,
+  MUTATING,
+  namesIn,
   unwrap,
   useOf,
   wrapped,
@@ -213,10 +215,32 @@ function isPackage(specifier: string): boolean {
 /** Methods of Node's own modules that are about more than their call: `dns.setServers(…)`. What others do is outside of the modules: `fs.mkdirSync(…)`. */
 const SETTERS = /^(?:set|enable|disable|add|register|sync|use)/;
 
-/** Whether a method's call sets nothing up, as one of Node's own modules that has none of these names. */
-export function isHarmless(module: Module, { node }: SetUpCall, target: Target): boolean {
+/**
+ * Whether a method's call sets nothing up, as one of Node's own modules that has none of these names; or as one that only looks at a container of the language:
+ * `table.forEach((value, key) => inverse.set(value, key))`.
+ */
+export function isHarmless(modules: Modules, module: Module, { name, node }: SetUpCall, target: Target): boolean {
+  if (target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]))
+    return onlyLooks(modules, module, name, node);
   if (target.kind !== "external" || isUnknown(target)) return false;
   return !SETTERS.test(accessedName(module.ts, unwrap(module.ts, node.expression)) ?? "");
+}
+
+/** Whether a container's method changes neither the container nor what is in it, given what its functions do. */
+function onlyLooks(modules: Modules, module: Module, name: ts.Identifier, call: ts.CallExpression): boolean {
+  const { ts } = module;
+  const callee = unwrap(ts, call.expression);
+  if (!isAccess(ts, callee) || unwrap(ts, callee.expression) !== name || MUTATING.has(accessedName(ts, callee) ?? "")) return false;
+  return call.arguments.every((argument) => {
+    const fn = unwrap(ts, argument);
+    if (!isFunctionLike(ts, fn)) return ts.isLiteralExpression(fn);
+    return fn.parameters.every((parameter) =>
+      namesIn(ts, parameter.name).every((each) => {
+        const own = module.scopes.declared.get(each.parent);
+        return own !== undefined && !isChanged(modules, module, own, new Set());
+      }),
+    );
+  });
 }
 
 /** The name of a package that a slice has, when the call is one of a function or method of that package: it may set up the whole. */
@@ -241,16 +265,21 @@ function bodyChanges(modules: Modules, module: Module, binding: Binding, index: 
     seen.add(fn);
     const parameter = fn.parameters[index];
     const own = parameter && !parameter.dotDotDotToken ? module.scopes.declared.get(parameter) : undefined;
-    for (const { node: name, erased } of own?.references ?? []) {
-      if (erased) continue;
-      const use = useOf(ts, name);
-      if (use === "mutate" || use === "call") return true;
-      const call = setUpCall(ts, name);
-      if (!call || call.isKept) continue;
-      if (call.argument === undefined) return true;
-      if (call.argument === "function") continue;
-      if (changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, seen)) return true;
-    }
+    if (own && isChanged(modules, module, own, seen)) return true;
   }
   return false;
+}
+
+/** Whether the code of a function changes what one of its parameters stands for. */
+function isChanged(modules: Modules, module: Module, parameter: Binding, seen: Set<ts.Node>): boolean {
+  const { ts } = module;
+  return parameter.references.some(({ node: name, erased }) => {
+    if (erased) return false;
+    const use = useOf(ts, name);
+    if (use === "mutate" || use === "call") return true;
+    const call = setUpCall(ts, name);
+    if (!call || call.isKept) return false;
+    if (call.argument === undefined) return true;
+    return call.argument !== "function" && changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, seen);
+  });
 }

@@ -111,6 +111,12 @@ export const MUTATING: ReadonlySet<string> = new Set([
 
 const MUTATING_STATICS = new Set(["assign", "defineProperty", "defineProperties", "deleteProperty", "set", "setPrototypeOf"]);
 
+/** The names that a declaration declares, those of a pattern among them. */
+export function namesIn(ts: TypeScript, name: ts.BindingName): ts.Identifier[] {
+  if (ts.isIdentifier(name)) return [name];
+  return name.elements.flatMap((element) => (ts.isBindingElement(element) ? namesIn(ts, element.name) : []));
+}
+
 /**
  * What is done to the variable (or `this`) that `node` names.
  * @returns `write` when the variable itself is assigned, `mutate` when a member of it is, `call` when a method is called that changes its object if that is
