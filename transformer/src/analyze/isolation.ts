@@ -16,7 +16,7 @@ import { assignedNamespaceVariables, namespaceMembersUsed, type NamespaceVariabl
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
-import { changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
+import { changedByResult, changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
 import { StatefulThings } from "./stateful-calls";
 import { assignedStaticFields, isReached, membersUsed, namesUsed, type NamesUsed, type StaticField } from "./static-fields";
@@ -266,7 +266,10 @@ export class Isolation {
       if (!target || !unit || call.units.some((own) => units.has(own)) || isTaskBinding(target)) continue;
       if (call.argument === undefined && isHarmless(this.modules, module, call, target)) continue;
       const isUsed = units.has(unit) && (call.argument === undefined || maySetUp(this.modules, module, call, target));
-      const name = isUsed ? usedName(module, call, target) : packageName(module, call, target, units);
+      const given = changedByResult(this.modules, module, call, target).find((thing) =>
+        units.has(thing.module.unitOf.get(thing.binding) as Unit),
+      );
+      const name = isUsed ? usedName(module, call, target) : (given?.binding.name ?? packageName(module, call, target, units));
       if (name === undefined) continue;
       this.reported.add(call.node);
       this.report.add("MP2003", call.node, {

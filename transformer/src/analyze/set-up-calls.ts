@@ -24,16 +24,19 @@ import {
   isFunctionLike,
   MUTATING,
   namesIn,
+  rootOfAccess,
   unwrap,
   useOf,
   wrapped,
 } from "./syntax";
 
+type Declared = Target & { kind: "declared" };
+
 /** A call that stays out of slices. */
 export interface SetUpCall {
   /** What it may change. */
   readonly binding: Binding;
-  readonly node: ts.CallExpression;
+  readonly node: ts.CallExpression | ts.NewExpression;
   /** Where the binding stands in it. */
   readonly name: ts.Identifier;
   /** Somebody looks at what it gives: a method's call all the same may change its object (`const off = bus.on(…)`). */
@@ -49,18 +52,18 @@ export function setUpCall(ts: TypeScript, name: ts.Identifier): Omit<SetUpCall, 
   if (method) return { name, node: method, argument: undefined, isKept: !isDiscarded(ts, method) };
   const argument = wrapped(ts, name);
   const { parent } = argument;
-  if (!ts.isCallExpression(parent) || !isDiscarded(ts, parent)) return undefined;
-  const index = parent.expression === argument ? ("function" as const) : parent.arguments.indexOf(argument as ts.Expression);
+  if (!(ts.isCallExpression(parent) || ts.isNewExpression(parent)) || !isDiscarded(ts, parent)) return undefined;
+  const index = parent.expression === argument ? ("function" as const) : (parent.arguments?.indexOf(argument as ts.Expression) ?? -1);
   return index === -1 ? undefined : { name, node: parent, argument: index, isKept: false };
 }
 
 /** Whether a name is what is called, or an argument, or what a method is called on. */
 export function takesPartInCall(ts: TypeScript, name: ts.Node): boolean {
-  return ts.isCallExpression(wrapped(ts, name).parent) || methodCallOn(ts, name as ts.Identifier) !== undefined;
+  return ts.isCallExpression(wrapped(ts, name).parent) || methodCallOn(ts, name) !== undefined;
 }
 
 /** The call when `name` is what a method is called on: `name.x.y(…)`, at the left of a chain of calls. */
-export function methodCallOn(ts: TypeScript, name: ts.Identifier): ts.CallExpression | undefined {
+export function methodCallOn(ts: TypeScript, name: ts.Node): ts.CallExpression | undefined {
   let node = chosen(ts, name);
   while (isAccess(ts, node.parent) && node.parent.expression === node) {
     node = wrapped(ts, node.parent);
@@ -76,7 +79,7 @@ const PASSING: ReadonlySet<string | undefined> = new Set(["&&", "||", "??", ","]
  * Whether nobody looks at what the call gives: then it was made for what it does. `x.set(…)`, `x.set(…).set(…)`, `await x.load()`, `ready && x.set(…)`,
  * `list.forEach((item) => x.add(item))`, `await Promise.all([x.load(), y.load()])`.
  */
-function isDiscarded(ts: TypeScript, call: ts.CallExpression): boolean {
+function isDiscarded(ts: TypeScript, call: ts.Expression): boolean {
   let node: ts.Node = call;
   for (;;) {
     const { parent } = node;
@@ -135,7 +138,7 @@ export function changesObject(modules: Modules, { name, node }: SetUpCall, targe
 /** The class that a binding is, or that `const x = new X()` makes an instance of. */
 function classOf(
   modules: Modules,
-  { module, binding }: Target & { kind: "declared" },
+  { module, binding }: Declared,
 ): { module: Module; owner: ts.ClassLikeDeclaration; isClass: boolean } | undefined {
   const { ts } = module;
   const declaration = binding.declarations[0];
@@ -202,6 +205,63 @@ function otherNamesOf({ ts }: Module, { kind, declarations }: Binding, seen: Set
   return isChoice ? [value.left, value.right].map((side) => unwrap(ts, side)) : [value];
 }
 
+/** Things of the project that a statement changes through what a function of the project gives: `getStore().set(…)`, `config().level = 3`. */
+export function changedByResult(modules: Modules, { ts }: Module, { argument, node }: SetUpCall, target: Target): Declared[] {
+  if (argument !== "function" || target.kind !== "declared") return [];
+  const use = useOf(ts, node);
+  if (use === "read" && methodCallOn(ts, node) === undefined) return [];
+  return givenBy(modules, target, new Set()).filter(
+    ({ module, binding }) => isObject(module, binding) && (use !== "read" || !isContainer(module.ts, binding.declarations[0])),
+  );
+}
+
+/** What of the top level a function returns, or a part of which. */
+function givenBy(modules: Modules, { module, binding }: Declared, seen: Set<Binding>): Declared[] {
+  const { ts } = module;
+  if (seen.has(binding)) return [];
+  seen.add(binding);
+  const given = (expression: ts.Expression): Declared[] => {
+    const value = unwrap(ts, expression);
+    if (ts.isConditionalExpression(value)) return [...given(value.whenTrue), ...given(value.whenFalse)];
+    if (ts.isBinaryExpression(value)) return [...given(value.left), ...given(value.right)];
+    const isCall = ts.isCallExpression(value);
+    const root = isCall ? unwrap(ts, value.expression) : rootOfAccess(ts, value);
+    const named = module.scopes.byNode.get(root)?.binding;
+    const target = named && named.scope.kind === "module" && !named.ambient ? modules.target(module, named) : undefined;
+    if (target?.kind !== "declared") return [];
+    return isCall ? givenBy(modules, target, seen) : [target];
+  };
+  return functionsOf(module, binding).flatMap((fn) => returnedIn(ts, fn).flatMap(given));
+}
+
+function returnedIn(ts: TypeScript, fn: ts.SignatureDeclaration): ts.Expression[] {
+  const { body } = fn as ts.FunctionLikeDeclaration;
+  if (!body) return [];
+  if (!ts.isBlock(body)) return [body];
+  const found: ts.Expression[] = [];
+  const visit = (node: ts.Node): void => {
+    if (isFunctionLike(ts, node)) return;
+    if (ts.isReturnStatement(node) && node.expression) found.push(node.expression);
+    ts.forEachChild(node, visit);
+  };
+  visit(body);
+  return found;
+}
+
+/** The functions that a binding is, of a class its constructors. */
+function functionsOf(module: Module, binding: Binding): ts.SignatureDeclaration[] {
+  const { ts } = module;
+  const [declaration] = binding.declarations;
+  const value =
+    declaration && ts.isVariableDeclaration(declaration) && declaration.initializer ? unwrap(ts, declaration.initializer) : declaration;
+  if (value && ts.isClassLike(value)) return value.members.filter((member) => ts.isConstructorDeclaration(member));
+  return (functionOf(module, binding) ?? []).flatMap((node) => {
+    const initializer = ts.isVariableDeclaration(node) ? node.initializer : undefined;
+    const fn = initializer ? unwrap(ts, initializer) : node;
+    return isFunctionLike(ts, fn) ? [fn] : [];
+  });
+}
+
 /** Functions of Node and of makeparallel leave their arguments as they are. */
 function isUnknown({ unit }: Target & { kind: "external" }): boolean {
   const specifier = unit.reexport?.specifier ?? unit.module.specifierOf(unit);
@@ -221,7 +281,7 @@ const SETTERS = /^(?:set|enable|disable|add|register|sync|use)/;
  */
 export function isHarmless(modules: Modules, module: Module, { name, node }: SetUpCall, target: Target): boolean {
   if (target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]))
-    return onlyLooks(modules, module, name, node);
+    return onlyLooks(modules, module, name, node as ts.CallExpression);
   if (target.kind !== "external" || isUnknown(target)) return false;
   return !SETTERS.test(accessedName(module.ts, unwrap(module.ts, node.expression)) ?? "");
 }
@@ -256,12 +316,9 @@ export function packageName(module: Module, call: SetUpCall, target: Target, uni
 
 /** Whether a function of the project changes what its parameter stands for. */
 function bodyChanges(modules: Modules, module: Module, binding: Binding, index: number, seen: Set<ts.Node>): boolean {
-  const { ts } = module;
   if (module.sites.some((site) => binding.declarations.includes(site.fn))) return false;
-  for (const node of functionOf(module, binding) ?? []) {
-    const initializer = ts.isVariableDeclaration(node) ? node.initializer : undefined;
-    const fn = initializer ? unwrap(ts, initializer) : node;
-    if (!isFunctionLike(ts, fn) || seen.has(fn)) continue;
+  for (const fn of functionsOf(module, binding)) {
+    if (seen.has(fn)) continue;
     seen.add(fn);
     const parameter = fn.parameters[index];
     const own = parameter && !parameter.dotDotDotToken ? module.scopes.declared.get(parameter) : undefined;
