@@ -273,7 +273,7 @@ export class Isolation {
       if (name === undefined) continue;
       this.reported.add(call.node);
       this.report.add("MP2003", call.node, {
-        call: shorten(call.node.expression.getText()),
+        call: shorten((isAccess(module.ts, call.node) ? call.node : call.node.expression).getText()),
         name,
         task: `\`${site.name}\``,
       });

@@ -7,6 +7,7 @@
 import * as path from "node:path";
 import type * as ts from "typescript";
 import type { Constant, FileFormat, TypeScript } from "../core";
+import { type AliasedChange, aliasedChanges } from "./aliases";
 import { type Binding, referencesWithin, type Reference, type ScopeTree } from "./bindings";
 import type { DecoratedElement } from "./decorator-metadata";
 import { remembered } from "./remembered";
@@ -373,7 +374,7 @@ export class Module {
     const own = this.units.filter((unit) => unit.nodes.some((node) => node === statement || node.parent?.parent === statement));
     const declares = own.length > 0;
     const pragma = this.hasPragma(statement, "include") || INCLUDE.test(statement.getText(this.source));
-    const assigned = new Map<Unit, Reference>();
+    const assigned = new Map<Unit, { binding: Binding | undefined; node: ts.Node }>();
     const called: Omit<SetUpCall, "units">[] = [];
     const inCalls = new Map<Unit, Reference>();
     let isAboutName = false;
@@ -398,6 +399,11 @@ export class Module {
         for (const changed of use === "mutate" ? [unit, ...this.partOf(binding)] : [unit]) assigned.set(changed, reference);
       else if (call) called.push({ binding, ...call });
       else if (pragma && takesPartInCall(ts, reference.node)) inCalls.set(unit, reference);
+    }
+    for (const change of aliasedChanges(ts, this.scopes, statement)) {
+      const unit = this.unitOf.get(change.binding);
+      if (unit && pragma) assigned.set(unit, change);
+      else if (unit && !called.some((call) => tellsOf(call, change))) called.push({ ...change, isKept: false, argument: undefined });
     }
     // A call whose result alone seems to matter, of which its author says that it does more: `const first = nextId()`.
     if (declares && pragma && assigned.size === 0) for (const [unit, reference] of inCalls) assigned.set(unit, reference);
@@ -470,6 +476,12 @@ function isModuleSyntax(ts: TypeScript, statement: ts.Statement): boolean {
     ts.isExportAssignment(statement) ||
     hasModifier(ts, statement, ts.SyntaxKind.ExportKeyword)
   );
+}
+
+/** Whether one word about the call is enough: `list.forEach((each) => each.parts.push(1))`, `getConfig().level = 2`. */
+function tellsOf({ binding, node, argument }: Omit<SetUpCall, "units">, change: AliasedChange): boolean {
+  const isInside = contains(change.node, node);
+  return (argument === "function" && isInside) || (binding === change.binding && (isInside || contains(node, change.node)));
 }
 
 function specifierIn(ts: TypeScript, statement: ts.Statement): string | undefined {

@@ -13,6 +13,7 @@ import { changeOfThis, functionOf } from "./capture-rules";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
 import {
+  type AccessExpression,
   accessedName,
   chosen,
   forEachThis,
@@ -24,6 +25,7 @@ import {
   isFunctionLike,
   MUTATING,
   namesIn,
+  returnedIn,
   rootOfAccess,
   unwrap,
   useOf,
@@ -32,11 +34,11 @@ import {
 
 type Declared = Target & { kind: "declared" };
 
-/** A call that stays out of slices. */
+/** A call that stays out of slices, or an assignment through another name (see aliases.ts). */
 export interface SetUpCall {
   /** What it may change. */
   readonly binding: Binding;
-  readonly node: ts.CallExpression | ts.NewExpression;
+  readonly node: ts.CallExpression | ts.NewExpression | AccessExpression;
   /** Where the binding stands in it. */
   readonly name: ts.Identifier;
   /** Somebody looks at what it gives: a method's call all the same may change its object (`const off = bus.on(…)`). */
@@ -234,20 +236,6 @@ function givenBy(modules: Modules, { module, binding }: Declared, seen: Set<Bind
   return functionsOf(module, binding).flatMap((fn) => returnedIn(ts, fn).flatMap(given));
 }
 
-function returnedIn(ts: TypeScript, fn: ts.SignatureDeclaration): ts.Expression[] {
-  const { body } = fn as ts.FunctionLikeDeclaration;
-  if (!body) return [];
-  if (!ts.isBlock(body)) return [body];
-  const found: ts.Expression[] = [];
-  const visit = (node: ts.Node): void => {
-    if (isFunctionLike(ts, node)) return;
-    if (ts.isReturnStatement(node) && node.expression) found.push(node.expression);
-    ts.forEachChild(node, visit);
-  };
-  visit(body);
-  return found;
-}
-
 /** The functions that a binding is, of a class its constructors. */
 function functionsOf(module: Module, binding: Binding): ts.SignatureDeclaration[] {
   const { ts } = module;
@@ -291,6 +279,8 @@ function onlyLooks(modules: Modules, module: Module, name: ts.Identifier, call: 
   const { ts } = module;
   const callee = unwrap(ts, call.expression);
   if (!isAccess(ts, callee) || unwrap(ts, callee.expression) !== name || MUTATING.has(accessedName(ts, callee) ?? "")) return false;
+  // `table.get("a").n = 1`, `table.get("a").start()`
+  if (useOf(ts, call) !== "read" || methodCallOn(ts, call)) return false;
   return call.arguments.every((argument) => {
     const fn = unwrap(ts, argument);
     if (!isFunctionLike(ts, fn)) return ts.isLiteralExpression(fn);

@@ -56,7 +56,9 @@ export function contains(outer: ts.Node, inner: ts.Node): boolean {
   return outer.pos <= inner.pos && inner.end <= outer.end;
 }
 
-export function isAccess(ts: TypeScript, node: ts.Node): node is ts.PropertyAccessExpression | ts.ElementAccessExpression {
+export type AccessExpression = ts.PropertyAccessExpression | ts.ElementAccessExpression;
+
+export function isAccess(ts: TypeScript, node: ts.Node): node is AccessExpression {
   return ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node);
 }
 
@@ -156,7 +158,7 @@ export function chosen(ts: TypeScript, node: ts.Node): ts.Node {
 }
 
 /** `Object.assign(x, …)`, `Reflect.set(x, …)`. */
-function isChangedByStatic(ts: TypeScript, node: ts.Node): boolean {
+export function isChangedByStatic(ts: TypeScript, node: ts.Node): boolean {
   const { parent } = node;
   if (!ts.isCallExpression(parent) || parent.arguments[0] !== node) return false;
   const { expression } = parent;
@@ -245,7 +247,7 @@ function isContainerType(ts: TypeScript, type: ts.TypeNode): boolean {
 }
 
 /** Array methods that call their function argument before they return. */
-const CALLS_AT_ONCE = new Set([
+export const CALLS_AT_ONCE: ReadonlySet<string> = new Set([
   "forEach",
   "map",
   "filter",
@@ -299,6 +301,21 @@ export function mayRunWith(ts: TypeScript, node: ts.Node, part: ts.Node): boolea
 
 function isCalling(ts: TypeScript, node: ts.Node): boolean {
   return ts.isCallExpression(node) || ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node) || ts.isDecorator(node);
+}
+
+/** What a function returns, but for functions in it. */
+export function returnedIn(ts: TypeScript, fn: ts.SignatureDeclaration): ts.Expression[] {
+  const { body } = fn as ts.FunctionLikeDeclaration;
+  if (!body) return [];
+  if (!ts.isBlock(body)) return [body];
+  const found: ts.Expression[] = [];
+  const visit = (node: ts.Node): void => {
+    if (isFunctionLike(ts, node)) return;
+    if (ts.isReturnStatement(node) && node.expression) found.push(node.expression);
+    ts.forEachChild(node, visit);
+  };
+  visit(body);
+  return found;
 }
 
 /** Properties of `import.meta` that are the module's place. */
