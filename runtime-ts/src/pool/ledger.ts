@@ -6,6 +6,7 @@
  */
 import type { Writer } from "../codec/writer";
 import { processNow } from "../clock";
+import { lackedStack } from "../codec";
 import { type Encoded, type PushOptions, type Run, Settlement, type TaskSink, type Ticket } from "./backend";
 import { Heap } from "./heap";
 import { clearInterval, clearTimeout, LONGEST_TIMER, queueMicrotask, setInterval, setTimeout } from "../own-clock";
@@ -252,7 +253,9 @@ export abstract class Ledger {
     try {
       task.sink.settle(settlement, payload, run?.elapsed ?? 0, detail, run);
     } catch (error) {
-      // It must not keep others from theirs, nor come out of a call that has nothing to do with it.
+      // Of a stack that ends it is the one who looks that has to hear: the sink has not.
+      if (lackedStack(error)) throw error;
+      // Anything else must not keep others from theirs, nor come out of a call that has nothing to do with it.
       queueMicrotask(() => {
         throw error;
       });

@@ -1,12 +1,17 @@
 /** Which file a worker is started with. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ParallelError } from "../errors";
 import { OWN_FOLDER } from "../own-folder";
 
 /** What there is to say where the package has been removed since it was loaded: by `npm ci` beside the program that runs, say. */
 export function whenRemoved(): string | undefined {
-  if (existsSync(OWN_FOLDER)) return undefined;
+  try {
+    // `existsSync` says no as well where the stack ends, or where the permission model forbids the question.
+    if (statSync(OWN_FOLDER, { throwIfNoEntry: false }) !== undefined) return undefined;
+  } catch {
+    return undefined;
+  }
   return `the files of makeparallel are gone from ${OWN_FOLDER}, where workers find their code. Install it again, and restart the program if that is another version.`;
 }
 
