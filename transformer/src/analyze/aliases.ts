@@ -12,6 +12,8 @@ import {
   type AccessExpression,
   accessedName,
   CALLS_AT_ONCE,
+  functionsAmong,
+  hasModifier,
   isAccess,
   isAssignmentTarget,
   isCalledAtOnce,
@@ -45,7 +47,7 @@ export function aliasedChanges(ts: TypeScript, scopes: ScopeTree, statement: ts.
   const found: AliasedChange[] = [];
   const visit = (node: ts.Node): void => {
     if (isFunctionLike(ts, node) && !isCalledAtOnce(ts, node)) return;
-    if (ts.isPropertyDeclaration(node) && !node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword)) return;
+    if (ts.isPropertyDeclaration(node) && !hasModifier(ts, node, ts.SyntaxKind.StaticKeyword)) return;
     const object = changedBy(ts, node);
     if (object) {
       for (const { binding, name, way, isNamed } of new Origins(ts, scopes).of(object))
@@ -183,10 +185,7 @@ class Origins {
     const binding = ts.isIdentifier(callee) ? this.scopes.byNode.get(callee)?.binding : undefined;
     if (!binding || this.seen.has(binding) || ++this.followed > LIMIT) return [];
     this.seen.add(binding);
-    const found = binding.declarations.flatMap((declaration) => {
-      const value = ts.isVariableDeclaration(declaration) && declaration.initializer ? unwrap(ts, declaration.initializer) : declaration;
-      return isFunctionLike(ts, value) ? returnedIn(ts, value).flatMap((returned) => this.of(returned)) : [];
-    });
+    const found = functionsAmong(ts, binding.declarations).flatMap((fn) => returnedIn(ts, fn).flatMap((returned) => this.of(returned)));
     this.seen.delete(binding);
     return found;
   }

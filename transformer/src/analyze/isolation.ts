@@ -266,10 +266,9 @@ export class Isolation {
       if (!target || !unit || call.units.some((own) => units.has(own)) || isTaskBinding(target)) continue;
       if (call.argument === undefined && isHarmless(this.modules, module, call, target)) continue;
       const isUsed = units.has(unit) && (call.argument === undefined || maySetUp(this.modules, module, call, target));
-      const given = changedByResult(this.modules, module, call, target).find((thing) =>
-        units.has(thing.module.unitOf.get(thing.binding) as Unit),
-      );
-      const name = isUsed ? usedName(module, call, target) : (given?.binding.name ?? packageName(module, call, target, units));
+      const name = isUsed
+        ? usedName(module, call, target)
+        : (this.givenName(module, call, target, units) ?? packageName(module, call, target, units));
       if (name === undefined) continue;
       this.reported.add(call.node);
       this.report.add("MP2003", call.node, {
@@ -278,6 +277,12 @@ export class Isolation {
         task: `\`${site.name}\``,
       });
     }
+  }
+
+  /** Of what a slice has, and a call's statement changes through what the call gives. */
+  private givenName(module: Module, call: SetUpCall, target: Target, units: ReadonlySet<Unit>): string | undefined {
+    const things = changedByResult(this.modules, module, call, target);
+    return things.find((thing) => units.has(thing.module.unitOf.get(thing.binding) as Unit))?.binding.name;
   }
 
   /** Calls that are left out, of something that gives another value each time, before one that comes along. */

@@ -17,6 +17,7 @@ import {
   accessedName,
   chosen,
   forEachThis,
+  functionsAmong,
   hasModifier,
   isAccess,
   isAssignmentTarget,
@@ -243,11 +244,7 @@ function functionsOf(module: Module, binding: Binding): ts.SignatureDeclaration[
   const value =
     declaration && ts.isVariableDeclaration(declaration) && declaration.initializer ? unwrap(ts, declaration.initializer) : declaration;
   if (value && ts.isClassLike(value)) return value.members.filter((member) => ts.isConstructorDeclaration(member));
-  return (functionOf(module, binding) ?? []).flatMap((node) => {
-    const initializer = ts.isVariableDeclaration(node) ? node.initializer : undefined;
-    const fn = initializer ? unwrap(ts, initializer) : node;
-    return isFunctionLike(ts, fn) ? [fn] : [];
-  });
+  return functionsAmong(ts, functionOf(module, binding) ?? []);
 }
 
 /** Functions of Node and of makeparallel leave their arguments as they are. */
@@ -269,7 +266,7 @@ const SETTERS = /^(?:set|enable|disable|add|register|sync|use)/;
  */
 export function isHarmless(modules: Modules, module: Module, { name, node }: SetUpCall, target: Target): boolean {
   if (target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]))
-    return onlyLooks(modules, module, name, node as ts.CallExpression);
+    return module.ts.isCallExpression(node) && onlyLooks(modules, module, name, node);
   if (target.kind !== "external" || isUnknown(target)) return false;
   return !SETTERS.test(accessedName(module.ts, unwrap(module.ts, node.expression)) ?? "");
 }

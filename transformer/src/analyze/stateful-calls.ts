@@ -13,7 +13,18 @@ import { changeOfThis } from "./capture-rules";
 import type { Module, Unit } from "./module";
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
-import { accessedName, contains, forEachThis, isAccess, isFunctionLike, mayRunWith, unwrap, useOf, wrapped } from "./syntax";
+import {
+  accessedName,
+  contains,
+  forEachThis,
+  functionsAmong,
+  isAccess,
+  isFunctionLike,
+  mayRunWith,
+  unwrap,
+  useOf,
+  wrapped,
+} from "./syntax";
 
 /** By the unit of what is called: the name in the evaluated unit that leads to the call. */
 export type StatefulCalls = ReadonlyMap<Unit, ts.Node>;
@@ -100,10 +111,7 @@ function callOf({ ts }: Module, name: ts.Node): { method?: string } | undefined 
 }
 
 function functionsOf({ module: { ts }, binding }: Declared): ts.SignatureDeclaration[] {
-  return binding.declarations.flatMap((declaration) => {
-    const value = ts.isVariableDeclaration(declaration) && declaration.initializer ? unwrap(ts, declaration.initializer) : declaration;
-    return isFunctionLike(ts, value) ? [value] : [];
-  });
+  return functionsAmong(ts, binding.declarations);
 }
 
 function bodiesOf(target: Declared): ts.Node[] {

@@ -303,6 +303,14 @@ function isCalling(ts: TypeScript, node: ts.Node): boolean {
   return ts.isCallExpression(node) || ts.isNewExpression(node) || ts.isTaggedTemplateExpression(node) || ts.isDecorator(node);
 }
 
+/** The functions among what declarations declare: `function f() {}`, `const f = () => …`. */
+export function functionsAmong(ts: TypeScript, declarations: readonly ts.Node[]): ts.SignatureDeclaration[] {
+  return declarations.flatMap((declaration) => {
+    const value = ts.isVariableDeclaration(declaration) && declaration.initializer ? unwrap(ts, declaration.initializer) : declaration;
+    return isFunctionLike(ts, value) ? [value] : [];
+  });
+}
+
 /** What a function returns, but for functions in it. */
 export function returnedIn(ts: TypeScript, fn: ts.SignatureDeclaration): ts.Expression[] {
   const { body } = fn as ts.FunctionLikeDeclaration;
