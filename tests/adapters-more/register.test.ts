@@ -37,6 +37,25 @@ console.log(await size(new common.default()));
   expect(await node(app, "src/whole.ts", "typescript", HOOK)).toMatchObject({ stdout: "6\n", stderr: "" });
 });
 
+test("paths of the tsconfig file lead to JavaScript and JSON as well", async () => {
+  const files = {
+    "tsconfig.json": JSON.stringify({ compilerOptions: { target: "ES2022", module: "NodeNext", paths: { "@/*": ["./src/*"] } } }),
+    "src/data/scale.json": `{ "scale": 3 }`,
+    "src/plain.js": "",
+    "src/main.ts": `import { parallel } from "makeparallel";
+import data from "@/data/scale.json" with { type: "json" };
+import { base } from "@/plain.js";
+const task = parallel((n: number) => base + n * data.scale);
+void task(2).then((n) => console.log(n, base, data.scale));
+`,
+  };
+  const plain = { module: "export const base = 1;\n", commonjs: "exports.base = 1;\n" };
+  for (const type of ["module", "commonjs"] as const) {
+    const app = makeApp(`register-paths-${type}`, { ...files, "src/plain.js": plain[type] }, type);
+    expect(await node(app, "src/main.ts", "typescript", HOOK)).toMatchObject({ stdout: "7 1 3\n" });
+  }
+});
+
 test("import() of a CommonJS source gives all that it exports as its default, in tasks as well", async () => {
   const files = {
     "src/common.ts": `export const size = 3;\nexport default { deep: 4 };\n`,

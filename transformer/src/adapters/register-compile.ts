@@ -6,6 +6,7 @@ import * as path from "node:path";
 import type * as esbuild from "esbuild";
 import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
+import { isBareSpecifier } from "../emit/externals";
 import { isNodeModule, isOwnCode, packageRoot, probeSource, specifiersIn } from "./project-files";
 import type { Report } from "./register-watch";
 import { editTextSync } from "./text-edits";
@@ -43,7 +44,7 @@ export function compilerFor(entry: string | undefined, report: Report | undefine
 class SourceCompiler {
   readonly #entry: string | undefined;
   readonly #resolver = new UnbuiltResolver((specifier, fromFile) =>
-    specifier.startsWith(".") || path.isAbsolute(specifier) ? [] : (readTsconfig(fromFile)?.paths(specifier) ?? []),
+    isBareSpecifier(specifier) ? (readTsconfig(fromFile)?.paths(specifier) ?? []) : [],
   );
   readonly #ours = new Map<string, boolean>();
   readonly #warned = new Set<string>();
@@ -76,7 +77,7 @@ class SourceCompiler {
 
   /** The source file that a specifier means; undefined when it is for Node to say. */
   find(specifier: string, fromFile: string): string | undefined {
-    if (specifier.startsWith(".") || path.isAbsolute(specifier)) {
+    if (!isBareSpecifier(specifier)) {
       const found = probeSource(path.resolve(path.dirname(fromFile), specifier));
       return found !== undefined && !isForeign(found) && !found.endsWith(".json") ? found : undefined;
     }

@@ -5,6 +5,7 @@
  * so that one file is one module whoever asks for it; an ES module that imports it gets a module with its names.
  */
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isBareSpecifier } from "../emit/externals";
 import { compilerFor, isForeign, isTypeScript } from "./register-compile";
 import type { Report } from "./register-watch";
 
@@ -31,6 +32,7 @@ export function hooks(
       const file = sourceOf(specifier, parentURL);
       if (file === undefined) return next(specifier, context);
       const url = pathToFileURL(file.path).href + file.suffix;
+      if (!compiler.isOurs(file.path)) return next(url, context);
       if (parentURL === undefined) entries.add(url);
       return { url, format: compiler.format(file.path), shortCircuit: true };
     },
@@ -56,7 +58,8 @@ export function hooks(
     const parent = fileURLToPath(parentURL);
     if (isForeign(parent)) return undefined;
     const found = compiler.find(plain.startsWith("file:") ? fileURLToPath(plain) : plain, parent);
-    return found !== undefined && compiler.isOurs(found) ? { path: found, suffix } : undefined;
+    // By `paths` of the tsconfig file, what Node would not find.
+    return found !== undefined && (compiler.isOurs(found) || isBareSpecifier(plain)) ? { path: found, suffix } : undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 /** `require` of sources: the handlers of file extensions, and the places of what a specifier means. */
 import * as nodeModule from "node:module";
 import * as path from "node:path";
+import { isBareSpecifier } from "../emit/externals";
 import { compilerFor, isForeign, isTypeScript, TYPESCRIPT_EXTENSIONS } from "./register-compile";
 import type { Report } from "./register-watch";
 
@@ -39,7 +40,8 @@ export function installRequire(entry: string | undefined, report: Report | undef
     const from = parent?.filename;
     if (from !== undefined && path.isAbsolute(from) && !isForeign(from)) {
       const found = compiler.find(request, from);
-      if (found !== undefined && isTypeScript(found)) return found;
+      // By `paths` of the tsconfig file, what Node would not find.
+      if (found !== undefined && (isTypeScript(found) || isBareSpecifier(request))) return found;
     }
     return resolveFilename.call(this, request, parent, ...rest);
   };
