@@ -268,7 +268,12 @@ export class Project {
       const areKept = sites.every(keepsSideEffects);
       const fileOf = (from: Module, specifier: string): string => this.modules.follow(from, specifier, "import")?.file ?? specifier;
       // A task has code of its own file always, so that what is kept there has run before code of others.
-      const kept = new Set(module.bareImports.flatMap((each) => (each.included || areKept ? fileOf(module, each.specifier) : [])));
+      const kept = new Set<string>();
+      for (const { specifier, included } of module.bareImports) {
+        if (!included && !areKept) continue;
+        kept.add(fileOf(module, specifier));
+        for (const run of graph.modulesRunBy(module, specifier)) for (const each of run.bareImports) kept.add(fileOf(run, each.specifier));
+      }
       for (const other of new Set([module, ...[...reached].map((unit) => unit.module)])) {
         const { bareImports, globalChanges } = other;
         for (const { specifier, node, included } of bareImports) {

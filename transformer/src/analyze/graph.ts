@@ -9,10 +9,10 @@ import type { Hoisted } from "./captures";
 import { removedRanges } from "./captures";
 import { changingCallsIn, type ForeignChange, foreignChangesIn } from "./foreign-changes";
 import { possibleChangersOf } from "./importers";
-import { type Module, type Unit } from "./module";
+import { type BareImport, type Module, type Unit } from "./module";
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
-import type { TaskSite } from "./sites";
+import { keepsSideEffects, type TaskSite } from "./sites";
 import { accessedName, contains, isAccess, useOf, wrapped } from "./syntax";
 
 /** A name that a unit's text uses. */
@@ -33,6 +33,7 @@ export interface GraphHost {
 }
 
 const NONE: ReadonlySet<Unit> = new Set();
+const NO_MODULES: ReadonlySet<Module> = new Set();
 
 export class Graph {
   private readonly cache = new Map<Unit, Dependency[]>();
@@ -41,6 +42,7 @@ export class Graph {
   private readonly changed = new Map<Module, ReadonlyMap<Binding, ForeignChange[]>>();
   /** By root: statements of the modules that its slice has code of which change other modules' things that it has, too. */
   private readonly setUpBy = new Map<Unit, Set<Unit>>();
+  private readonly whole = new Map<Module, ReadonlySet<Module>>();
 
   constructor(private readonly host: GraphHost) {}
 
@@ -200,9 +202,37 @@ export class Graph {
     return this.setUpBy.get(root) ?? NONE;
   }
 
+  /** Bare imports that run before a unit's code, by their author's wish. */
+  bareImportsBefore(unit: Unit): readonly BareImport[] {
+    const { module } = unit;
+    if (module.bareImports.length === 0 || unit.kind === "import" || unit.kind === "reexport") return [];
+    const areKept = this.host.sites(module).some((site) => keepsSideEffects(site) && this.unitOf(site) === unit);
+    return module.bareImports.filter(({ included }) => included || areKept);
+  }
+
+  /** The modules of the project that a bare import runs, all of what is in them: the one that it names, and what that imports. */
+  modulesRunBy(from: Module, specifier: string): ReadonlySet<Module> {
+    const { modules } = this.host;
+    const first = modules.follow(from, specifier);
+    if (!first) return NO_MODULES;
+    return remembered(this.whole, first, () => {
+      const run = new Set([first]);
+      for (const module of run) {
+        for (const { specifier, kind } of module.importsAtRunTime) {
+          const other = modules.follow(module, specifier, kind);
+          if (other) run.add(other);
+        }
+      }
+      return run;
+    });
+  }
+
   /** Units that must be there when this one is. */
   successors(unit: Unit): Set<Unit> {
     const next = new Set<Unit>([...this.setUpOf(unit), ...this.effectsBefore(unit)]);
+    for (const { specifier } of this.bareImportsBefore(unit)) {
+      for (const module of this.modulesRunBy(unit.module, specifier)) for (const run of unitsRunIn(module)) next.add(run);
+    }
     if (unit.kind !== "import" && unit.kind !== "reexport") for (const effect of unit.module.included) next.add(effect);
     for (const dependency of this.dependencies(unit)) for (const needed of this.unitsOf(dependency)) next.add(needed);
     next.delete(unit);
@@ -227,6 +257,11 @@ export class Graph {
     }
     return [...found];
   }
+}
+
+/** What runs when a module is loaded as a whole. */
+export function unitsRunIn({ units, otherStatements }: Module): Unit[] {
+  return [...units.filter(({ kind }) => kind !== "import"), ...otherStatements];
 }
 
 /** What a package is called in an import, which means the same in every file of the project; of what is no package: its own key. */

@@ -39,6 +39,13 @@ export interface ImportRecord {
   kind: "import" | "require";
 }
 
+export interface BareImport {
+  readonly specifier: string;
+  readonly node: ts.ImportDeclaration;
+  /** Its author says that it comes along. */
+  readonly included: boolean;
+}
+
 export type Imported = Pick<ImportRecord, "specifier" | "kind">;
 
 export type ExportRecord = (
@@ -91,10 +98,12 @@ export class Module {
   /** Specifiers of `export type * from`. */
   readonly typeStars: string[] = [];
   /** Specifiers and nodes of `import "x"`. */
-  readonly bareImports: { specifier: string; node: ts.ImportDeclaration; included: boolean }[] = [];
+  readonly bareImports: BareImport[] = [];
   /** Statements that every slice with code of this module has, because their author says so and they are about no name in particular: `enableMapSet()`. */
   readonly included: Unit[] = [];
   readonly units: Unit[] = [];
+  /** Statements that are in no unit: only slices that run the module as a whole have them. */
+  readonly otherStatements: Unit[] = [];
   readonly unitOf = new Map<Binding, Unit>();
   /** Statements that change what an import stands for (`Settings.zone = "utc"`), by the specifier: they set up all that comes from there. */
   readonly importsChanged = new Map<string, Set<Unit>>();
@@ -219,7 +228,8 @@ export class Module {
   }
 
   unit(kind: Unit["kind"], nodes: ts.Node[], bindings: Binding[]): Unit {
-    return { key: `${this.path}#${this.units.length + this.reexports.size}`, module: this, kind, nodes, bindings, together: new Set() };
+    const count = this.units.length + this.reexports.size + this.otherStatements.length;
+    return { key: `${this.path}#${count}`, module: this, kind, nodes, bindings, together: new Set() };
   }
 
   private add(kind: Unit["kind"], nodes: ts.Node[], bindings: Binding[]): Unit {
@@ -418,11 +428,13 @@ export class Module {
       }
       return;
     }
-    const effect = assigned.size > 0 || pragma ? this.unit("effect", [statement], []) : undefined;
-    const units = effect ? [effect] : [];
-    this.callsLeftOut.push(...called.map((call) => ({ ...call, units })));
-    this.globalChanges.push(...globals.map((node) => ({ node, units })));
-    if (!effect) return;
+    const effect = this.unit("effect", [statement], []);
+    this.callsLeftOut.push(...called.map((call) => ({ ...call, units: [effect] })));
+    this.globalChanges.push(...globals.map((node) => ({ node, units: [effect] })));
+    if (assigned.size === 0 && !pragma) {
+      if (runsByItself(ts, statement)) this.otherStatements.push(effect);
+      return;
+    }
     this.units.push(effect);
     if (pragma) this.includedByPragma.add(effect);
     if (pragma && !isAboutName) this.included.push(effect);
@@ -467,6 +479,17 @@ export class Module {
   hasPragma(node: ts.Node, word: string): boolean {
     return commentsBefore(this.ts, this.text, node).some((comment) => new RegExp(`@parallel-${word}\\b`).test(comment.text));
   }
+}
+
+/** Whether a statement that declares nothing for slices does something all the same. */
+function runsByItself(ts: TypeScript, statement: ts.Statement): boolean {
+  return !(
+    ts.isInterfaceDeclaration(statement) ||
+    ts.isTypeAliasDeclaration(statement) ||
+    ts.isModuleDeclaration(statement) ||
+    ts.isImportEqualsDeclaration(statement) ||
+    ts.isExportAssignment(statement)
+  );
 }
 
 function isModuleSyntax(ts: TypeScript, statement: ts.Statement): boolean {

@@ -233,7 +233,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     severity: "warning",
     title: "Module object that changes",
     message: "{task} reads `{name}`, which is changed elsewhere in the program; each worker has its own copy",
-    fix: "Pass it as an argument, or silence this with `// @parallel-ignore MP2005`.",
+    fix: "Pass it as an argument. Where other files fill it when they are loaded (`register(\"circle\", …)`), import these in the task's file: `import \"./circle\"`, with `// @parallel-include` above. Or silence this with `// @parallel-ignore MP2005`.",
     why: "",
     example: "const users: string[] = [];\nexport function addUser(name: string) {\n  users.push(name);\n}\nexport const count = parallel(() => users.length);\n",
   },

@@ -4,14 +4,13 @@
  * Takes the tasks and classes of all analyzed files. Gives virtual modules, one a group of units (see groups.ts), linked by imports between them, and says
  * which of them exports each task and class.
  */
-import type * as ts from "typescript";
 import type { SliceModule, SlicePlan, TaskRecord } from "../core";
 import type { Binding } from "../analyze/bindings";
-import type { Graph } from "../analyze/graph";
+import { type Graph, unitsRunIn } from "../analyze/graph";
 import type { ImportCircles } from "../analyze/import-circles";
-import { localName, type Module, type Unit } from "../analyze/module";
+import { type BareImport, localName, type Module, type Unit } from "../analyze/module";
 import { type Modules, type Namespace, type Target, type Thing, thingOf } from "../analyze/resolve";
-import { keepsSideEffects, type TaskSite } from "../analyze/sites";
+import type { TaskSite } from "../analyze/sites";
 import type { ClassInfo } from "../analyze/class-info";
 import type { Hoisted } from "../analyze/captures";
 import { classExport, taskExport } from "./classes";
@@ -63,9 +62,9 @@ class Planner {
   /** Slice modules that hold one bare import, by id. */
   private readonly effects = new Map<string, SliceModule>();
   private groups = new Map<Unit, Group>();
+  /** Slice modules that run a module of the project as a whole, by id. */
+  private readonly whole = new Map<string, SliceModule>();
   private circles: Circles;
-  /** Units of tasks that keep the bare imports of their module. */
-  private readonly sideEffects = new Set<Unit>();
 
   constructor(private readonly input: PlanInput) {
     this.circles = new Circles([], input.graph, input.modules);
@@ -79,7 +78,6 @@ class Planner {
       const unit = graph.unitOf(site);
       if (!unit) continue;
       roots.push({ key: `task:${site.id}`, unit });
-      if (keepsSideEffects(site)) this.sideEffects.add(unit);
     }
     for (const info of classes) {
       const unit = info.module.unitOf.get(info.root);
@@ -123,7 +121,7 @@ class Planner {
       plan.modules.set(module.id, { ...module, contents: lines.join("") + module.contents });
     }
     for (const gate of this.circles.gates()) plan.modules.set(gate.id, gate);
-    for (const [id, effect] of this.effects) plan.modules.set(id, effect);
+    for (const [id, module] of [...this.whole, ...this.effects]) plan.modules.set(id, module);
     plan.effects = [...this.effects.keys()].sort();
     return plan;
   }
@@ -182,11 +180,11 @@ class Planner {
       }
     }
     const { module } = group.units[0] as Unit;
-    const wanted = group.units.some((unit) => this.sideEffects.has(unit));
-    for (const { specifier, node, included } of module.bareImports) {
-      if (!included && !wanted) continue;
-      const text = `import ${sliceSpecifier(this.effectOnly(module, specifier, node).id)};`;
-      imports.set(`\0${specifier}`, { order: node.pos, inPlace: false, text });
+    for (const bare of new Set(group.units.flatMap((unit) => graph.bareImportsBefore(unit)))) {
+      const other = this.input.modules.follow(module, bare.specifier);
+      const effect = other ? this.runWhole(other) : this.effectOnly(module, bare);
+      this.effects.set(effect.id, effect);
+      imports.set(`\0${bare.specifier}`, { order: bare.node.pos, inPlace: false, text: `import ${sliceSpecifier(effect.id)};` });
     }
     return [...imports.values()].sort((a, b) => a.order - b.order || (a.text < b.text ? -1 : 1));
   }
@@ -195,7 +193,7 @@ class Planner {
    * The slice module of a bare import: one of its own, so that it can run before what others share. What the file imports of the same package before it comes first, because
    * add-ons find their package in a global.
    */
-  private effectOnly(module: Module, specifier: string, { pos, end }: ts.Node): SliceModule {
+  private effectOnly(module: Module, { specifier, node: { pos, end } }: BareImport): SliceModule {
     const { path, file, text, loader } = module;
     const id = `${path}#${hashOf(`import ${specifier}`)}`;
     const before = [...module.imports].flatMap(([{ references }, record]) =>
@@ -204,9 +202,30 @@ class Planner {
         : [],
     );
     const contents = `${text.slice(0, pos).replace(/[^\r\n]/g, " ")}${[...new Set(before)].join("")}${text.slice(pos, end)}\n`;
-    const effect = this.effects.get(id) ?? { id, file, contents, loader };
-    this.effects.set(id, effect);
-    return effect;
+    return { id, file, contents, loader };
+  }
+
+  /** The slice module that runs a module after what it imports, as the program does, from the same slices that have the names of these modules. */
+  private runWhole(module: Module): SliceModule {
+    const id = `${module.path}#${hashOf("whole")}`;
+    const known = this.whole.get(id);
+    if (known) return known;
+    const whole: SliceModule = { id, file: module.file, contents: "", loader: "js" };
+    this.whole.set(id, whole);
+    const before = module.importsAtRunTime.flatMap(({ specifier, kind }) => {
+      const other = this.input.modules.follow(module, specifier, kind);
+      if (other) return this.runWhole(other).id;
+      const bare = module.bareImports.find((each) => each.specifier === specifier);
+      if (!bare) return [];
+      const effect = this.effectOnly(module, bare);
+      this.effects.set(effect.id, effect);
+      return effect.id;
+    });
+    const own = unitsRunIn(module).sort((a, b) => (a.nodes[0]?.pos ?? 0) - (b.nodes[0]?.pos ?? 0));
+    const groups = new Set(own.flatMap((unit) => this.groups.get(unit) ?? []));
+    const ids = [...before, ...this.circles.ways(groups), ...[...groups].map((group) => group.id)];
+    whole.contents = ids.map((each) => `import ${sliceSpecifier(each)};\n`).join("");
+    return whole;
   }
 
   /** Statements that have to run before a unit's code and that nothing in it names: by their author's wish, or since they set up what it imports. */
