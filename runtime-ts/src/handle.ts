@@ -828,8 +828,9 @@ export class AsyncHandle<R> implements Promise<R> {
       clearTimeout(launch.timer);
       this._leave(launch.handles);
     }
-    // A chain of a hundred thousand tasks must not stay in memory because of its last.
+    // A chain of a hundred thousand tasks must not stay in memory because of its last, nor what the functions know that made the call.
     more.after = undefined;
+    more.site = undefined;
     if (more.retryTimer !== undefined) clearTimeout(more.retryTimer);
     const settled = more.settled;
     more.settled = undefined;

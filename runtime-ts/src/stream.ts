@@ -41,7 +41,9 @@ export class StreamHandle<T, R = unknown> implements AsyncIterator<T, R | undefi
     const handle = task.pushVariant("stream:", options, receiver, captures, [...Array.from(args), channel.memory]);
     const source = new RemoteSource(handle, channel);
     const stream = new StreamHandle(source);
-    dropped.register(stream, source);
+    dropped.register(stream, source, source);
+    // What the registry holds may know of the stream, by its error for one, which then would never be dropped.
+    handle._whenSettled(() => dropped.unregister(source));
     return stream;
   }
 

@@ -166,7 +166,9 @@ export class StubTask extends HandleOrigin {
   ): AsyncHandle<unknown> {
     const backend = currentBackend();
     const name = options?.name ?? this.name;
-    const origin = name === this.name ? this : new NamedOrigin(this.id, name, this.record);
+    // A handle may be kept long, and must not keep the options' signal and handles.
+    const light = name === this.name && options?.signal === undefined && options?.after === undefined;
+    const origin = light ? this : new NamedOrigin(this.id, name, this.record);
     if (options?.signal?.aborted === true) return aborted(origin, options.signal.reason);
     if (limited && queueLimit !== Infinity) refuseWhenFull(backend, name);
     if (lazyClasses.length > 0) registerLazyClasses();

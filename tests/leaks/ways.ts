@@ -150,6 +150,19 @@ export const ways: Record<string, Way> = {
       }
     },
   },
+  "a stream that its signal's listener knows": {
+    count: 30,
+    bound: 2_000,
+    residentBound: 100_000,
+    run: async (count) => {
+      for (let i = 0; i < count; i++) {
+        const { signal } = new AbortController();
+        const stream = T.range.with({ signal })(3);
+        signal.addEventListener("abort", () => stream.cancel());
+        for await (const value of stream) void value;
+      }
+    },
+  },
   "nested calls": {
     count: 600,
     bound: 120,
@@ -175,6 +188,27 @@ export const ways: Record<string, Way> = {
       const memo = ((globalThis as any).memo ??= T.add.with({ memoize: { max: 50 } }));
       for (let i = 0; i < count; i += 100)
         await Promise.all(Array.from({ length: 100 }, () => memo(((globalThis as any).next = ((globalThis as any).next ?? 0) + 1), 1)));
+    },
+  },
+  "a kept result of a caller that has much": {
+    // All of these calls have their place recorded.
+    count: 10,
+    bound: 5_000,
+    // A leak shows in what is live; what the allocator keeps comes and goes.
+    residentBound: 200_000,
+    run: async (count) => {
+      const memo = T.add.with({ memoize: { max: 10_000 } });
+      const kept: unknown[] = ((globalThis as any).kept ??= []);
+      for (let i = 0; i < count; i++) {
+        const much = new Uint8Array(50_000);
+        const { signal } = new AbortController();
+        signal.addEventListener("abort", () => much.fill(0));
+        const call = (): number => kept.push(memo.with({ signal })(kept.length, much.length), T.add(1, much.length));
+        call();
+        kept.push(T.add.with({ after: [T.big(50_000)] })(1, 2));
+      }
+      await Promise.all(kept as Promise<unknown>[]);
+      kept.push(memo);
     },
   },
   "a retry": {
