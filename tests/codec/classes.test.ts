@@ -302,3 +302,67 @@ test("an instance that can't be made does no harm to what comes after it", () =>
   expect(() => roundTrip(value)).toThrow("never");
   expect(roundTrip(new Account("after")).owner).toBe("after");
 });
+
+describe("functions that fields hold", () => {
+  class Button {
+    #tag = (): string => `<${this.label}>`;
+    click = (): string => `${this.#tag()} clicked`;
+    handlers: Record<string, unknown> = { click: (): unknown => this, times: 2 };
+    label: string;
+    children: unknown[];
+    constructor(label: string) {
+      if (revival.active) return;
+      this.label = label;
+      this.children = [this.click];
+    }
+    static accessors = { get: (o: Button) => [o.#tag], set: (o: Button, v: unknown[]) => void (o.#tag = v[0] as () => string) };
+  }
+  registerClass(Button, "t#Button", Button.accessors);
+  class BirthDate extends Date {
+    format = (): string => `on ${this.getTime()}`;
+  }
+  registerClass(BirthDate, "t#BirthDate", { get: () => [], set: () => undefined });
+
+  test("are the copy's own", () => {
+    const button = new Button("ok");
+    button.handlers.times = 3;
+    const [copy, again] = roundTrip([button, button.click]) as [Button, unknown];
+    expect([copy.click(), (copy.handlers.click as () => unknown)(), copy.handlers.times]).toEqual(["<ok> clicked", copy, 3]);
+    expect(copy.click).not.toBe(button.click);
+    expect([copy.children[0], again]).toEqual([copy.click, copy.click]);
+    expect(roundTrip(new BirthDate(7)).format()).toBe("on 7");
+  });
+
+  test("another function in the place is refused, and one without its instance", () => {
+    for (const other of [(): string => "else", Object.assign(new Button("x").click, { extra: 1 })]) {
+      const button = Object.assign(new Button("ok"), { click: other, children: [] });
+      expect(() => roundTrip(button)).toThrow("it is a function");
+    }
+    expect(() => roundTrip({ click: new Button("ok").click })).toThrow("it is a function");
+    expect(() => roundTrip(Object.assign(new Button("ok"), { children: [new Button("other").click] }))).toThrow("it is a function");
+  });
+
+  test("nested beyond the depth from which instances are deferred", () => {
+    let button = new Button("0");
+    for (let n = 1; n < 1000; n++) {
+      const outer = new Button(String(n));
+      outer.children = [button];
+      button = outer;
+    }
+    let copy = roundTrip(button);
+    for (let n = 999; n > 0; n--, copy = copy.children[0] as Button) expect(copy.click()).toBe(`<${n}> clicked`);
+  });
+
+  test("a number that its instance has no function for is corrupt", () => {
+    const writer = newWriter();
+    const button = new Button("ok");
+    button.children = [];
+    encodeValue(writer, button);
+    const payload = payloadOf(writer);
+    // its tag, and the last of three: #tag
+    const at = Buffer.from(payload.bytes).indexOf(Buffer.of(45, 2));
+    expect(at).toBeGreaterThan(0);
+    payload.bytes[at + 1] = 3;
+    expect(() => decodeValue(payload)).toThrow(/corrupt payload.*not made with/);
+  });
+});

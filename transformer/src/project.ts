@@ -348,7 +348,7 @@ export class Project {
         continue;
       }
       const isMarked = Project.mayContainTask(info.module.text) && this.local(info.module).sites.length > 0;
-      const selfRegistering = !found || isMarked || info.guarded || this.classNames.hasPrivateState(info);
+      const selfRegistering = !found || isMarked || info.guarded || this.classNames.isConstructed(info);
       if (selfRegistering) asks.push(info);
       if (found) classImports.push({ specifier: found.specifier, access: selfRegistering ? undefined : found.access, id: info.id });
     }

@@ -61,11 +61,14 @@ export class Decoder {
   /** Classes whose instances have become plain objects. */
   flattened: string[] | undefined;
 
+  /** What {@link Tag.Made} refers to. */
+  functions: readonly Function[] | undefined;
+
   private lazyView: DataView | null = null;
   private doubles = 0;
   private readonly shapes: DecodedShape[] = [];
   private shapeCount = 0;
-  private readonly deferred: object[] = [];
+  private readonly deferred: { shell: object; functions: readonly Function[] | undefined }[] = [];
   private text = "";
   private textStart = 0;
   private textEnd = 0;
@@ -87,7 +90,11 @@ export class Decoder {
   /** Fills the deferred objects. */
   finish(): void {
     // the list grows while it is worked off
-    for (let i = 0; i < this.deferred.length; i++) this.fill(this.deferred[i]!);
+    for (let i = 0; i < this.deferred.length; i++) {
+      const { shell, functions } = this.deferred[i]!;
+      this.functions = functions;
+      this.fill(shell);
+    }
     if (this.pos > this.end) this.corrupt("it ends too early");
   }
 
@@ -104,6 +111,7 @@ export class Decoder {
     // Known before the first object exists, whose making may fail.
     if (this.classes.length !== 0) this.classes.length = 0;
     this.flattened = undefined;
+    this.functions = undefined;
     if (this.textEnd !== 0) {
       this.text = "";
       this.textStart = this.textEnd = 0;
@@ -315,6 +323,12 @@ export class Decoder {
         return this.dependency();
       case Tag.ParallelFunction:
         return this.parallelFunction();
+      case Tag.Made: {
+        const index = this.uint();
+        const { functions } = this;
+        if (functions === undefined || index >= functions.length) this.corrupt("a function that its instance was not made with");
+        return this.register(functions![index]);
+      }
       case Tag.DeferredObject:
         return this.defer({});
       case Tag.DeferredArray:
@@ -493,7 +507,7 @@ export class Decoder {
   }
 
   private defer(shell: object): object {
-    this.deferred.push(shell);
+    this.deferred.push({ shell, functions: this.functions });
     return this.register(shell);
   }
 

@@ -43,6 +43,9 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
   e.depth++;
   if (!isFilled(base)) encodeWhole(e, base, value);
   const privates: unknown[] = [];
+  const { owner, ownerEntry } = e;
+  e.owner = value;
+  e.ownerEntry = entry;
   e.uint(chain.length);
   for (const accessors of chain) {
     const values = privateValues(entry, accessors, value);
@@ -64,6 +67,8 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
       Object.keys(value).filter((key) => fields.includes(key)),
     );
   }
+  e.owner = owner;
+  e.ownerEntry = ownerEntry;
   e.depth--;
 }
 

@@ -13,6 +13,7 @@ import { encodeInstance } from "./encode-instance";
 import type { Encoder } from "./encoder";
 import { WAY_OUT } from "./foreign-state";
 import { lostClass } from "./flattened";
+import { functionNumber } from "./function-fields";
 import { Kind, article, className, classify, directKind } from "./kinds";
 import { FunctionRefusal, Refusal, located, mapValueSegment } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
@@ -197,8 +198,8 @@ function encodeEmitter(e: Encoder, emitter: EventEmitter): void {
 
 export function encodeFunction(e: Encoder, value: Function): void {
   const reference = (value as unknown as Record<symbol, unknown>)[PARALLEL_BRAND] as ParallelFunctionReference | undefined;
-  if (reference === undefined) throw functionRefusal(value);
   if (e.isKnown(value)) return;
+  if (reference === undefined) return encodeMade(e, value);
   e.tag(Tag.ParallelFunction);
   e.string(reference.manifest);
   e.string(reference.id);
@@ -207,6 +208,14 @@ export function encodeFunction(e: Encoder, value: Function): void {
   e.number(reference.meta.flags);
   e.value(reference.captures);
   e.value(reference.options);
+}
+
+/** A function that the instance around it has been made with: the other side's has one like it. */
+function encodeMade(e: Encoder, value: Function): void {
+  const number = e.owner === undefined ? -1 : functionNumber(e.ownerEntry!, e.owner, value);
+  if (number < 0) throw functionRefusal(value);
+  e.tag(Tag.Made);
+  e.uint(number);
 }
 
 function functionRefusal(value: Function): Refusal {

@@ -65,6 +65,9 @@ export class Encoder {
   standIn: ClassEntry | undefined;
   /** Of the next instance, the fields that travel; undefined: all. */
   fields: readonly string[] | undefined;
+  /** The instance that is being encoded, the innermost, and its class. */
+  owner: object | undefined;
+  ownerEntry: ClassEntry | undefined;
   /** Classes that this payload has said of. */
   private flattened: string[] | undefined;
   /** Number of the object of which not all is sent, if there is one. */
@@ -82,7 +85,7 @@ export class Encoder {
   private readonly first: unknown[] = new Array<unknown>(LINEAR_MEMO).fill(undefined);
   private references = 0;
   private readonly memo = new Map<unknown, number>();
-  private readonly deferred: { value: object; root: number }[] = [];
+  private readonly deferred: { value: object; root: number; owner: object | undefined; ownerEntry: ClassEntry | undefined }[] = [];
   /** Deferred objects that a proxy or a getter has made, counted from {@link ENDLESS_OBJECTS} on. */
   private onDemand = 0;
   /** Index of the top-level value that is being encoded; for paths. */
@@ -173,6 +176,7 @@ export class Encoder {
     this.moveAll = false;
     this.standIn = undefined;
     this.fields = undefined;
+    this.owner = this.ownerEntry = undefined;
     this.partial = -1;
     // a grown buffer is not kept alive
     if (this.writer !== null && this.bytes !== this.writer.home) this.attach(NO_BYTES);
@@ -388,15 +392,17 @@ export class Encoder {
     if (this.references > ENDLESS_OBJECTS && isMadeOnDemand(value) && ++this.onDemand > ENDLESS_DEFERRED)
       throw new Refusal("it has no end: its proxies or getters have given hundreds of thousands of objects, one inside of the other", true);
     this.tag(tag);
-    this.deferred.push({ value, root: this.root });
+    this.deferred.push({ value, root: this.root, owner: this.owner, ownerEntry: this.ownerEntry });
     return true;
   }
 
   private drain(): void {
     // the list grows while it is worked off
     for (let i = 0; i < this.deferred.length; i++) {
-      const { value, root } = this.deferred[i]!;
+      const { value, root, owner, ownerEntry } = this.deferred[i]!;
       this.root = root;
+      this.owner = owner;
+      this.ownerEntry = ownerEntry;
       const prototype: unknown = Object.getPrototypeOf(value);
       // Not always the same: where only every other object is made on demand, those that are deferred next are not always of the other kind.
       this.depth = i & 7;

@@ -90,6 +90,9 @@ export const enum Tag {
 
   /** Number of its class; as {@link Tag.DeferredObject}. */
   DeferredError,
+
+  /** Number of a function that the instance around it has been made with: see function-fields.ts. */
+  Made,
 }
 
 export const SMALL_INT = 0x40;

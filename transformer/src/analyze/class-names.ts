@@ -5,7 +5,7 @@
  * through once, however many marked files reach it. Valid as long as no module changes.
  */
 import type * as ts from "typescript";
-import { privateState } from "../hoist/classes";
+import { isConstructed } from "../hoist/classes";
 import { type Binding, referencesWithin } from "./bindings";
 import { classesWithin, type ClassInfo, classInfo, classNode, targetOf } from "./class-info";
 import type { Module, Unit } from "./module";
@@ -26,7 +26,7 @@ export class ClassNames {
   private readonly inner = new Map<Unit, readonly ClassInfo[]>();
   private readonly infos = new Map<Binding, ClassInfo | undefined>();
   private readonly bases = new Map<ts.ClassLikeDeclaration, ClassInfo | undefined>();
-  private readonly withPrivateState = new Map<ts.ClassLikeDeclaration, boolean>();
+  private readonly constructed = new Map<ts.ClassLikeDeclaration, boolean>();
 
   constructor(private readonly modules: Modules) {}
 
@@ -49,8 +49,9 @@ export class ClassNames {
     });
   }
 
-  hasPrivateState({ module, node }: ClassInfo): boolean {
-    return remembered(this.withPrivateState, node, () => privateState(module, node).length > 0);
+  /** See `isConstructed`. */
+  isConstructed({ module, node }: ClassInfo): boolean {
+    return remembered(this.constructed, node, () => isConstructed(module, node));
   }
 
   /** What a class or type names of its own parts, each once. */

@@ -3,7 +3,7 @@
  *
  * Takes a module with tasks and what they reach. Gives the classes of the module's own top level, those that the slices name, and those that the types of
  * parameters, results and captured variables name, through interfaces, aliases, base classes and fields. A class whose chain of base classes has private
- * state is `guarded`, and so is the whole chain.
+ * state, or fields with functions, is `guarded`, and so is the whole chain.
  */
 import type * as ts from "typescript";
 import type { Hoisted } from "./captures";
@@ -162,11 +162,11 @@ export class ClassFinder {
     }
   }
 
-  /** Adds the base classes of what was found, and marks chains that have private state. */
+  /** Adds the base classes of what was found, and marks chains whose instances are constructed. */
   finish(): ClassInfo[] {
     for (const info of [...this.found.values()]) {
       const chain = this.chain(info);
-      if (!chain.some((link) => this.names.hasPrivateState(link))) continue;
+      if (!chain.some((link) => this.names.isConstructed(link))) continue;
       for (const link of chain) {
         this.found.set(link.id, link);
         link.guarded = true;

@@ -9,6 +9,7 @@ import type * as ts from "typescript";
 import { type ClassInfo, classInfo, targetOf } from "./class-info";
 import { thisContainer } from "./capture-rules";
 import type { Hoisted } from "./captures";
+import { functionsIn } from "./function-fields";
 import type { Module } from "./module";
 import type { Modules } from "./resolve";
 import type { TaskSite } from "./sites";
@@ -153,6 +154,7 @@ class Fields {
           module.sites.some((site) => site.kind === "method" && site.decorator === decorator);
         if (!(ts.getDecorators(member as ts.MethodDeclaration) ?? []).every(isMark)) this.all = true;
         if (isFunctionLike(ts, member) && !ts.isConstructorDeclaration(member)) this.code(member, level);
+        if (ts.isPropertyDeclaration(member)) for (const fn of functionsIn(ts, member)) this.code(fn, level);
       }
       if (found.length > 0) return;
     }

@@ -2,11 +2,13 @@
  * Rewrites classes whose instances travel.
  *
  * Takes a class declaration or expression. Gives edits that register it, that let it be constructed without running its own code while it is revived
- * (only needed for private state, which nothing but the constructor can install), and, in slices, that put stubs in the place of its task methods.
+ * (only needed for what nothing but the constructor can install: private state, functions that fields hold), and, in slices, that put stubs in the place of its
+ * task methods.
  */
 import type * as ts from "typescript";
 import type { Binding } from "../analyze/bindings";
 import type { Edit, EditPart } from "../core";
+import { isFunctionField } from "../analyze/function-fields";
 import type { Module } from "../analyze/module";
 import { type MethodSite, usesClass } from "../analyze/sites";
 import { forEachThis, hasModifier, unwrap, wrapped } from "../analyze/syntax";
@@ -29,8 +31,13 @@ interface State {
  * Private fields, auto-accessors, fields named by a constant, which is often a symbol, and what the class keeps for its instances in a weak collection:
  * structured clone knows none of them.
  */
-export function privateState(module: Module, node: ts.ClassLikeDeclaration): State[] {
+function privateState(module: Module, node: ts.ClassLikeDeclaration): State[] {
   return [...fieldState(module, node), ...keptState(module, node)];
+}
+
+/** Whether instances are constructed while they are revived: they have private state, or fields with functions. */
+export function isConstructed(module: Module, node: ts.ClassLikeDeclaration): boolean {
+  return node.members.some((member) => isFunctionField(module.ts, member)) || privateState(module, node).length > 0;
 }
 
 /** `secrets.set(this, …)` and `known.add(this)` where an instance is made, of a `WeakMap` or `WeakSet` of the same file. */
@@ -94,7 +101,7 @@ function isConstantName(module: Module, expression: ts.Expression): boolean {
 export interface ClassRewrite {
   readonly node: ts.ClassLikeDeclaration;
   readonly id: string;
-  /** Constructed while it is revived: it, or a class that it extends or that extends it, has private state. */
+  /** Constructed while it is revived: it is so itself, or a class that it extends or that extends it. */
   readonly guarded: boolean;
 }
 
@@ -127,16 +134,17 @@ function accessorsOf(state: readonly State[]): EditPart[] {
 export function classEdits(module: Module, { node, id, guarded }: ClassRewrite): Edit[] {
   const { ts } = module;
   const state = privateState(module, node);
+  const constructed = isConstructed(module, node);
   const edits = guarded ? guardEdits(module, node) : [];
   const key = JSON.stringify(id);
   const name = ts.isClassDeclaration(node) && (ts.isSourceFile(node.parent) || ts.isModuleBlock(node.parent)) ? node.name?.text : undefined;
   const isDecorated = (ts.getDecorators(node) ?? []).length > 0;
-  const hasStatement = name !== undefined && (isDecorated || (state.length === 0 && ts.isSourceFile(node.parent)));
+  const hasStatement = name !== undefined && (isDecorated || (!constructed && ts.isSourceFile(node.parent)));
   if (hasStatement) edits.push(insertion(node.end, "statements", `\n__mp_m().class(${name}, ${key});`));
-  if (hasStatement && state.length === 0) return edits;
+  if (hasStatement && !constructed) return edits;
   // In a static block `this` is what decorators have made of the class, or is not yet, by who compiles it.
   const parent = isDecorated ? parentOf(module, node) : undefined;
-  const accessors = state.length > 0 ? [", ", ...accessorsOf(state)] : parent === undefined ? [] : [", void 0"];
+  const accessors = constructed ? [", ", ...accessorsOf(state)] : parent === undefined ? [] : [", void 0"];
   const rest = parent === undefined ? [] : [`, ${parent}`];
   const itself = classItself(module, node);
   const prototype = state.some((one) => one.key !== undefined) ? `const ${PROTOTYPE} = ${itself}.prototype; ` : "";
@@ -163,7 +171,7 @@ function guardEdits(module: Module, node: ts.ClassLikeDeclaration): Edit[] {
   const edits: Edit[] = [];
   for (const member of node.members) {
     if (ts.isPropertyDeclaration(member) && !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword)) {
-      if (member.initializer) edits.push(guarded(member.initializer, "void 0"));
+      if (member.initializer && !isFunctionField(ts, member)) edits.push(guarded(member.initializer, "void 0"));
       for (const { expression } of ts.getDecorators(member) ?? [])
         edits.push(replace(expression, "expression", ["__mp.spared(", rangeOf(expression), ")"]));
     }
