@@ -9,7 +9,7 @@ import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import type { Module, Unit } from "./module";
 import { type Modules, type Thing, thingOf } from "./resolve";
-import { changesObject } from "./set-up-calls";
+import { changesForCertain } from "./set-up-calls";
 import { accessedName, contains, isAccess, isContainer, isFrozen, runsAtTopLevel, subjectOf, useOf, wrapped } from "./syntax";
 
 export interface ForeignChange {
@@ -62,7 +62,7 @@ export function changingCallsIn(modules: Modules, module: Module): ForeignChange
   return module.callsLeftOut.flatMap((call): ForeignChange[] => {
     if (!module.imports.has(call.binding)) return [];
     const target = modules.targetOf(module, call.binding, call.name);
-    if (!target || target.kind === "namespace" || target.kind === "member" || !changesObject(modules, call, target)) return [];
+    if (!target || target.kind === "namespace" || target.kind === "member" || !changesForCertain(modules, module, call, target)) return [];
     return [{ module, target, node: call.name, effect: undefined, isOfInstances: false }];
   });
 }

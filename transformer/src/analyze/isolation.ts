@@ -16,7 +16,7 @@ import { assignedNamespaceVariables, namespaceMembersUsed, type NamespaceVariabl
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
-import { changedByResult, changesObject, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
+import { changedByResult, changesForCertain, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
 import { StatefulThings } from "./stateful-calls";
 import { assignedStaticFields, isReached, membersUsed, namesUsed, type NamesUsed, type StaticField } from "./static-fields";
@@ -260,7 +260,7 @@ export class Isolation {
     for (const call of module.callsLeftOut) {
       if (this.reported.has(call.node)) continue;
       const target = this.modules.targetOf(module, call.binding, call.name);
-      if (call.isKept && !(target && changesObject(this.modules, call, target))) continue;
+      if (call.isKept && !(target && changesForCertain(this.modules, module, call, target))) continue;
       const unit =
         target?.kind === "declared" ? target.module.unitOf.get(target.binding) : target?.kind === "external" ? target.unit : undefined;
       if (!target || !unit || call.units.some((own) => units.has(own)) || isTaskBinding(target)) continue;

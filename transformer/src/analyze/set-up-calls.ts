@@ -42,7 +42,7 @@ export interface SetUpCall {
   readonly node: ts.CallExpression | ts.NewExpression | AccessExpression;
   /** Where the binding stands in it. */
   readonly name: ts.Identifier;
-  /** Somebody looks at what it gives: a method's call all the same may change its object (`const off = bus.on(…)`). */
+  /** Somebody looks at what it gives. It may change something all the same: `const off = bus.on(…)`, `const count = fill(table)`. */
   readonly isKept: boolean;
   /** Which argument the name is; undefined when a method of it is called, `function` when it is called itself. */
   readonly argument: number | "function" | undefined;
@@ -55,9 +55,11 @@ export function setUpCall(ts: TypeScript, name: ts.Identifier): Omit<SetUpCall, 
   if (method) return { name, node: method, argument: undefined, isKept: !isDiscarded(ts, method) };
   const argument = wrapped(ts, name);
   const { parent } = argument;
-  if (!(ts.isCallExpression(parent) || ts.isNewExpression(parent)) || !isDiscarded(ts, parent)) return undefined;
-  const index = parent.expression === argument ? ("function" as const) : (parent.arguments?.indexOf(argument as ts.Expression) ?? -1);
-  return index === -1 ? undefined : { name, node: parent, argument: index, isKept: false };
+  if (!ts.isCallExpression(parent) && !ts.isNewExpression(parent)) return undefined;
+  const isKept = !isDiscarded(ts, parent);
+  if (parent.expression === argument) return isKept ? undefined : { name, node: parent, argument: "function", isKept };
+  const index = parent.arguments?.indexOf(argument as ts.Expression) ?? -1;
+  return index === -1 ? undefined : { name, node: parent, argument: index, isKept };
 }
 
 /** Whether a name is what is called, or an argument, or what a method is called on. */
@@ -115,14 +117,18 @@ function isAwaitingAll(ts: TypeScript, node: ts.Node): boolean {
 
 /** Whether the call may change what its argument stands for. */
 export function maySetUp(modules: Modules, module: Module, call: SetUpCall, target: Target): boolean {
-  const { ts } = module;
   if (target.kind === "namespace") return false;
   if (target.kind === "declared" && !isObject(target.module, target.binding)) return false;
-  return typeof call.argument === "number" && changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, new Set());
+  return typeof call.argument === "number" && changesArgument(modules, module, call.node, call.argument, call.isKept, new Set());
 }
 
-/** Whether a method's call changes its object for certain: that of a container of the language, or of a class of the project that assigns to `this`. */
-export function changesObject(modules: Modules, { name, node }: SetUpCall, target: Target): boolean {
+/**
+ * Whether a call changes what it is about for certain: a method's a container of the language, or an instance of a class of the project that assigns to `this`;
+ * a function of the project what it is given.
+ */
+export function changesForCertain(modules: Modules, module: Module, call: SetUpCall, target: Target): boolean {
+  const { name, node, argument } = call;
+  if (argument !== undefined) return maySetUp(modules, module, { ...call, isKept: true }, target);
   if (target.kind !== "declared") return false;
   const { ts } = target.module;
   if (isContainer(ts, target.binding.declarations[0])) return useOf(ts, name) === "call";
@@ -168,8 +174,17 @@ export function isObject({ ts }: Module, binding: Binding): boolean {
   return !value || !(isFunctionLike(ts, value) || ts.isLiteralExpression(value) || ts.isTemplateExpression(value));
 }
 
-function changesArgument(modules: Modules, module: Module, callee: ts.Expression, index: number, seen: Set<ts.Node>): boolean {
+/** @param isKept somebody looks at what the call gives: then a function that nothing is known of is taken to be made for that */
+function changesArgument(
+  modules: Modules,
+  module: Module,
+  { expression }: { readonly expression: ts.Expression },
+  index: number,
+  isKept: boolean,
+  seen: Set<ts.Node>,
+): boolean {
   const { ts } = module;
+  const callee = unwrap(ts, expression);
   const root = ts.isPropertyAccessExpression(callee) ? unwrap(ts, callee.expression) : callee;
   const binding = module.scopes.byNode.get(root)?.binding;
   if (!binding || binding.ambient) return false;
@@ -180,20 +195,20 @@ function changesArgument(modules: Modules, module: Module, callee: ts.Expression
     // So it is where types ask for `lib.default(x)`, of a CommonJS package that Node gives whole.
     const name = (callee as ts.PropertyAccessExpression).name.text;
     if (target?.kind !== "namespace" && module.imports.get(binding)?.name !== "*" && name !== "default") return false;
-    if (target?.kind === "external") return isUnknown(target);
+    if (target?.kind === "external") return !isKept && isUnknown(target);
     const member = target?.kind === "namespace" ? modules.member(target, name) : undefined;
-    return member !== undefined && targetChanges(modules, member, index, seen);
+    return member !== undefined && targetChanges(modules, member, index, isKept, seen);
   }
-  return target !== undefined && targetChanges(modules, target, index, seen);
+  return target !== undefined && targetChanges(modules, target, index, isKept, seen);
 }
 
-function targetChanges(modules: Modules, target: Target, index: number, seen: Set<ts.Node>): boolean {
-  if (target.kind === "external") return isUnknown(target);
+function targetChanges(modules: Modules, target: Target, index: number, isKept: boolean, seen: Set<ts.Node>): boolean {
+  if (target.kind === "external") return !isKept && isUnknown(target);
   if (target.kind !== "declared") return false;
   const { module, binding } = target;
   return (
     bodyChanges(modules, module, binding, index, seen) ||
-    otherNamesOf(module, binding, seen).some((callee) => changesArgument(modules, module, callee, index, seen))
+    otherNamesOf(module, binding, seen).some((expression) => changesArgument(modules, module, { expression }, index, isKept, seen))
   );
 }
 
@@ -322,8 +337,8 @@ function isChanged(modules: Modules, module: Module, parameter: Binding, seen: S
     const use = useOf(ts, name);
     if (use === "mutate" || use === "call") return true;
     const call = setUpCall(ts, name);
-    if (!call || call.isKept) return false;
-    if (call.argument === undefined) return true;
-    return call.argument !== "function" && changesArgument(modules, module, unwrap(ts, call.node.expression), call.argument, seen);
+    if (!call || call.argument === "function") return false;
+    if (call.argument === undefined) return !call.isKept;
+    return changesArgument(modules, module, call.node, call.argument, call.isKept, seen);
   });
 }
