@@ -1,5 +1,6 @@
 /**
- * Fields that hold functions of their class: `handler = () => this.count`, `readonly rules = { even: (n: number) => n % 2 === 0 }`, `run = this.run.bind(this)`.
+ * Fields that hold functions of their class: `handler = () => this.count`, `readonly rules = { even: (n: number) => n % 2 === 0 }`, `run = this.run.bind(this)`,
+ * the last also as a statement of the constructor.
  *
  * Functions don't travel. These need not: what makes them runs nothing of the user's, so that the class makes them anew on each instance that is revived.
  * Whether an instance still has the ones that it was made with is found out when it travels (the runtime's codec/function-fields.ts).
@@ -55,15 +56,34 @@ function boundMethod(ts: TypeScript, value: ts.Expression, owner: ts.ClassLikeDe
   if (!ts.isCallExpression(value) || value.arguments.length !== 1 || value.arguments[0]!.kind !== ts.SyntaxKind.ThisKeyword)
     return undefined;
   const bind = value.expression;
-  if (!ts.isPropertyAccessExpression(bind) || bind.name.text !== "bind" || !ts.isPropertyAccessExpression(bind.expression))
-    return undefined;
-  const { expression, name } = bind.expression;
-  if (expression.kind !== ts.SyntaxKind.ThisKeyword) return undefined;
+  if (!ts.isPropertyAccessExpression(bind) || bind.name.text !== "bind") return undefined;
+  const name = nameAfterThis(ts, bind.expression);
   return owner.members.find(
     (member): member is ts.MethodDeclaration =>
       ts.isMethodDeclaration(member) &&
       member.body !== undefined &&
       !hasModifier(ts, member, ts.SyntaxKind.StaticKeyword) &&
-      member.name.getText() === name.getText(),
+      member.name.getText() === name,
   );
+}
+
+function nameAfterThis(ts: TypeScript, node: ts.Expression): string | undefined {
+  const isOfThis = ts.isPropertyAccessExpression(node) && (node.expression as ts.Node).kind === ts.SyntaxKind.ThisKeyword;
+  return isOfThis ? node.name.text : undefined;
+}
+
+/** `this.run = this.run.bind(this)` among the statements of the class's constructor: the method by the name of the field. */
+export function boundInConstructor(ts: TypeScript, owner: ts.ClassLikeDeclaration): Map<string, ts.MethodDeclaration> {
+  const found = new Map<string, ts.MethodDeclaration>();
+  for (const member of owner.members) {
+    if (!ts.isConstructorDeclaration(member)) continue;
+    for (const statement of member.body?.statements ?? []) {
+      const assignment = ts.isExpressionStatement(statement) ? statement.expression : undefined;
+      if (!assignment || !ts.isBinaryExpression(assignment) || assignment.operatorToken.kind !== ts.SyntaxKind.EqualsToken) continue;
+      const name = nameAfterThis(ts, assignment.left);
+      const method = boundMethod(ts, unwrap(ts, assignment.right), owner);
+      if (name !== undefined && method) found.set(name, method);
+    }
+  }
+  return found;
 }

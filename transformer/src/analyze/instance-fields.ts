@@ -9,7 +9,7 @@ import type * as ts from "typescript";
 import { type ClassInfo, classInfo, targetOf } from "./class-info";
 import { thisContainer } from "./capture-rules";
 import type { Hoisted } from "./captures";
-import { functionsIn } from "./function-fields";
+import { boundInConstructor, functionsIn } from "./function-fields";
 import type { Module } from "./module";
 import type { Modules } from "./resolve";
 import type { TaskSite } from "./sites";
@@ -156,6 +156,8 @@ class Fields {
         if (isFunctionLike(ts, member) && !ts.isConstructorDeclaration(member)) this.code(member, level);
         if (ts.isPropertyDeclaration(member)) for (const fn of functionsIn(ts, member)) this.code(fn, level);
       }
+      const bound = boundInConstructor(module.ts, this.chain[level]!.node).get(name);
+      if (bound) this.code(bound, level);
       if (found.length > 0) return;
     }
     // Whatever it is, it is not written in the class: a method of Object's, or one under a computed name.

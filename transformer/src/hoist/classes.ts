@@ -8,7 +8,7 @@
 import type * as ts from "typescript";
 import type { Binding } from "../analyze/bindings";
 import type { Edit, EditPart } from "../core";
-import { isFunctionField } from "../analyze/function-fields";
+import { boundInConstructor, isFunctionField } from "../analyze/function-fields";
 import type { Module } from "../analyze/module";
 import { type MethodSite, usesClass } from "../analyze/sites";
 import { forEachThis, hasModifier, unwrap, wrapped } from "../analyze/syntax";
@@ -37,7 +37,12 @@ function privateState(module: Module, node: ts.ClassLikeDeclaration): State[] {
 
 /** Whether instances are constructed while they are revived: they have private state, or fields with functions. */
 export function isConstructed(module: Module, node: ts.ClassLikeDeclaration): boolean {
-  return node.members.some((member) => isFunctionField(module.ts, member)) || privateState(module, node).length > 0;
+  const { ts } = module;
+  return (
+    node.members.some((member) => isFunctionField(ts, member)) ||
+    boundInConstructor(ts, node).size > 0 ||
+    privateState(module, node).length > 0
+  );
 }
 
 /** `secrets.set(this, …)` and `known.add(this)` where an instance is made, of a `WeakMap` or `WeakSet` of the same file. */
@@ -189,20 +194,22 @@ function constructorGuard(module: Module, node: ts.ClassLikeDeclaration, constru
   const { ts } = module;
   const edits = constructor.parameters.flatMap((parameter) => parameterGuard(module, parameter));
   const atStart = (text: string): Edit => insertion(body.getStart() + 1, "statements", text);
+  const bound = [...boundInConstructor(ts, node)].map(([name, method]) => `this.${name} = this.${method.name.getText()}.bind(this); `);
+  const leave = bound.length === 0 ? "return;" : `{ ${bound.join("")}return; }`;
   const isDerived = node.heritageClauses?.some((clause) => clause.token === ts.SyntaxKind.ExtendsKeyword) ?? false;
-  if (!isDerived) return [...edits, atStart(` if (${ACTIVE}) return;`)];
+  if (!isDerived) return [...edits, atStart(` if (${ACTIVE}) ${leave}`)];
   const index = body.statements.findIndex((statement) => superCall(module, statement) !== undefined);
   const statement = body.statements[index];
   const call = statement && superCall(module, statement);
   const before = call && body.statements.slice(0, index).map((earlier) => statementGuard(module, earlier));
   // A call inside `try` or `if`, or after one: right when the target has fields of its own, where TypeScript places nothing.
-  if (!call || !before || before.includes(undefined)) return [...edits, atStart(` if (${ACTIVE}) { super(); return; }`)];
+  if (!call || !before || before.includes(undefined)) return [...edits, atStart(` if (${ACTIVE}) { super(); ${leave} }`)];
   edits.push(...before.flatMap((guards) => guards ?? []));
   if (call.arguments.length > 0) {
     const parts = call.arguments.flatMap((argument, position) => [position > 0 ? ", " : "", rangeOf(argument)]);
     edits.push(replace(call, "expression", [`super(...(${ACTIVE} ? [] : [`, ...parts, "]))"]));
   }
-  edits.push(insertion(statement.end, "statements", `; if (${ACTIVE}) return;`));
+  edits.push(insertion(statement.end, "statements", `; if (${ACTIVE}) ${leave}`));
   return edits;
 }
 
