@@ -308,7 +308,13 @@ export class Module {
       };
       this.add("declaration", [statement], [binding]);
       this.exports.set(name, { kind: "local", binding });
+      return;
     }
+    // `try { var parser = require("x"); } catch {}`, `for (var i = 0; …)`
+    const variables = [...this.scopes.module.bindings.values()].filter(
+      ({ kind, declarations }) => kind === "var" && declarations.some((declaration) => contains(statement, declaration)),
+    );
+    if (variables.length > 0) this.add("declaration", [statement], variables);
   }
 
   private exportNames(statement: ts.Statement): void {
