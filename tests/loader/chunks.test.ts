@@ -251,6 +251,26 @@ test("the code cache of a chunk that has run is used by the next loader", async 
   expect(result).toEqual([true, false, true, false]);
 });
 
+test("the interface is loaded in a worker when a chunk asks for it", async () => {
+  const result = await runScenario("lazy-interface", {
+    files: {
+      "src/a.ts": `export function plain(n: number): number { return n + 1; }\n`,
+      "src/b.ts": `import { taskInfo } from "makeparallel";\nexport function asks(): unknown { return taskInfo; }\n`,
+    },
+    tasks: ["src/a.ts#plain", "src/b.ts#asks"],
+    run: `
+      const asked = [];
+      const runtime = { get api() { asked.push("api"); return api; }, get internal() { asked.push("internal"); return internal; } };
+      const loader = new loaderModule.ChunkLoader(new loaderModule.FsChunkStore(), runtime);
+      const sum = loader.loadTask(manifestFile, "src/a.ts#plain").fn(1);
+      const before = [...asked];
+      loader.loadTask(manifestFile, "src/b.ts#asks").fn();
+      return [sum, before, asked];
+    `,
+  });
+  expect(result).toEqual([2, [], ["api"]]);
+});
+
 test("closures in a task are not renamed at each call", async () => {
   const result = await runScenario("names", {
     ...shared,

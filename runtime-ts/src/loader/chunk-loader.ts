@@ -73,8 +73,10 @@ interface Build {
   manifest: Manifest;
   chunks: Map<string, LoadedChunk>;
   externals: ExternalModules;
-  /** `makeparallel/internal` for its chunks. */
-  internal: object;
+  /** Path of the manifest, with a stamp if it has changed since this thread first asked for it. */
+  name: string;
+  /** `makeparallel/internal` for its chunks, once one has asked. */
+  internal: object | undefined;
 }
 
 export class ChunkLoader {
@@ -155,8 +157,7 @@ export class ChunkLoader {
       );
       const file = manifestFile(name);
       const folder = path.dirname(file);
-      const internal = internalFor(this.runtime.internal, name);
-      build = { file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals), internal };
+      build = { name, file, folder, manifest, chunks: new Map(), externals: new ExternalModules(folder, externals), internal: undefined };
       this.#builds.set(name, build);
     }
     return build;
@@ -228,7 +229,7 @@ export class ChunkLoader {
   #require(build: Build, user: string): (request: string) => unknown {
     const require = (request: string): unknown => {
       if (request === "makeparallel") return this.runtime.api;
-      if (request === "makeparallel/internal") return build.internal;
+      if (request === "makeparallel/internal") return (build.internal ??= internalFor(this.runtime.internal, build.name));
       if (request.startsWith("./") && request.slice(2) in build.manifest.chunks) {
         const chunk = this.#load(build, request.slice(2), user);
         if (chunk instanceof Promise)
