@@ -81,6 +81,23 @@ test("an edit is seen by the next run; what did not change is taken from the cac
   for (const backend of threaded) expect((await node(app, "src/main.ts", backend, HOOK)).stdout).toContain('"wrapper":1142');
 });
 
+test("on a read-only file system the chunks of an earlier run are taken; without one, the error names the folder", async () => {
+  const app = makeApp("register-read-only", {
+    "src/small.ts": `import { parallel } from "makeparallel";\nconst twice = parallel((n: number) => n * 2);\nvoid twice(4).then(console.log);\n`,
+    // The tests may be run by a user who may write anywhere.
+    "read-only.cjs": `const fs = require("node:fs");
+for (const name of ["mkdirSync", "writeFileSync", "utimesSync"])
+  fs[name] = (file) => { throw Object.assign(new Error(\`EROFS: read-only file system, \${name} '\${file}'\`), { code: "EROFS" }); };
+`,
+  });
+  const readOnly = ["--require", app.file("read-only.cjs"), ...HOOK];
+  const refused = await node(app, "src/small.ts", "typescript", readOnly);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/makeparallel: the chunks can't be written into .*node_modules.\.cache.*: Error: EROFS/);
+  for (const options of [HOOK, readOnly])
+    expect(await node(app, "src/small.ts", "typescript", options)).toMatchObject({ stdout: "8\n", stderr: "", code: 0 });
+});
+
 test.each(["module", "commonjs"] as const)("node --watch is told of files that only chunks hold (%s)", async (type) => {
   const app = makeApp(
     `register-watch-${type}`,

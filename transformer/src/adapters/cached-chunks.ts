@@ -52,19 +52,28 @@ export function cachedPlan(plan: SlicePlan, options: Omit<BundleOptions, "folder
   return { plan: { ...plan, modules }, place: path.join(base, "program"), folder: path.join(base, CHUNK_FOLDER), key };
 }
 
-/** Whether its chunks are there. Marks them as used. */
+/** Whether its chunks are there. Marks them as used, where that may be: an image's file system is read-only, a container's user not the one that has built it. */
 export function isCached(cached: CachedPlan): boolean {
+  const manifest = path.join(cached.folder, `${cached.key}.json`);
+  if (!fs.existsSync(manifest)) return false;
   try {
     const now = new Date();
-    fs.utimesSync(path.join(cached.folder, `${cached.key}.json`), now, now);
-    return true;
+    fs.utimesSync(manifest, now, now);
   } catch {
-    return false;
+    // Nobody removes it either.
   }
+  return true;
 }
 
 export function writeCached({ folder }: CachedPlan, bundle: Bundle): void {
-  writeBundle(folder, bundle);
+  try {
+    writeBundle(folder, bundle);
+  } catch (cause) {
+    throw new Error(
+      `makeparallel: the chunks can't be written into ${folder}: ${String(cause)}. A program without a build needs a node_modules/.cache that it may write to, or that has them from an earlier run.`,
+      { cause },
+    );
+  }
   removeOld(path.dirname(path.dirname(folder)));
 }
 
@@ -72,7 +81,12 @@ function removeOld(cache: string): void {
   const oldest = Date.now() - KEPT;
   for (const name of fs.readdirSync(cache)) {
     const manifest = entryAt(path.join(cache, name, CHUNK_FOLDER, `${name}.json`));
-    if (manifest && manifest.mtimeMs < oldest) fs.rmSync(path.join(cache, name), { recursive: true, force: true });
+    if (!manifest || manifest.mtimeMs >= oldest) continue;
+    try {
+      fs.rmSync(path.join(cache, name), { recursive: true, force: true });
+    } catch {
+      // Another user's, or in use: it stays.
+    }
   }
 }
 

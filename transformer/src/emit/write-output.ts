@@ -41,8 +41,13 @@ function writeIfChanged(file: string, contents: Uint8Array, written: string[]): 
     // Not there yet.
   }
   const temporary = `${file}.${process.pid}.tmp`;
-  fs.writeFileSync(temporary, contents);
-  fs.renameSync(temporary, file);
+  try {
+    fs.writeFileSync(temporary, contents);
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
   written.push(file);
 }
 
