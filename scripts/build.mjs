@@ -1,10 +1,9 @@
 /**
  * Builds everything into dist/:
  *
- * 1. TypeScript to CommonJS (incremental, so that a second build takes a second or two)
+ * 1. TypeScript to CommonJS (incremental, so that a second build takes a second or two); beside it the native backend, where cargo is on the PATH
  * 2. the runtime into one file for programs and one for each worker entry, the esbuild plugin as well, and the compiler API for projects that have none
  * 3. the ES module wrappers of the entry points
- * 4. the native backend, where cargo is on the PATH
  *
  * A type error fails the build, but after the other steps have run: they do not depend on it.
  */
@@ -12,22 +11,32 @@ import fs from "node:fs";
 import path from "node:path";
 import { entries, writeWrapper } from "./lib/entries.mjs";
 import { bundlePlugin } from "./lib/plugin-bundle.mjs";
-import { binOf, root, runNode } from "./lib/project.mjs";
+import { binOf, root, runBeside } from "./lib/project.mjs";
 import { vendorTypeScript } from "./lib/vendored-typescript.mjs";
 import { bundleRuntime } from "./lib/runtime-bundles.mjs";
 
 const projects = ["runtime-ts", "transformer"];
-let status = 0;
 
 prune();
-for (const project of projects) {
-  status ||= runNode(
-    [binOf("typescript", "tsc"), "-p", project, "--incremental", "--tsBuildInfoFile", `dist/.buildinfo/${project}.tsbuildinfo`],
-    {
-      allowFailure: true,
-    },
-  );
-}
+const steps = [
+  ...projects.map((project) => [
+    binOf("typescript", "tsc"),
+    "-p",
+    project,
+    "--incremental",
+    "--tsBuildInfoFile",
+    `dist/.buildinfo/${project}.tsbuildinfo`,
+  ]),
+  ["scripts/build-native.mjs"],
+];
+let status = 0;
+await Promise.all(
+  steps.map(async (step) => {
+    const { output, problem } = await runBeside(process.execPath, step);
+    process.stdout.write(output);
+    if (problem !== "") status = 1;
+  }),
+);
 
 bundleRuntime();
 bundlePlugin();
@@ -40,10 +49,6 @@ for (const entry of entries()) {
     console.error(`The entry point ${entry.subpath} of package.json does not load: ${error.message.split("\n")[0]}`);
     status ||= 1;
   }
-}
-
-if (fs.existsSync(path.join(root, "scripts/build-native.mjs"))) {
-  status = runNode(["scripts/build-native.mjs"], { allowFailure: true }) || status;
 }
 
 process.exit(status);

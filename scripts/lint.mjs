@@ -2,27 +2,16 @@
  * Everything that is checked besides the tests: formatting, lints, generated files, and the package as others would get it. All steps run, two at a
  * time where neither needs what the other writes; then the failed ones are named.
  */
-import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { binOf, hasCargo, root, sayNoCargo } from "./lib/project.mjs";
+import { binOf, hasCargo, root, runBeside, sayNoCargo } from "./lib/project.mjs";
 
 const failed = [];
 
-/** Runs a program; what it prints is shown when it has ended. */
-function step(name, command, args) {
-  return new Promise((resolve) => {
-    let output = "";
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
-    const end = (problem) => {
-      console.log(`\n— ${name}\n${output}${problem}`.trimEnd());
-      if (problem !== "") failed.push(name);
-      resolve();
-    };
-    child.on("error", (error) => end(error.message));
-    child.on("close", (code, signal) => end(code === 0 ? "" : `It failed (${signal ?? code}).`));
-  });
+async function step(name, command, args) {
+  const { output, problem } = await runBeside(command, args);
+  console.log(`\n— ${name}\n${output}${problem}`.trimEnd());
+  if (problem !== "") failed.push(name);
 }
 
 const node = (name, ...args) => step(name, process.execPath, args);

@@ -1,5 +1,5 @@
 /** What the scripts share: where the project is, how a child program is run, and whether Rust is there. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,6 +42,20 @@ export function run(command, args, { cwd = root, env = {}, allowFailure = false 
 /** Runs a Node program: see {@link run}. */
 export function runNode(args, options) {
   return run(process.execPath, args, options);
+}
+
+/**
+ * Runs a program beside others: what it prints comes when it has ended.
+ * @returns `output`, of both streams, and `problem`: how it failed, else empty
+ */
+export function runBeside(command, args) {
+  return new Promise((resolve) => {
+    let output = "";
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+    child.on("error", (error) => resolve({ output, problem: error.message }));
+    child.on("close", (code, signal) => resolve({ output, problem: code === 0 ? "" : `It failed (${signal ?? code}).` }));
+  });
 }
 
 /** True if `cargo` can be run. */
