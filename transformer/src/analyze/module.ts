@@ -310,6 +310,7 @@ export class Module {
       this.exports.set(name, { kind: "local", binding });
       return;
     }
+    if (ts.isExpressionStatement(statement)) return;
     // `try { var parser = require("x"); } catch {}`, `for (var i = 0; …)`
     const variables = [...this.scopes.module.bindings.values()].filter(
       ({ kind, declarations }) => kind === "var" && declarations.some((declaration) => contains(statement, declaration)),
