@@ -24,6 +24,8 @@ export interface Host {
    * (`module.exports`) as its default import. Without, as in bundlers: an import means the export of that name.
    */
   moduleFormat?(file: string): FileFormat["module"];
+  /** Whether `import()` in a compiled project file is Node's own, rather than made of `require`. */
+  hasOwnImport?(file: string): boolean;
   /** Text of a project module, or undefined when it can't be read. */
   read(file: string): string | undefined;
   /** Given where the program is compiled with `emitDecoratorMetadata`: slices then have it as well. */

@@ -142,7 +142,6 @@ export class Project {
         this.travelling(module);
         return this.local(module).sites;
       },
-      circles: this.circles,
       manifestKey: format.manifestKey,
       standardDecorators: this.host.standardDecorators,
     });
@@ -214,18 +213,23 @@ export class Project {
     const finder = new ClassFinder(this.modules, this.derivations, this.classNames);
     const reaches: Reach[] = [];
     const reached = new Set<Unit>();
+    const later = new Set<Unit>();
     for (const site of sites) {
       const unit = graph.unitOf(site);
       if (!unit) continue;
-      const reach: Reach = { site, hoisted: this.hoisted(site), units: graph.reach(unit) };
+      const units = graph.reach(unit);
+      for (const other of units) reached.add(other);
+      const loaded = graph.reachLater(units);
+      for (const other of loaded) later.add(other);
+      const reach: Reach = { site, hoisted: this.hoisted(site), units: new Set([...units, ...loaded]) };
       reaches.push(reach);
-      for (const other of reach.units) reached.add(other);
       finder.ofTask(site, reach.hoisted);
     }
     if (sites.length > 0) {
       finder.ofModule(module);
       finder.ofUnits(reached);
-      finder.widen(module);
+      finder.widen(module, later);
+      for (const unit of later) reached.add(unit);
     }
     const classes = finder.finish();
     for (const site of sites) site.fields = instanceFields(this.modules, site, this.hoisted(site), classes);

@@ -12,7 +12,7 @@ import { entryAt } from "./file-entry";
 import type { FileResult, Host, SlicePlan, TypeScript } from "../core";
 import type { Bundle } from "../emit/bundle";
 import { manifestKey } from "../emit/manifest-key";
-import type { BundleOptions, SourceFormat } from "../emit/options";
+import { type BundleOptions, hasOwnImport, type SourceFormat } from "../emit/options";
 import { portableRelative } from "../emit/paths";
 import { bundleChunksSync } from "../emit/sync-bundler";
 import { readManifestFile, writeBundle } from "../emit/write-output";
@@ -241,6 +241,7 @@ class ProgramBuild {
         constantAt: facts.writesConstants ? (file, start, end) => created.facts.constantAt(file, start, end) : undefined,
         resolve: (specifier, fromFile, kind) => created.facts.resolve(specifier, fromFile, kind),
         moduleFormat: (file) => created.facts.format(file).module,
+        hasOwnImport: (file) => hasOwnImport(created.facts.format(file)),
         read: (file) => created.facts.program.getSourceFile(file)?.text ?? ts.sys.readFile(file),
         importersOf: (file) => created.importers.of(file),
       };

@@ -9,7 +9,7 @@ import * as path from "node:path";
 import { entryAt } from "./file-entry";
 import type { DecoratorMetadataSettings, Diagnostic, Edit, Resolution, SlicePlan, TypeScript } from "../core";
 import { renderDiagnostics } from "../diagnostics/render";
-import type { BundleOptions, HostBuildOptions, SourceFormat } from "../emit/options";
+import { type BundleOptions, hasOwnImport, type HostBuildOptions, type SourceFormat } from "../emit/options";
 import { bundleChunksSync } from "../emit/sync-bundler";
 import { Project } from "../project";
 import { AnalyzedFiles } from "./analyzed-files";
@@ -73,6 +73,7 @@ export class UnbuiltProject {
       standardDecorators: host.standardDecorators,
       resolve: (specifier, fromFile, kind) => host.resolver.resolve(specifier, fromFile, kind),
       moduleFormat: (file) => host.format(file).module,
+      hasOwnImport: (file) => hasOwnImport(host.format(file)),
       read: (file) => this.#read(file),
       importersOf: (file) => this.#importers.of(file),
       importersFor: "classes",

@@ -82,11 +82,12 @@ export class ClassFinder {
   }
 
   /**
-   * Adds the classes that no task names, but whose instances tasks may get: those beside a class that was found, those that the module imports, and those that
+   * Adds the classes that no task names, but whose instances tasks may get: those in code that is loaded later, those beside a class that was found, those that the module imports, and those that
    * extend or implement what was found, in the modules that the given one can reach by imports; of what a task may get also in modules that import it.
    */
-  widen(from: Module): void {
+  widen(from: Module, later: Iterable<Unit>): void {
     const named = new Set(this.found.keys());
+    this.ofUnits(later);
     for (const [binding, record] of from.imports) {
       if (binding.references.every((use) => use.erased)) continue;
       const target = this.modules.target(from, binding);

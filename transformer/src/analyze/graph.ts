@@ -11,7 +11,7 @@ import { changingCallsIn, type ForeignChange, foreignChangesIn } from "./foreign
 import { possibleChangersOf } from "./importers";
 import { type BareImport, type Module, type Unit } from "./module";
 import { remembered } from "./remembered";
-import type { Modules, Target } from "./resolve";
+import type { Modules, Namespace, Target } from "./resolve";
 import { keepsSideEffects, type TaskSite } from "./sites";
 import { accessedName, contains, isAccess, useOf, wrapped } from "./syntax";
 
@@ -32,6 +32,12 @@ export interface GraphHost {
   hoisted(site: TaskSite): Hoisted | undefined;
 }
 
+/** A call of `import()`. */
+export interface Load {
+  readonly specifier: ts.StringLiteralLike;
+  readonly given: Namespace;
+}
+
 const NONE: ReadonlySet<Unit> = new Set();
 const NO_MODULES: ReadonlySet<Module> = new Set();
 
@@ -43,6 +49,7 @@ export class Graph {
   /** By root: statements of the modules that its slice has code of which change other modules' things that it has, too. */
   private readonly setUpBy = new Map<Unit, Set<Unit>>();
   private readonly whole = new Map<Module, ReadonlySet<Module>>();
+  private readonly wholeUnits = new Map<Module, Unit>();
 
   constructor(private readonly host: GraphHost) {}
 
@@ -98,20 +105,53 @@ export class Graph {
   /** Emitted references to the module's top level in the text that a unit has in a slice. */
   references(unit: Unit): Reference[] {
     const { module } = unit;
-    const sites = this.host.sites(module);
     if (unit.kind === "task") {
       const hoisted = this.host.hoisted(unit.site as TaskSite) as Hoisted;
       const namespaces = [...hoisted.namespaces].map((binding) => binding.references[0] ?? pseudoReference(binding));
       return [...hoisted.references, ...namespaces];
     }
     return unit.nodes.flatMap((node) => {
-      const inside = sites.filter((site) => !site.invalid && contains(node, site.kind === "wrapper" ? site.call : site.fn));
-      const removed = inside.flatMap((site) => removedInSlice(module, site, this.host.hoisted(site)));
+      const removed = this.removedIn(module, node);
       return module.references(node).filter((reference) => {
         const { binding } = reference;
         if (!binding || binding.ambient || binding.scope.kind !== "module" || unit.bindings.includes(binding)) return false;
         return !removed.some((range) => contains(range, reference.node));
       });
+    });
+  }
+
+  /** What of a node in the source is not in slices that have it. */
+  private removedIn(module: Module, node: ts.Node): ts.Node[] {
+    const inside = this.host.sites(module).filter((site) => !site.invalid && contains(node, site.kind === "wrapper" ? site.call : site.fn));
+    return inside.flatMap((site) => removedInSlice(module, site, this.host.hoisted(site)));
+  }
+
+  /** Modules of the project that a unit's code loads by `import()` as slices, and where. */
+  loadsOf(unit: Unit): Load[] {
+    const { module, kind } = unit;
+    if (kind === "import" || kind === "reexport" || module.loaded.length === 0) return [];
+    return unit.nodes.flatMap((node) => {
+      const removed = kind === "task" ? [] : this.removedIn(module, node);
+      return module.loaded.flatMap((specifier) => {
+        const isThere = contains(node, specifier) && !removed.some((range) => contains(range, specifier));
+        return (isThere && this.loadAt(module, specifier)) || [];
+      });
+    });
+  }
+
+  /** What `import()` gives there, if slices can. */
+  loadAt(module: Module, specifier: ts.StringLiteralLike): Load | undefined {
+    const other = this.host.modules.follow(module, specifier.text);
+    if (!other || other.exports.has("export=")) return undefined;
+    const given: Namespace = { kind: "namespace", module: other };
+    return { specifier, given: other.format === "cjs" && module.hasOwnImport ? { ...given, isCommonJs: true } : given };
+  }
+
+  /** Stands for all that runs when a module is loaded: what it imports, and itself. */
+  unitOfAll(module: Module): Unit {
+    return remembered(this.wholeUnits, module, () => {
+      const together = new Set([...this.allRunBy(module)].flatMap(unitsRunIn));
+      return { key: `${module.path}#whole`, module, kind: "import", nodes: [], bindings: [], together };
     });
   }
 
@@ -178,6 +218,19 @@ export class Graph {
     return reached;
   }
 
+  /** What code loads by `import()` that a root reaches, but for what is there anyway. */
+  reachLater(reached: ReadonlySet<Unit>): Set<Unit> {
+    const later = new Set<Unit>();
+    const enter = (unit: Unit): void => {
+      for (const { given } of this.loadsOf(unit))
+        for (const other of this.reach(this.unitOfAll(given.module))) if (!reached.has(other)) later.add(other);
+    };
+    reached.forEach(enter);
+    // Grows meanwhile.
+    later.forEach(enter);
+    return later;
+  }
+
   /** Statements that change what a slice has from other modules, of the modules that it has code of. */
   private effectsIn(reached: ReadonlySet<Unit>): Unit[] {
     const modules = new Set<Module>();
@@ -212,9 +265,12 @@ export class Graph {
 
   /** The modules of the project that a bare import runs, all of what is in them: the one that it names, and what that imports. */
   modulesRunBy(from: Module, specifier: string): ReadonlySet<Module> {
+    const first = this.host.modules.follow(from, specifier);
+    return first ? this.allRunBy(first) : NO_MODULES;
+  }
+
+  private allRunBy(first: Module): ReadonlySet<Module> {
     const { modules } = this.host;
-    const first = modules.follow(from, specifier);
-    if (!first) return NO_MODULES;
     return remembered(this.whole, first, () => {
       const run = new Set([first]);
       for (const module of run) {

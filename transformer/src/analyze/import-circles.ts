@@ -2,8 +2,7 @@
  * Which modules import each other in a circle.
  *
  * Takes modules. Says whether one is in a circle of imports that are there at run time, or leads to one whose code needs the circle while it is evaluated. There it
- * matters who is imported first, so nobody may change that; code that loads a module where nothing of a circle is there yet is told what to load before. Each module is
- * looked at once, however many are asked about. Valid as long as no module changes.
+ * matters who is imported first, so nobody may change that. Each module is looked at once, however many are asked about. Valid as long as no module changes.
  */
 import type { Binding } from "./bindings";
 import { components } from "./components";
@@ -17,7 +16,6 @@ type Circle = ReadonlySet<Module>;
 export class ImportCircles {
   private readonly circles = new Map<Module, Circle | undefined>();
   private readonly imported = new Map<Module, readonly Module[]>();
-  private readonly entries = new Map<Module, readonly Module[]>();
   private readonly needs = new Map<Module, ReadonlySet<Module>>();
   private readonly delicate = new Map<Circle, boolean>();
   private readonly leading = new Map<Module, boolean>();
@@ -59,61 +57,6 @@ export class ImportCircles {
 
   private isDelicate(circle: Circle): boolean {
     return remembered(this.delicate, circle, () => [...circle].some((module) => this.needsWhileEvaluated(module, circle).size > 0));
-  }
-
-  /**
-   * Modules to load first, in this order, where nothing has been loaded yet, so that what the code of a circle needs while it is evaluated is there. Which module of a circle is
-   * loaded first decides that, and the given one may lead to another one than the program began with.
-   */
-  before(module: Module): readonly Module[] {
-    return remembered(this.entries, module, () => this.entriesFor(module));
-  }
-
-  private entriesFor(module: Module): Module[] {
-    const ways: { best: Module; isEntered: boolean }[] = [];
-    const entered = new Set<Circle>();
-    const seen = new Set<Module>();
-    const visit = (current: Module): void => {
-      if (seen.has(current)) return;
-      seen.add(current);
-      const circle = this.circleOf(current);
-      const isFirst = circle !== undefined && !entered.has(circle);
-      if (isFirst) entered.add(circle);
-      this.next(current).forEach(visit);
-      if (!isFirst || !this.isDelicate(circle)) return;
-      const best = this.entryOf(circle, current);
-      ways.push({ best, isEntered: best === current });
-    };
-    visit(module);
-    while (ways.at(-1)?.isEntered) ways.pop();
-    return ways.map(({ best }) => best);
-  }
-
-  /** The module of a circle that leaves fewest without what they need when it is loaded first; the given one, if none is better. */
-  private entryOf(circle: Circle, given: Module): Module {
-    const missing = (entry: Module): number => {
-      const done = new Set<Module>();
-      const seen = new Set<Module>();
-      let count = 0;
-      const visit = (module: Module): void => {
-        if (!circle.has(module) || seen.has(module)) return;
-        seen.add(module);
-        this.next(module).forEach(visit);
-        for (const other of this.needsWhileEvaluated(module, circle)) if (!done.has(other)) count++;
-        done.add(module);
-      };
-      visit(entry);
-      return count;
-    };
-    const others = [...circle].sort((a, b) => (a.path < b.path ? -1 : 1));
-    let best = given;
-    let least = Infinity;
-    for (const entry of [given, ...others]) {
-      const count = missing(entry);
-      if (count < least) [best, least] = [entry, count];
-      if (least === 0) break;
-    }
-    return best;
   }
 
   /** Modules of its circle that the module's code may come to when it runs with it. Calls are followed through the module's own declarations. */

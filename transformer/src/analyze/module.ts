@@ -121,6 +121,8 @@ export class Module {
   decorated?: () => readonly DecoratedElement[];
   /** As in `Host.moduleFormat`. */
   format: FileFormat["module"] | undefined;
+  /** As in `Host.hasOwnImport`. */
+  hasOwnImport = false;
   /** Set where the host has them. */
   constantAt: ((start: number, end: number) => Constant | undefined) | undefined;
   private readonly constants = new Map<ts.Node, Constant | undefined>();
@@ -200,6 +202,13 @@ export class Module {
     const isFromElsewhere = binding && !binding.ambient ? this.imports.has(binding) : !(name in globalThis);
     return isFromElsewhere ? remembered(this.constants, node, () => constantAt(node.getStart(this.source), node.end)) : undefined;
   }
+
+  /** The names of modules that `import()` loads, where they are written out. */
+  get loaded(): readonly ts.StringLiteralLike[] {
+    return (this.loads ??= /\bimport\s*\(/.test(this.text) ? loadedIn(this.ts, this.source) : []);
+  }
+
+  private loads: readonly ts.StringLiteralLike[] | undefined;
 
   /** References in a node's range that are emitted, in source order. */
   references(node: ts.Node): Reference[] {
@@ -486,6 +495,18 @@ export class Module {
   hasPragma(node: ts.Node, word: string): boolean {
     return commentsBefore(this.ts, this.text, node).some((comment) => new RegExp(`@parallel-${word}\\b`).test(comment.text));
   }
+}
+
+function loadedIn(ts: TypeScript, source: ts.SourceFile): ts.StringLiteralLike[] {
+  const found: ts.StringLiteralLike[] = [];
+  const visit = (node: ts.Node): void => {
+    const isImport = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
+    const specifier = isImport ? node.arguments[0] : undefined;
+    if (specifier && ts.isStringLiteralLike(specifier)) found.push(specifier);
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
 }
 
 /** Whether a statement that declares nothing for slices does something all the same. */

@@ -85,6 +85,7 @@ export class Modules {
     const module = new Module(this.host.ts, file, text, this.host.root, this.packageName(), this.host.jsxFactories);
     if (this.host.decoratorMetadata && /@/.test(text)) module.decorated = () => this.decoratedIn(module);
     module.format = this.host.moduleFormat?.(file);
+    module.hasOwnImport = this.host.hasOwnImport?.(file) === true;
     const { constantAt } = this.host;
     if (constantAt) module.constantAt = (start, end) => constantAt(file, start, end);
     this.parsed.set(file, module);

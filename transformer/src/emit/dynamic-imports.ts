@@ -55,7 +55,9 @@ export class DynamicImports {
     return compiled !== undefined && this.#isOfNode(output, compiled) ? "__mp_chunk.compiled" : "__mp_chunk";
   }
 
+  /** A slice is what the module that imports it gets, already. */
   #isCompiledToCommonJs(input: string): boolean {
+    if (input.startsWith("makeparallel-slice:")) return false;
     return /\.[cm]?[jt]sx?$/.test(input) && !/(?:^|\/)node_modules\//.test(input) && !isNodeModule(path.resolve(this.options.root, input));
   }
 

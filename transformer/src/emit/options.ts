@@ -18,6 +18,11 @@ export interface SourceFormat {
   emitted?: string;
 }
 
+/** Whether `import()` in a file is Node's own, rather than made of `require`. */
+export function hasOwnImport({ module, dynamicImport }: SourceFormat): boolean {
+  return (dynamicImport ?? module) === "esm";
+}
+
 /** esbuild settings of the host that change what code means; passed on as they are. */
 export type HostBuildOptions = Pick<
   esbuild.BuildOptions,

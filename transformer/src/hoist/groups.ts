@@ -12,7 +12,7 @@ import { hashOf } from "./ids";
 import { snapshotsIn } from "./snapshots";
 
 export interface Root {
-  /** `task:<id>` or `class:<id>`. */
+  /** `task:<id>`, `class:<id>`, or `import:<path>` for what `import()` loads. */
   readonly key: string;
   readonly unit: Unit;
 }
@@ -28,8 +28,8 @@ export interface Grouping {
   readonly circles: readonly (readonly Group[])[];
 }
 
-export function groupUnits(graph: Graph, roots: readonly Root[]): Grouping {
-  const reachedBy = reachAll(graph, roots);
+export function groupUnits(graph: Graph, given: readonly Root[]): Grouping {
+  const { reachedBy, roots } = reachAll(graph, given);
   const clusters = new Clusters([...reachedBy.keys()]);
   for (const unit of reachedBy.keys()) {
     for (const other of graph.assigns(unit)) if (reachedBy.has(other)) clusters.join(unit, other);
@@ -63,16 +63,24 @@ export function groupUnits(graph: Graph, roots: readonly Root[]): Grouping {
   return { groups: byUnit, circles: circles.map(groupsOf).filter((circle) => circle.length > 1) };
 }
 
-function reachAll(graph: Graph, roots: readonly Root[]): Map<Unit, Set<number>> {
+/** What each root reaches, and what is loaded by `import()` there: each such module is one more root, since it runs later. */
+function reachAll(graph: Graph, given: readonly Root[]): { reachedBy: Map<Unit, Set<number>>; roots: Root[] } {
   const reachedBy = new Map<Unit, Set<number>>();
-  roots.forEach((root, index) => {
+  const roots = [...given];
+  const loaded = new Set<Unit>();
+  for (const [index, root] of roots.entries()) {
     for (const unit of graph.reach(root.unit)) {
       const set = reachedBy.get(unit);
-      if (set) set.add(index);
-      else reachedBy.set(unit, new Set([index]));
+      if (set) {
+        set.add(index);
+        continue;
+      }
+      reachedBy.set(unit, new Set([index]));
+      for (const { given: namespace } of graph.loadsOf(unit)) loaded.add(graph.unitOfAll(namespace.module));
     }
-  });
-  return reachedBy;
+    for (const unit of loaded) if (!roots.some((other) => other.unit === unit)) roots.push({ key: `import:${unit.module.path}`, unit });
+  }
+  return { reachedBy, roots };
 }
 
 /** Union-find over units that must share a module. */

@@ -2,6 +2,9 @@
  * Names in clauses of imports and exports. They need not be identifiers: `export { apply as "weird-name" }`.
  */
 
+import type { Namespace } from "../analyze/resolve";
+import { hashOf } from "./ids";
+
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 
 /** A name as a module exports it. */
@@ -17,6 +20,11 @@ export function memberAccess(name: string): string {
 /** One element of a clause: `name`, or `name as other`. */
 export function renamed(name: string, other: string): string {
   return name === other ? exportName(name) : `${exportName(name)} as ${exportName(other)}`;
+}
+
+/** The id of the slice module that `import()` gives. */
+export function idOfLoaded({ module, isCommonJs }: Namespace): string {
+  return `${module.path}#${hashOf(isCommonJs ? "import cjs" : "import")}`;
 }
 
 /** Before the id of a slice module, where one is imported. */

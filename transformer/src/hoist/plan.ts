@@ -7,7 +7,6 @@
 import type { SliceModule, SlicePlan, TaskRecord } from "../core";
 import type { Binding } from "../analyze/bindings";
 import { type Graph, unitsRunIn } from "../analyze/graph";
-import type { ImportCircles } from "../analyze/import-circles";
 import { type BareImport, localName, type Module, type Unit } from "../analyze/module";
 import { type Modules, type Namespace, type Target, type Thing, thingOf } from "../analyze/resolve";
 import type { TaskSite } from "../analyze/sites";
@@ -17,7 +16,7 @@ import { classExport, taskExport } from "./classes";
 import { Circles } from "./circles";
 import { type Group, groupUnits, type Root } from "./groups";
 import { hashOf } from "./ids";
-import { exportName, renamed, sliceSpecifier } from "./module-names";
+import { exportName, idOfLoaded, renamed, sliceSpecifier } from "./module-names";
 import { renderGroup } from "./render-slice";
 
 export interface PlanInput {
@@ -27,7 +26,6 @@ export interface PlanInput {
   readonly classes: readonly ClassInfo[];
   readonly hoisted: (site: TaskSite) => Hoisted | undefined;
   readonly sitesOf: (module: Module) => readonly TaskSite[];
-  readonly circles: ImportCircles;
   readonly manifestKey: string;
   /** As in {@link Host}. */
   readonly standardDecorators?: "typescript";
@@ -172,6 +170,7 @@ class Planner {
         const added = this.link(group, local, binding.declarations[0]?.pos ?? 0, target, members.get(binding));
         if (added) imports.set(local, added);
       }
+      for (const { given } of graph.loadsOf(unit)) this.load(given);
       for (const effect of this.effectsWith(unit)) {
         const other = this.groups.get(effect);
         if (!other || other === group) continue;
@@ -203,6 +202,15 @@ class Planner {
     );
     const contents = `${text.slice(0, pos).replace(/[^\r\n]/g, " ")}${[...new Set(before)].join("")}${text.slice(pos, end)}\n`;
     return { id, file, contents, loader };
+  }
+
+  /** Makes the slice module that `import()` gives: it runs all of the module, as the program does. */
+  private load(given: Namespace): void {
+    const id = idOfLoaded(given);
+    if (this.facades.has(id)) return;
+    const facade = this.facade(given, "all");
+    const contents = `import ${sliceSpecifier(this.runWhole(given.module).id)};\n${facade.module.contents}`;
+    this.facades.set(id, { module: { ...facade.module, id, contents }, imported: facade.imported });
   }
 
   /** The slice module that runs a module after what it imports, as the program does, from the same slices that have the names of these modules. */

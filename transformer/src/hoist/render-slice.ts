@@ -18,7 +18,7 @@ import type { Group } from "./groups";
 import { hashOf } from "./ids";
 import { renamed, sliceSpecifier } from "./module-names";
 import { type PlanInput, SELF_NAME, type SliceImport } from "./plan";
-import { circleEdits, constantEdits, memberEdits, placeEdits, rename, renameEdits } from "./rewrites";
+import { constantEdits, loadEdits, memberEdits, placeEdits, rename, renameEdits } from "./rewrites";
 import { type MovedPart, SliceText, textOfRange } from "./slice-text";
 import {
   INTERNAL_IMPORT,
@@ -132,7 +132,7 @@ class SliceWriter {
     edits.push(...placeEdits(module).filter((edit) => parts.some((part) => part.pos <= edit.start && edit.end <= part.end)));
     edits.push(...constantEdits(module, within));
     edits.push(...memberEdits(input.graph, units));
-    edits.push(...circleEdits(input.modules, input.circles, module, parts));
+    edits.push(...loadEdits(input.graph, module, within));
     const renames = new Map(tasks.flatMap((unit) => [...(input.hoisted(unit.site as TaskSite) as Hoisted).renames]));
     const nameOf = (binding: { name: string }): string => renames.get(binding as never) ?? binding.name;
     for (const site of shown) {

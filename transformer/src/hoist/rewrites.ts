@@ -6,10 +6,9 @@ import type { Edit } from "../core";
 import type { Graph } from "../analyze/graph";
 import type { Module, Unit } from "../analyze/module";
 import type { Binding } from "../analyze/bindings";
-import type { ImportCircles } from "../analyze/import-circles";
-import type { Modules } from "../analyze/resolve";
 import { contains, isImportMeta, PLACE_PROPERTIES, wrapped } from "../analyze/syntax";
-import { rangeOf, replace } from "./stubs";
+import { idOfLoaded, sliceSpecifier } from "./module-names";
+import { replace } from "./stubs";
 
 /** What a chunk's `import.meta` has. Of other properties the host may know something: what it defines (`import.meta.env.MODE`), it defines in chunks too. */
 const OF_THE_PLACE: ReadonlySet<string> = new Set([...PLACE_PROPERTIES, "resolve"]);
@@ -36,29 +35,12 @@ export function placeEdits(module: Module): Edit[] {
   return edits;
 }
 
-/**
- * `import("./module")` that leads into a circle of imports: nothing of it is there yet in a worker, where the program may have entered it elsewhere. In the text the module comes before
- * what is loaded before it, since bundlers that put both into one chunk let what they meet last run first.
- */
-export function circleEdits(modules: Modules, circles: ImportCircles, module: Module, parts: readonly ts.Node[]): Edit[] {
-  const { ts } = module;
-  if (!/\bimport\s*\(/.test(module.text)) return [];
-  const edits: Edit[] = [];
-  const visit = (node: ts.Node): void => {
-    const isImport = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
-    const specifier = isImport ? node.arguments[0] : undefined;
-    if (specifier && ts.isStringLiteralLike(specifier)) {
-      const other = modules.follow(module, specifier.text);
-      const before = other ? circles.before(other).flatMap((each) => modules.relativeSpecifier(module, each, specifier.text) ?? []) : [];
-      const [first, ...rest] = before.map((each) => `import(${JSON.stringify(each)})`);
-      const loads = `() => ${[first, ...rest.map((load) => `.then(() => ${load})`)].join("")}`;
-      if (first !== undefined)
-        edits.push(replace(node, "expression", ["((load, first) => first().then(load))(() => ", rangeOf(node), `, ${loads})`]));
-    }
-    ts.forEachChild(node, visit);
-  };
-  parts.forEach(visit);
-  return edits;
+/** `import()` of a module of the project gives what slices have of it. */
+export function loadEdits(graph: Graph, module: Module, within: (node: ts.Node) => boolean): Edit[] {
+  return module.loaded.filter(within).flatMap((specifier) => {
+    const load = graph.loadAt(module, specifier);
+    return load ? [replace(specifier, "expression", [sliceSpecifier(idOfLoaded(load.given))])] : [];
+  });
 }
 
 /** Constants in the place of members of enums that do not exist at run time. */
