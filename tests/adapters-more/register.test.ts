@@ -1,6 +1,7 @@
 /** `makeparallel/register`: programs that run from their sources. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import * as fs from "node:fs";
 import { threaded } from "../support/backends";
 import { expectApp, makeApp, node } from "./support/app";
 
@@ -54,6 +55,28 @@ void task(2).then((n) => console.log(n, base, data.scale));
     const app = makeApp(`register-paths-${type}`, { ...files, "src/plain.js": plain[type] }, type);
     expect(await node(app, "src/main.ts", "typescript", HOOK)).toMatchObject({ stdout: "7 1 3\n" });
   }
+});
+
+test("an ES module imports the build of a workspace's package that is for imports, in tasks as well", async () => {
+  const app = makeApp("register-workspace", {
+    "packages/shapes/package.json": {
+      name: "shapes",
+      exports: { ".": { development: "./dev.mts", import: "./index.mts", require: "./index.cjs" } },
+    },
+    "packages/shapes/index.mts": `export class Square {\n  constructor(readonly side: number) {}\n  get area(): number { return this.side ** 2; }\n}\n`,
+    "packages/shapes/dev.mts": `export class Square {\n  area = "dev";\n}\n`,
+    "packages/shapes/index.cjs": `exports.Square = class Square {};\n`,
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { Square } from "shapes";
+const make = parallel((side: number) => new Square(side));
+const made = await make(3);
+console.log(made instanceof Square, made.area);
+`,
+  });
+  fs.symlinkSync(app.file("packages/shapes"), app.file("node_modules/shapes"), "junction");
+  expect(await node(app, "src/main.ts", "typescript", HOOK)).toMatchObject({ stdout: "true 9\n", stderr: "" });
+  const dev = await node(app, "src/main.ts", "typescript", ["--conditions=development", ...HOOK]);
+  expect(dev).toMatchObject({ stdout: "true dev\n", stderr: "" });
 });
 
 test("import() of a CommonJS source gives all that it exports as its default, in tasks as well", async () => {

@@ -13,6 +13,7 @@ import { editTextSync } from "./text-edits";
 import { compilerOptionsFor, readTsconfig, settingsFor } from "./tsconfig-settings";
 import type { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
+import { importedFromWorkspace } from "./workspace-packages";
 
 /** Whether a file is no source of the program. */
 export function isForeign(file: string): boolean {
@@ -43,8 +44,9 @@ export function compilerFor(entry: string | undefined, report: Report | undefine
 
 class SourceCompiler {
   readonly #entry: string | undefined;
-  readonly #resolver = new UnbuiltResolver((specifier, fromFile) =>
-    isBareSpecifier(specifier) ? (readTsconfig(fromFile)?.paths(specifier) ?? []) : [],
+  readonly #resolver = new UnbuiltResolver(
+    (specifier, fromFile) => (isBareSpecifier(specifier) ? (readTsconfig(fromFile)?.paths(specifier) ?? []) : []),
+    (specifier, fromFile) => (isNodeModule(fromFile) ? importedFromWorkspace(specifier, fromFile) : undefined),
   );
   readonly #ours = new Map<string, boolean>();
   readonly #warned = new Set<string>();
