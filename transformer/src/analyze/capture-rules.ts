@@ -170,6 +170,13 @@ export function sharedThing(module: Module, binding: Binding): string | undefine
   return name === "AbortController" || name === "AsyncLocalStorage" ? `an \`${name}\`` : undefined;
 }
 
+/** An `AsyncLocalStorage`, carried or not: what its methods do lasts as long as a call, and says nothing of the module. */
+export function isAsyncStorage({ ts }: Module, { declarations: [declaration] }: Binding): boolean {
+  const value = declaration && ts.isVariableDeclaration(declaration) && declaration.initializer && unwrap(ts, declaration.initializer);
+  const made = value && ts.isCallExpression(value) ? value.arguments.at(-1) : value;
+  return made !== undefined && made !== false && ts.isNewExpression(made) && made.expression.getText() === "AsyncLocalStorage";
+}
+
 /** Memory that all threads see: changing it is what it is for. */
 export function isSharedMemory(module: Module, binding: Binding): boolean {
   const { ts } = module;

@@ -9,7 +9,7 @@ import { isBuiltin } from "node:module";
 import type * as ts from "typescript";
 import type { TypeScript } from "../core";
 import type { Binding } from "./bindings";
-import { changeOfThis, functionOf } from "./capture-rules";
+import { changeOfThis, functionOf, isAsyncStorage } from "./capture-rules";
 import type { Module, Unit } from "./module";
 import type { Modules, Target } from "./resolve";
 import {
@@ -276,10 +276,11 @@ function isPackage(specifier: string): boolean {
 const SETTERS = /^(?:set|enable|disable|add|register|sync|use)/;
 
 /**
- * Whether a method's call sets nothing up, as one of Node's own modules that has none of these names; or as one that only looks at a container of the language:
+ * Whether a method's call sets nothing up, as one of Node's own modules that has none of these names, or of an `AsyncLocalStorage`; or as one that only looks at a container of the language:
  * `table.forEach((value, key) => inverse.set(value, key))`.
  */
 export function isHarmless(modules: Modules, module: Module, { name, node }: SetUpCall, target: Target): boolean {
+  if (target.kind === "declared" && isAsyncStorage(target.module, target.binding)) return true;
   if (target.kind === "declared" && isContainer(target.module.ts, target.binding.declarations[0]))
     return module.ts.isCallExpression(node) && onlyLooks(modules, module, name, node);
   if (target.kind !== "external" || isUnknown(target)) return false;

@@ -257,7 +257,7 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     severity: "warning",
     title: "Module's object that threads should share",
     message: "{task} uses `{name}`, {what} of the module; each worker makes its own",
-    fix: "Pass it as an argument: shared memory is the same one on both sides then. The values of an `AsyncLocalStorage` go along with `carry`; an `AbortController` cancels through the option `signal`, and its tasks ask `taskSignal()`. If each worker may have its own, `// @parallel-ignore MP2008`.",
+    fix: "Pass it as an argument: shared memory is the same one on both sides then. The values of an `AsyncLocalStorage` go along where it is made as `carry(\"name\", new AsyncLocalStorage())`; an `AbortController` cancels through the option `signal`, and its tasks ask `taskSignal()`. If each worker may have its own, `// @parallel-ignore MP2008`.",
     why: "What a module declares is made again when a worker loads the task's code. What one thread does to such an object, no other one sees.",
     example: "const counter = new Int32Array(new SharedArrayBuffer(4));\nexport const count = parallel(() => Atomics.add(counter, 0, 1));\n",
   },
