@@ -93,6 +93,9 @@ export class AsyncHandle<R> implements Promise<R> {
 
   /** Handles are made by calls to parallel functions and by {@link AsyncHandle.of}. */
   private constructor(origin: HandleOrigin, backend: Backend | undefined) {
+    // `new AsyncHandle((resolve) => …)`, as of a promise: nothing would ever settle it.
+    if (typeof origin !== "object")
+      throw new TypeError("An AsyncHandle can't be constructed: a call to a parallel function returns one, and AsyncHandle.of(value).");
     this._origin = origin;
     this._backend = backend;
   }

@@ -41,6 +41,10 @@ const tasks = {
     Atomics.store(gate, 0, 1);
     return "open";
   },
+  warmsAnother: async () => {
+    await T.add.warm();
+    return T.add(1, 2);
+  },
   fail: (message: string) => {
     throw new RangeError(message);
   },
@@ -735,6 +739,7 @@ conformance("scheduling", tasks, {
   "warm loads a task's chunk in every worker": async ({ T, assert }) => {
     await T.add.warm();
     assert.strictEqual(await T.add(1, 2), 3);
+    assert.strictEqual(await T.warmsAnother(), 3);
   },
   "stats count": {
     on: ["native", "typescript"],

@@ -132,6 +132,10 @@ conformance("promises", tasks, {
       process.removeListener("unhandledRejection", listener);
     }
   },
+  "a handle can't be made like a promise, which nothing would settle": ({ mp, assert }) => {
+    const Made = mp.AsyncHandle as unknown as PromiseConstructor;
+    assert.throws(() => new Made((resolve) => resolve(1)), TypeError);
+  },
   "callbacks that are none are refused": ({ T, assert }) => {
     const handle = T.add(1, 2);
     for (const name of ["onProgress", "onComplete", "onError"])

@@ -61,6 +61,8 @@ class NestedEnvironment extends NativeEnvironment<BindingWorker> {
     binding: NativeBinding,
     port: BindingWorker,
     private readonly start: NativeWorkerStart,
+    /** Loads a task in this worker. */
+    readonly warm: (index: number) => Promise<void>,
   ) {
     super(binding, port, start.grace);
   }
@@ -86,10 +88,6 @@ class NestedEnvironment extends NativeEnvironment<BindingWorker> {
 
   protected ending(): Error {
     return new WorkerCrashedError("The worker is being stopped, because another task that began on it did not end in its time.");
-  }
-
-  warm(): Promise<void> {
-    return Promise.reject(new Error("makeparallel: only the program that owns the pool can warm it."));
   }
 
   shutdown(): Promise<void> {
@@ -141,7 +139,7 @@ class NativeWorker implements WorkerHost {
     this.payload = { bytes: new Uint8Array(port.jobArea), start: 0, end: 0, attachments: null };
     this.result = new ByteWriter(new Uint8Array(port.result));
     this.cancelled = port.cancelled === undefined ? undefined : new Int32Array(port.cancelled);
-    this.nested = new NestedEnvironment(binding, port, start);
+    this.nested = new NestedEnvironment(binding, port, start, (index) => this.executor.warm(index));
     provideBackend(this.nested);
     this.loader = environmentLoader(this.chunks);
     this.executor = new Executor(this, this.loader);
