@@ -158,6 +158,9 @@ export function threadCount(): number {
   return availableParallelism();
 }
 
+/** The backends count them in 32 bits. */
+const MOST_THREADS = 2 ** 31 - 1;
+
 function startBackend(): Backend {
   if (closing !== undefined)
     throw new ParallelError("the pool is shutting down; wait for the promise of shutdown() before the next parallel call.");
@@ -166,7 +169,7 @@ function startBackend(): Backend {
     throw new ParallelError(
       "makeparallel was loaded while the mock timers of node:test were on, and has no others to go by. Import it, or what imports it, before mock.timers.enable().",
     );
-  const threads = threadCount();
+  const threads = Math.min(threadCount(), MOST_THREADS);
   const minThreads = Math.min(threads, configured.minThreads ?? (configured.idleTimeout === undefined ? threads : 0));
   const options: BackendOptions = {
     threads,

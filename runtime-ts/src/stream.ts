@@ -303,7 +303,8 @@ class LocalSource<T, R> implements Source<T, R> {
       if (next.done === true) this.settle(Settlement.Fulfilled, value);
       this.outcome._tracePull(processNow());
       return { done: next.done === true, value } as IteratorResult<T, R | undefined>;
-    } catch (error) {
+    } catch (thrown) {
+      const error = concerning(thrown, this.task.name);
       this.settle(Settlement.Rejected, error);
       throw error;
     }

@@ -222,6 +222,13 @@ conformance(
         }
       },
     },
+    "more threads than 32 bits count are all that there can be": {
+      on: WITH_WORKERS,
+      run: async ({ T, mp, assert, backend }) => {
+        mp.configure({ backend, threads: 2 ** 40, minThreads: 0 });
+        assert.strictEqual(await T["add"](1, 2), 3);
+      },
+    },
     "idleTimeout alone lets all workers end, minThreads alone the others": {
       on: WITH_WORKERS,
       run: async ({ T, mp, assert, until, backend }) => {

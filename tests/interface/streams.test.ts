@@ -267,7 +267,11 @@ conformance("streams", tasks, {
     },
   },
   "a value that can't cross is an error": async ({ T, mp, assert }) => {
-    await assert.rejects(T.closure().next(), mp.TransferError);
+    await assert.rejects(T.closure().next(), (error: Error & { task?: string }) => {
+      assert.ok(error instanceof mp.TransferError);
+      assert.deepStrictEqual([error.task, error.message.startsWith("closure: result")], ["closure", true]);
+      return true;
+    });
   },
   "cancel ends a stream that nobody reads": {
     on: ["native", "typescript"],
