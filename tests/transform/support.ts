@@ -97,22 +97,25 @@ export function checkEdits(file: string, text: string, edits: readonly Edit[]): 
 }
 
 export function syntaxErrors(file: string, text: string): string[] {
-  const parsed = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true) as ts.SourceFile & { parseDiagnostics: ts.Diagnostic[] };
+  const parsed = ts.createSourceFile(file, text, ts.ScriptTarget.Latest) as ts.SourceFile & { parseDiagnostics: ts.Diagnostic[] };
   return parsed.parseDiagnostics.map((diagnostic) => ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"));
 }
 
 /** Names that a slice uses but does not have, although the original module has them. Type annotations do not count. */
 export function lostNames(plan: SlicePlan, read: (file: string) => string): string[] {
+  const scopesOf = (file: string, text: string): ReturnType<typeof buildScopes> =>
+    buildScopes(ts, ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
+  const originals = new Map<string, Set<string>>();
+  const namesIn = (file: string): Set<string> => {
+    const declared = scopesOf(file, read(file)).declared.values();
+    return new Set([...declared].filter((binding) => binding.value && !binding.ambient).map((binding) => binding.name));
+  };
   return [...plan.modules.values()].flatMap((module) => {
-    const parse = (text: string): ts.SourceFile => ts.createSourceFile(module.file, text, ts.ScriptTarget.Latest, true);
-    const original = buildScopes(ts, parse(read(module.file)));
-    const slice = buildScopes(ts, parse(module.contents));
-    const all = new Set(
-      [...original.declared.values()].filter((binding) => binding.value && !binding.ambient).map((binding) => binding.name),
-    );
-    const free = slice.references
-      .filter((reference) => !reference.binding && !reference.erased && reference.space === "value")
+    const free = scopesOf(module.file, module.contents)
+      .references.filter((reference) => !reference.binding && !reference.erased && reference.space === "value")
       .map((reference) => reference.name);
+    let all = originals.get(module.file);
+    if (!all) originals.set(module.file, (all = namesIn(module.file)));
     return [...new Set(free)].filter((name) => all.has(name) && !GLOBALS.has(name)).map((name) => `${module.id}: ${name}`);
   });
 }
