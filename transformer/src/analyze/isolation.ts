@@ -10,6 +10,7 @@ import type { Reporter } from "../diagnostics/report";
 import { assignsBySetter, changeOfThis, sharedThing } from "./capture-rules";
 import type { Hoisted } from "./captures";
 import type { ForeignChange } from "./foreign-changes";
+import { functionsIn } from "./function-fields";
 import type { Graph } from "./graph";
 import type { Module, Unit } from "./module";
 import { assignedNamespaceVariables, namespaceMembersUsed, type NamespaceVariable } from "./namespace-variables";
@@ -306,14 +307,12 @@ export class Isolation {
     }
   }
 
-  /** Writes to the instance, in the method and in the methods that it calls on `this`. */
+  /** Writes to the instance, in the method and in the methods, and functions of fields, that it calls on `this`. */
   private checkThis(site: MethodSite): void {
     const { module, owner } = site;
     const { ts } = module;
     const seen = new Set<ts.Node>();
-    const queue: { method: ts.MethodDeclaration | ts.AccessorDeclaration; call: ts.Node | undefined }[] = [
-      { method: site.fn, call: undefined },
-    ];
+    const queue: { method: ts.Node; call: ts.Node | undefined }[] = [{ method: site.fn, call: undefined }];
     for (let next = queue.shift(); next; next = queue.shift()) {
       const { method, call } = next;
       if (seen.has(method)) continue;
@@ -329,15 +328,15 @@ export class Isolation {
         if (!ts.isPropertyAccessExpression(access)) return;
         const name = access.name.text;
         if (ts.isCallExpression(access.parent) && access.parent.expression === access) {
-          const member = owner.members.find(
-            (candidate) =>
-              ts.isMethodDeclaration(candidate) &&
-              candidate.body &&
-              candidate.name.getText() === name &&
-              hasModifier(ts, candidate, ts.SyntaxKind.StaticKeyword) === site.isStatic,
+          const isTask = (member: ts.ClassElement): boolean => module.sites.some((other) => other.kind === "method" && other.fn === member);
+          const members = owner.members.filter(
+            (member) =>
+              member.name?.getText() === name && hasModifier(ts, member, ts.SyntaxKind.StaticKeyword) === site.isStatic && !isTask(member),
           );
-          const isTask = module.sites.some((other) => other.kind === "method" && other.fn === member);
-          if (member && !isTask) queue.push({ method: member as ts.MethodDeclaration, call: call ?? access });
+          for (const member of members) {
+            const called = ts.isPropertyDeclaration(member) ? functionsIn(ts, member) : ts.isMethodDeclaration(member) ? [member] : [];
+            queue.push(...called.map((method) => ({ method, call: call ?? access })));
+          }
         }
       });
     }
