@@ -1,4 +1,5 @@
 /** `makeparallel/vite`, `/rollup`, `/rolldown`, `/webpack`, `/rspack`: real builds of a project, run on each backend. */
+import * as fs from "node:fs";
 import { listFiles } from "../adapters/support/workspace";
 import { build, expectApp, makeApp, node, script } from "./support/app";
 import * as hosts from "./support/hosts";
@@ -192,6 +193,61 @@ export const factor = parallel(() => 2);
   });
   await script(app, "build.mjs", text, ...args);
   expect((await node(app, "out/main.mjs", "typescript")).stdout.trim()).toBe("41");
+});
+
+/** What `@rollup/plugin-commonjs` and `@rollup/plugin-node-resolve` do about imports: the first loads what is imported, the second goes by conditions. */
+const RESOLVING_PLUGINS = `const commonjs = {
+  name: "commonjs",
+  async resolveId(source, importer, options) {
+    if (options.custom?.["node-resolve"]?.isRequire) return null;
+    const found = await this.resolve(source, importer, { ...options, skipSelf: true });
+    if (found && !found.external && importer) await this.load(found);
+    return found;
+  },
+};
+const nodeResolve = {
+  name: "node-resolve",
+  resolveId: {
+    order: "post",
+    handler(source, importer, { custom }) {
+      if (!/^(?:dual|imported)$/.test(source)) return null;
+      const isRequire = custom?.["node-resolve"]?.isRequire;
+      if (source === "imported" && isRequire) return null;
+      return path.resolve("node_modules", source, isRequire ? "index.cjs" : "index.mjs");
+    },
+  },
+};
+`;
+
+test("rollup: where its commonjs plugin is there, tasks have the builds of packages that are for imports", async () => {
+  const app = makeApp("rollup-conditions", {
+    "src/main.ts": `import { parallel } from "makeparallel";
+import { kind } from "dual";
+import { only } from "imported";
+import { own } from "./own.js";
+const run = parallel(() => [kind, only, own()]);
+console.log(JSON.stringify([kind, only, await run()]));
+`,
+    "src/own.ts": `import { parallel } from "makeparallel";\nexport const own = () => "own";\nexport const other = parallel(() => own());\n`,
+    "node_modules/dual/package.json": { name: "dual", version: "1.0.0", exports: { import: "./index.mjs", require: "./index.cjs" } },
+    "node_modules/dual/index.mjs": `export const kind = "imported";\n`,
+    "node_modules/dual/index.cjs": `exports.kind = "required";\n`,
+    "node_modules/imported/package.json": { name: "imported", version: "1.0.0", exports: { import: "./index.mjs" } },
+    "node_modules/imported/index.mjs": `export const only = "only imported";\n`,
+  });
+  const text = `import fs from "node:fs";
+import path from "node:path";
+import * as esbuild from "esbuild";
+import { rollup } from "rollup";
+import makeparallel from "makeparallel/rollup";
+${RESOLVING_PLUGINS}
+const bundle = await rollup({ input: "src/main.ts", external: [/^makeparallel/], plugins: [commonjs, nodeResolve, ${hosts.ROLLUP_TYPESCRIPT}, makeparallel()] });
+await bundle.write({ dir: "out", format: "es", entryFileNames: "[name].mjs" });
+`;
+  await script(app, "build.mjs", text);
+  for (const name of ["dual", "imported"]) fs.rmSync(app.file(`node_modules/${name}`), { recursive: true });
+  const expected = '["imported","only imported",["imported","only imported","own"]]\n';
+  expect(await node(app, "out/main.mjs", "typescript")).toMatchObject({ stdout: expected, stderr: "" });
 });
 
 test("rollup: what a rebuild finds about a file that it does not read again is said, and no more once it is over", async () => {

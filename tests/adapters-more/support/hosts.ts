@@ -1,7 +1,7 @@
 /** Build scripts for each bundler, as a project would have them. Arguments of a script: see each. */
 
 /** A plain stand-in for the plugins with which Rollup projects find and compile TypeScript. */
-const ROLLUP_TYPESCRIPT = `{
+export const ROLLUP_TYPESCRIPT = `{
   name: "typescript",
   resolveId(source, importer) {
     if (source.startsWith("@lib/")) source = path.resolve("src/lib", source.slice(5));

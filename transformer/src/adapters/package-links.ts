@@ -1,19 +1,21 @@
-/**
- * Packages of the workspace that an ES module imports.
- *
- * Takes a specifier and the file that has it. Gives the file of a linked package that Node would import; undefined for packages that are installed, which stay
- * outside, and where `require.resolve` says the same. That goes by the conditions of CommonJS, by which a package may give another build.
- */
+/** Packages in `node_modules`: those that are installed, and those of the workspace, which are linked. */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { type PathConditions, resolveExports } from "resolve-pkg-maps";
+import { isBareSpecifier } from "../emit/externals";
+
+const IN_PACKAGE = /[\\/]node_modules[\\/]/;
 
 const NAME = /^(?:@[^/]+\/)?[^/]+/;
 
+/**
+ * The file of a linked package that an ES module imports in Node; undefined where `require.resolve` says the same. That goes by the conditions of CommonJS, by which a
+ * package may give another build.
+ */
 export function importedFromWorkspace(specifier: string, fromFile: string): string | undefined {
   const name = NAME.exec(specifier)?.[0];
-  const root = name === undefined ? undefined : linkedPackage(name, path.dirname(fromFile));
-  if (name === undefined || root === undefined) return undefined;
+  const root = name === undefined ? undefined : packageFolder(name, path.dirname(fromFile));
+  if (name === undefined || root === undefined || IN_PACKAGE.test(root)) return undefined;
   try {
     const { exports } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as { exports?: PathConditions };
     if (exports === undefined) return undefined;
@@ -24,14 +26,18 @@ export function importedFromWorkspace(specifier: string, fromFile: string): stri
   }
 }
 
-/** The folder that a link in the nearest `node_modules` leads to. */
-function linkedPackage(name: string, from: string): string | undefined {
+/** Whether a specifier names a package that is installed, and no link to one of the workspace. */
+export function isInstalled(specifier: string, fromFile: string): boolean {
+  const name = isBareSpecifier(specifier) ? NAME.exec(specifier)?.[0] : undefined;
+  const root = name === undefined ? undefined : packageFolder(name, path.dirname(fromFile));
+  return root !== undefined && IN_PACKAGE.test(root);
+}
+
+/** The folder of the package that the nearest `node_modules` has, behind links. */
+function packageFolder(name: string, from: string): string | undefined {
   for (let folder = from; ; folder = path.dirname(folder)) {
     const installed = path.join(folder, "node_modules", name);
-    if (fs.existsSync(installed)) {
-      const root = fs.realpathSync(installed);
-      return /[\\/]node_modules[\\/]/.test(root) ? undefined : root;
-    }
+    if (fs.existsSync(installed)) return fs.realpathSync(installed);
     if (path.dirname(folder) === folder) return undefined;
   }
 }

@@ -13,7 +13,7 @@ import { editTextSync } from "./text-edits";
 import { compilerOptionsFor, readTsconfig, settingsFor } from "./tsconfig-settings";
 import type { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
-import { importedFromWorkspace } from "./workspace-packages";
+import { importedFromWorkspace } from "./package-links";
 
 /** Whether a file is no source of the program. */
 export function isForeign(file: string): boolean {

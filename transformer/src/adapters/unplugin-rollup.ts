@@ -9,6 +9,7 @@ import { builtLibrary } from "./built-library";
 import { UnpluginBuild } from "./unplugin-build";
 import type { UnpluginOptions } from "./plugin-types";
 import type { HostFacts, HostMessage, HostOutput, HostResolution } from "./unplugin-host";
+import { isInstalled } from "./package-links";
 
 /** What is used of the contexts of Rollup's, Rolldown's and Vite's hooks. */
 export interface RollupContext {
@@ -241,14 +242,21 @@ export async function resolveBy(
   kind: "import" | "require",
   plugins: unknown,
 ): Promise<HostResolution> {
-  // For an import, @rollup/plugin-commonjs loads the module that it resolves, and that waits for this answer.
-  const isRequire =
-    kind === "require" || (Array.isArray(plugins) && plugins.some((plugin: { name?: string } | null) => plugin?.name === "commonjs"));
-  const found = await context.resolve(specifier, fromFile, {
-    skipSelf: true,
-    custom: { "node-resolve": { isRequire } },
-    kind: kind === "require" ? "require-call" : "import-statement",
-  });
+  const ask = (isRequire: boolean): ReturnType<RollupContext["resolve"]> =>
+    context.resolve(specifier, fromFile, {
+      skipSelf: true,
+      custom: { "node-resolve": { isRequire } },
+      kind: kind === "require" ? "require-call" : "import-statement",
+    });
+  // For an import, @rollup/plugin-commonjs loads the module that it resolves, and that waits for this answer if it is one of the project.
+  const loads =
+    kind === "import" && Array.isArray(plugins) && plugins.some((plugin: { name?: string } | null) => plugin?.name === "commonjs");
+  let found = await ask(kind === "require" || loads);
+  // An installed package may give imports another build, or nothing to `require`. It is no such module.
+  if (loads && !found?.external && isInstalled(specifier, fromFile)) {
+    const given = await ask(false);
+    if (given) found = { ...given, id: given.id.replace(/^\0(.*)\?commonjs-[\w-]+$/, "$1") };
+  }
   // What nobody resolves stays outside.
   if (!found) return { external: true };
   if (found.external) return { external: true, specifier: path.isAbsolute(found.id) ? specifier : found.id };
