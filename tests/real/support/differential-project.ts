@@ -4,6 +4,7 @@ import * as path from "node:path";
 import type ts from "typescript";
 import { makeWorkspace, type Workspace } from "../../adapters/support/workspace";
 import { ROOT } from "../../support/chunks";
+import type { FunctionInfo } from "../program/generate";
 import { signaturesOf } from "./signatures";
 
 export interface Library {
@@ -17,6 +18,9 @@ export interface Library {
 }
 
 const PROGRAM = path.join(__dirname, "../program");
+
+/** What modules export, by specifier. */
+const known = new Map<string, FunctionInfo[]>();
 
 /** Writes the project; returns the number of its functions. */
 export function makeProject(
@@ -52,14 +56,19 @@ export function makeProject(
     for (const file of sources.files)
       imports.push({ library, specifier: `./${path.basename(copied)}/${file}`, file: workspace.file(`${copied}/${file}`) });
   }
-  const found = signaturesOf(
-    imports.map(({ file }) => file),
-    options,
-  );
+  // The same libraries are in several projects.
+  const unknown = imports.filter(({ specifier }) => !known.has(specifier));
+  if (unknown.length > 0) {
+    const found = signaturesOf(
+      unknown.map(({ file }) => file),
+      options,
+    );
+    for (const { specifier, file } of unknown) known.set(specifier, found.get(file) ?? []);
+  }
   const modules: string[] = [];
   let functions = 0;
-  for (const { library, specifier, file } of imports) {
-    const infos = (found.get(file) ?? []).filter(({ name: fn }) => fn !== "default" && !library.skip?.test(fn));
+  for (const { library, specifier } of imports) {
+    const infos = known.get(specifier)!.filter(({ name: fn }) => fn !== "default" && !library.skip?.test(fn));
     functions += infos.length;
     const module = `tasks${modules.length}`;
     const [from, namespace] = specifier.split("#") as [string, string | undefined];
