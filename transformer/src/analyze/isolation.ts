@@ -17,7 +17,7 @@ import { assignedNamespaceVariables, namespaceMembersUsed, type NamespaceVariabl
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
-import { changedByResult, changesForCertain, isHarmless, maySetUp, packageName, type SetUpCall } from "./set-up-calls";
+import { changedByResult, changesForCertain, isHarmless, maySetUp, methodCallOn, packageName, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
 import { StatefulThings } from "./stateful-calls";
 import { assignedStaticFields, isReached, membersUsed, namesUsed, type NamesUsed, type StaticField } from "./static-fields";
@@ -30,6 +30,7 @@ import {
   isContainer,
   runsAtTopLevel,
   subjectOf,
+  unwrap,
   useOf,
   wrapped,
   writtenAccess,
@@ -137,7 +138,8 @@ export class Isolation {
       binding.references.filter((other) => {
         if (other.erased) return false;
         const use = useOf(module.ts, other.node);
-        return (use === kind || (kind === "mutate" && use === "call" && isFilled)) && !runsAtTopLevel(module.ts, other.node);
+        const isChange = use === kind || (kind === "mutate" && use === "call" && (isFilled || this.changesInstance(target, other.node)));
+        return isChange && !runsAtTopLevel(module.ts, other.node);
       });
     const inSlice = (other: Reference): boolean => isIn(units, other.node);
     const reader = readerOf(site, unit);
@@ -182,6 +184,17 @@ export class Isolation {
         ...declarationOf(binding),
       ]);
     }
+  }
+
+  /** Whether a method is called there on an instance of a class of the project, and assigns to it: `registry.add(rule)`. */
+  private changesInstance(target: Target & { kind: "declared" }, name: ts.Node): boolean {
+    const { module, binding } = target;
+    const { ts } = module;
+    const call = methodCallOn(ts, name);
+    const callee = call && unwrap(ts, call.expression);
+    if (binding.kind === "class" || !callee || !isAccess(ts, callee) || unwrap(ts, callee.expression) !== name) return false;
+    const made = { binding, name: name as ts.Identifier, node: call, argument: undefined, isKept: false, units: [] };
+    return changesForCertain(this.modules, module, made, target);
   }
 
   /** Static fields that code of the slice assigns when it is called, as it might a variable of the module. */
