@@ -303,6 +303,39 @@ test("an instance that can't be made does no harm to what comes after it", () =>
   expect(roundTrip(new Account("after")).owner).toBe("after");
 });
 
+test("frozen, sealed and non-extensible instances arrive as such", () => {
+  class Money {
+    #cents: number;
+    self: unknown = revival.active ? undefined : this;
+    constructor(cents: number) {
+      if (revival.active) return;
+      this.#cents = cents;
+    }
+    get cents(): number {
+      return this.#cents;
+    }
+    static accessors = { get: (o: Money) => [o.#cents], set: (o: Money, v: unknown[]) => void (o.#cents = v[0] as number) };
+  }
+  registerClass(Money, "t#Money", Money.accessors);
+  class Day extends Date {}
+  registerClass(Day, "t#Day");
+  class Failure extends Error {}
+  registerClass(Failure, "t#Failure");
+  const values = [
+    Object.freeze(new Money(1)),
+    Object.seal(new Money(2)),
+    Object.preventExtensions(new Money(3)),
+    new Money(4),
+    Object.freeze(new Day(5)),
+    // Its stack is added to.
+    Object.freeze(new Failure("6")),
+  ];
+  const copies = roundTrip(values);
+  const levels = (value: object): boolean[] => [Object.isExtensible(value), Object.isSealed(value), Object.isFrozen(value)];
+  expect(copies.map(levels)).toEqual([...values.slice(0, -1).map(levels), [true, false, false]]);
+  expect(copies.slice(0, 4).map((copy) => (copy as Money).self === copy && (copy as Money).cents)).toEqual([1, 2, 3, 4]);
+});
+
 describe("functions that fields hold", () => {
   class Button {
     #tag = (): string => `<${this.label}>`;

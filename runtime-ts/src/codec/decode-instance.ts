@@ -4,7 +4,7 @@ import { entryById, type ClassEntry } from "./classes";
 import { decodeElements } from "./decode-array";
 import { decodeErrorParts } from "./decode-error";
 import type { Decoder } from "./decoder";
-import { isFilled } from "./encode-instance";
+import { BASE_BITS, Integrity, isFilled } from "./encode-instance";
 import { functionsIn } from "./function-fields";
 import { Kind, hasKind } from "./kinds";
 import { empty, makeShell, withLayers } from "./shells";
@@ -12,7 +12,8 @@ import { empty, makeShell, withLayers } from "./shells";
 /** @param into a deferred instance to fill, or null */
 export function decodeInstance(d: Decoder, into: object | null): object {
   const entry = classOf(d);
-  const base = d.byte() as Kind;
+  const kinds = d.byte();
+  const base = (kinds & ((1 << BASE_BITS) - 1)) as Kind;
   if (base !== entry.base) {
     throw new ChunkError(`the class ${entry.id} extends something else on the other side: program and chunks are of different builds`);
   }
@@ -42,7 +43,14 @@ export function decodeInstance(d: Decoder, into: object | null): object {
   decodeContent(d, base, instance);
   if (d.functions !== undefined) made.delete(instance);
   d.functions = outer;
+  restrict(instance, kinds >> BASE_BITS);
   return instance;
+}
+
+function restrict(instance: object, integrity: Integrity): void {
+  if (integrity === Integrity.Frozen) Object.freeze(instance);
+  else if (integrity === Integrity.Sealed) Object.seal(instance);
+  else if (integrity === Integrity.NonExtensible) Object.preventExtensions(instance);
 }
 
 /** The functions that instances have been made with, until their content has come. */

@@ -1,7 +1,7 @@
 /**
  * Instances of registered classes.
  *
- *     Instance  class number (and, the first time, its id)  base kind
+ *     Instance  class number (and, the first time, its id)  base kind, and in the upper bits its integrity level
  *               for a base that can only be made whole (date, regular expression, buffer, view, boxed): its value; of a DOMException, message and name
  *               number of classes with private fields, and for each the values of these, most derived first
  *               for a base that is filled (array, map, set, error): its content
@@ -19,6 +19,23 @@ import { Kind, hasKind } from "./kinds";
 import { Refusal, located } from "./refusal";
 import { DEPTH_LIMIT, Tag } from "./tags";
 import type { UsedFields } from "../stub-meta";
+
+/** Of the byte that names the base; the upper ones are an {@link Integrity}. */
+export const BASE_BITS = 4;
+
+/** What has been done to an object with `Object.preventExtensions`, `seal` or `freeze`. */
+export const enum Integrity {
+  Extensible = 0,
+  NonExtensible,
+  Sealed,
+  Frozen,
+}
+
+/** Of an error it does not travel: who gets one adds to its stack. */
+function integrityOf(value: object, base: Kind): Integrity {
+  if (Object.isExtensible(value) || base === Kind.Error || base === Kind.DOMException) return Integrity.Extensible;
+  return Object.isFrozen(value) ? Integrity.Frozen : Object.isSealed(value) ? Integrity.Sealed : Integrity.NonExtensible;
+}
 
 /** Bases whose instance exists before its content is known. */
 export function isFilled(base: Kind): boolean {
@@ -39,7 +56,7 @@ export function encodeInstance(e: Encoder, entry: ClassEntry, value: object): vo
   if (foreign.obstacle !== undefined) throw new Refusal(foreign.obstacle);
   e.tag(Tag.Instance);
   classNumber(e, entry);
-  e.tag(base);
+  e.tag(base | (integrityOf(value, base) << BASE_BITS));
   e.depth++;
   if (!isFilled(base)) encodeWhole(e, base, value);
   const privates: unknown[] = [];
