@@ -128,14 +128,24 @@ export class Graph {
 
   /** Modules of the project that a unit's code loads by `import()` as slices, and where. */
   loadsOf(unit: Unit): Load[] {
+    return this.inCodeOf(unit, unit.module.loaded).flatMap((specifier) => this.loadAt(unit.module, specifier) ?? []);
+  }
+
+  /** Modules of the project that a unit's code gets by `require()`: each with copies of its own of all that it imports. */
+  requiresOf(unit: Unit): { specifier: ts.StringLiteralLike; copied: ReadonlySet<Module> }[] {
+    return this.inCodeOf(unit, unit.module.required).flatMap((specifier) => {
+      const other = this.host.modules.follow(unit.module, specifier.text, "require");
+      return other ? { specifier, copied: this.allRunBy(other) } : [];
+    });
+  }
+
+  /** Those of the nodes that are in the text that a unit has in a slice. */
+  private inCodeOf<Node extends ts.Node>(unit: Unit, nodes: readonly Node[]): Node[] {
     const { module, kind } = unit;
-    if (kind === "import" || kind === "reexport" || module.loaded.length === 0) return [];
-    return unit.nodes.flatMap((node) => {
-      const removed = kind === "task" ? [] : this.removedIn(module, node);
-      return module.loaded.flatMap((specifier) => {
-        const isThere = contains(node, specifier) && !removed.some((range) => contains(range, specifier));
-        return (isThere && this.loadAt(module, specifier)) || [];
-      });
+    if (kind === "import" || kind === "reexport" || nodes.length === 0) return [];
+    return unit.nodes.flatMap((part) => {
+      const removed = kind === "task" ? [] : this.removedIn(module, part);
+      return nodes.filter((node) => contains(part, node) && !removed.some((range) => contains(range, node)));
     });
   }
 

@@ -104,11 +104,24 @@ export class Isolation {
           this.checkBinding(site, unit, units, { kind: "declared", module: unit.module, binding }, reference);
       }
     }
+    this.checkRequires(site, units);
     this.checkStaticFields(site, units);
     this.checkNamespaceVariables(site, units);
     for (const module of new Set([...units].map((unit) => unit.module))) {
       this.checkCalls(site, module, units);
       this.checkStatefulCalls(site, module, units);
+    }
+  }
+
+  /** Files of the project that `require()` gives beside the slices, where both have code of a module. */
+  private checkRequires(site: TaskSite, units: ReadonlySet<Unit>): void {
+    for (const unit of units) {
+      for (const { specifier, copied } of this.graph.requiresOf(unit)) {
+        const both = [...this.sliceOf(site, units).modules].find((module) => copied.has(module));
+        if (!both || this.reported.has(specifier)) continue;
+        this.reported.add(specifier);
+        this.report.add("MP2009", specifier.parent, { task: readerOf(site, unit), specifier: specifier.text, file: both.path });
+      }
     }
   }
 

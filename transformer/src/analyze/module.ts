@@ -205,10 +205,23 @@ export class Module {
 
   /** The names of modules that `import()` loads, where they are written out. */
   get loaded(): readonly ts.StringLiteralLike[] {
-    return (this.loads ??= /\bimport\s*\(/.test(this.text) ? loadedIn(this.ts, this.source) : []);
+    return (this.loads ??= /\bimport\s*\(/.test(this.text)
+      ? namesGiven(this.ts, this.source, ({ kind }) => kind === this.ts.SyntaxKind.ImportKeyword)
+      : []);
   }
 
   private loads: readonly ts.StringLiteralLike[] | undefined;
+
+  /** The same of `require()`, but for `import x = require()`. */
+  get required(): readonly ts.StringLiteralLike[] {
+    const isOfNode = (callee: ts.Node): boolean => {
+      const binding = this.scopes.byNode.get(callee)?.binding;
+      return callee.getText(this.source) === "require" && (!binding || binding.ambient);
+    };
+    return (this.requires ??= /\brequire\s*\(/.test(this.text) ? namesGiven(this.ts, this.source, isOfNode) : []);
+  }
+
+  private requires: readonly ts.StringLiteralLike[] | undefined;
 
   /** References in a node's range that are emitted, in source order. */
   references(node: ts.Node): Reference[] {
@@ -497,11 +510,11 @@ export class Module {
   }
 }
 
-function loadedIn(ts: TypeScript, source: ts.SourceFile): ts.StringLiteralLike[] {
+/** What calls are given as the name of a module. */
+function namesGiven(ts: TypeScript, source: ts.SourceFile, isMeant: (callee: ts.Node) => boolean): ts.StringLiteralLike[] {
   const found: ts.StringLiteralLike[] = [];
   const visit = (node: ts.Node): void => {
-    const isImport = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
-    const specifier = isImport ? node.arguments[0] : undefined;
+    const specifier = ts.isCallExpression(node) && isMeant(node.expression) ? node.arguments[0] : undefined;
     if (specifier && ts.isStringLiteralLike(specifier)) found.push(specifier);
     ts.forEachChild(node, visit);
   };

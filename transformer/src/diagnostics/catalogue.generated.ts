@@ -38,6 +38,7 @@ export interface DiagnosticParameters {
   MP2006: { task: string; name: string };
   MP2007: { what: string };
   MP2008: { task: string; name: string; what: string };
+  MP2009: { task: string; specifier: string; file: string };
   MP3001: { specifier: string };
   MP3002: { target: string };
 }
@@ -260,6 +261,14 @@ export const CATALOGUE: Record<DiagnosticCode, CatalogueEntry> = {
     fix: "Pass it as an argument: shared memory is the same one on both sides then. The values of an `AsyncLocalStorage` go along where it is made as `carry(\"name\", new AsyncLocalStorage())`; an `AbortController` cancels through the option `signal`, and its tasks ask `taskSignal()`. If each worker may have its own, `// @parallel-ignore MP2008`.",
     why: "What a module declares is made again when a worker loads the task's code. What one thread does to such an object, no other one sees.",
     example: "const counter = new Int32Array(new SharedArrayBuffer(4));\nexport const count = parallel(() => Atomics.add(counter, 0, 1));\n",
+  },
+  MP2009: {
+    severity: "warning",
+    title: "Required file has copies of its own",
+    message: "{task} gets \"{specifier}\" by `require()`, with a second copy of `{file}`, of which the task has code as well",
+    fix: "Import it: `import … from \"{specifier}\"`, or `await import(\"{specifier}\")` where it is to be loaded late. If nothing of what both have is compared or counted, `// @parallel-ignore MP2009`.",
+    why: "`require()` may name anything, so it gives the file as it is, beside the code that was hoisted. What both have of a module exists twice then: `instanceof` is false for classes of the other copy, and each has its own state.",
+    example: "import { ParseError } from \"./errors\";\nexport const run = parallel((text: string) => {\n  const { parse } = require(\"./parser\"); // throws a ParseError, but another one\n  return parse(text);\n});\n",
   },
   MP3001: {
     severity: "note",
