@@ -82,8 +82,13 @@ export class Starts {
 
   private pause(): void {
     const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.failures - START_ATTEMPTS));
-    this.pausedUntil = performance.now() + pause;
-    setTimeout(this.retry, pause).unref();
+    const until = performance.now() + pause;
+    this.pausedUntil = until;
+    setTimeout(() => {
+      // Timers count whole milliseconds, and may come before the clock says so; there is no other attempt then.
+      if (this.pausedUntil === until) this.pausedUntil = 0;
+      this.retry();
+    }, pause).unref();
     const working = this.working();
     // Nobody's task fails, but the pool is smaller than it should be. Without any worker there is nothing to go on with.
     if (this.warned || working === 0) return;

@@ -7,13 +7,13 @@ import type * as esbuild from "esbuild";
 import { mayContainMark } from "../analyze/marks";
 import type { Resolution } from "../core";
 import { isBareSpecifier } from "../emit/externals";
+import { importedFromWorkspace } from "./package-links";
 import { isNodeModule, isOwnCode, packageRoot, probeSource, specifiersIn } from "./project-files";
 import type { Report } from "./register-watch";
 import { editTextSync } from "./text-edits";
 import { compilerOptionsFor, readTsconfig, settingsFor } from "./tsconfig-settings";
 import type { UnbuiltProject } from "./unbuilt-project";
 import { UnbuiltResolver } from "./unbuilt-resolve";
-import { importedFromWorkspace } from "./package-links";
 
 /** Whether a file is no source of the program. */
 export function isForeign(file: string): boolean {
