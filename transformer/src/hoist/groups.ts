@@ -67,7 +67,7 @@ export function groupUnits(graph: Graph, given: readonly Root[]): Grouping {
 function reachAll(graph: Graph, given: readonly Root[]): { reachedBy: Map<Unit, Set<number>>; roots: Root[] } {
   const reachedBy = new Map<Unit, Set<number>>();
   const roots = [...given];
-  const loaded = new Set<Unit>();
+  const known = new Set(given.map(({ unit }) => unit));
   for (const [index, root] of roots.entries()) {
     for (const unit of graph.reach(root.unit)) {
       const set = reachedBy.get(unit);
@@ -76,9 +76,12 @@ function reachAll(graph: Graph, given: readonly Root[]): { reachedBy: Map<Unit, 
         continue;
       }
       reachedBy.set(unit, new Set([index]));
-      for (const { given: namespace } of graph.loadsOf(unit)) loaded.add(graph.unitOfAll(namespace.module));
+      for (const { given: namespace } of graph.loadsOf(unit)) {
+        const whole = graph.unitOfAll(namespace.module);
+        if (!known.has(whole)) roots.push({ key: `import:${whole.module.path}`, unit: whole });
+        known.add(whole);
+      }
     }
-    for (const unit of loaded) if (!roots.some((other) => other.unit === unit)) roots.push({ key: `import:${unit.module.path}`, unit });
   }
   return { reachedBy, roots };
 }
