@@ -33,7 +33,8 @@ export function decodeInstance(d: Decoder, into: object | null): object {
     throw new ChunkError(`the class ${entry.id} has other private fields on the other side: program and chunks are of different builds`);
   }
   const outer = d.functions;
-  d.functions = made.get(instance);
+  // Only what its constructor has made can have any.
+  d.functions = chain.length === 0 ? undefined : made.get(instance);
   for (const accessors of chain) {
     const count = d.count();
     const values: unknown[] = [];

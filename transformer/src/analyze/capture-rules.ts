@@ -163,18 +163,23 @@ export function sharedThing(module: Module, binding: Binding): string | undefine
     });
     return sleepsOnly ? undefined : "shared memory";
   }
-  const declaration = binding.declarations[0];
-  const value = declaration && ts.isVariableDeclaration(declaration) && declaration.initializer && unwrap(ts, declaration.initializer);
+  const value = initialValue(ts, binding);
   if (!value || !ts.isNewExpression(value)) return undefined;
   const name = value.expression.getText();
   return name === "AbortController" || name === "AsyncLocalStorage" ? `an \`${name}\`` : undefined;
 }
 
 /** An `AsyncLocalStorage`, carried or not: what its methods do lasts as long as a call, and says nothing of the module. */
-export function isAsyncStorage({ ts }: Module, { declarations: [declaration] }: Binding): boolean {
-  const value = declaration && ts.isVariableDeclaration(declaration) && declaration.initializer && unwrap(ts, declaration.initializer);
+export function isAsyncStorage({ ts }: Module, binding: Binding): boolean {
+  const value = initialValue(ts, binding);
   const made = value && ts.isCallExpression(value) ? value.arguments.at(-1) : value;
-  return made !== undefined && made !== false && ts.isNewExpression(made) && made.expression.getText() === "AsyncLocalStorage";
+  return made !== undefined && ts.isNewExpression(made) && made.expression.getText() === "AsyncLocalStorage";
+}
+
+/** What a variable is declared with. */
+function initialValue(ts: TypeScript, { declarations: [declaration] }: Binding): ts.Expression | undefined {
+  const initializer = declaration && ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
+  return initializer && unwrap(ts, initializer);
 }
 
 /** Memory that all threads see: changing it is what it is for. */

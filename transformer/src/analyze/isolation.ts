@@ -17,7 +17,7 @@ import { assignedNamespaceVariables, namespaceMembersUsed, type NamespaceVariabl
 import { remembered } from "./remembered";
 import type { Modules, Target } from "./resolve";
 import type { Binding, Reference } from "./bindings";
-import { changedByResult, changesForCertain, isHarmless, maySetUp, methodCallOn, packageName, type SetUpCall } from "./set-up-calls";
+import { changedByResult, changesForCertain, isHarmless, maySetUp, packageName, setUpCall, type SetUpCall } from "./set-up-calls";
 import type { MethodSite, TaskSite } from "./sites";
 import { StatefulThings } from "./stateful-calls";
 import { assignedStaticFields, isReached, membersUsed, namesUsed, type NamesUsed, type StaticField } from "./static-fields";
@@ -203,11 +203,11 @@ export class Isolation {
   private changesInstance(target: Target & { kind: "declared" }, name: ts.Node): boolean {
     const { module, binding } = target;
     const { ts } = module;
-    const call = methodCallOn(ts, name);
-    const callee = call && unwrap(ts, call.expression);
-    if (binding.kind === "class" || !callee || !isAccess(ts, callee) || unwrap(ts, callee.expression) !== name) return false;
-    const made = { binding, name: name as ts.Identifier, node: call, argument: undefined, isKept: false, units: [] };
-    return changesForCertain(this.modules, module, made, target);
+    const call = setUpCall(ts, name as ts.Identifier);
+    if (binding.kind === "class" || !call || call.argument !== undefined) return false;
+    const callee = unwrap(ts, call.node.expression);
+    if (!isAccess(ts, callee) || unwrap(ts, callee.expression) !== name) return false;
+    return changesForCertain(this.modules, module, { ...call, binding, units: [] }, target);
   }
 
   /** Static fields that code of the slice assigns when it is called, as it might a variable of the module. */
